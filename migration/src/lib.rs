@@ -1,0 +1,25 @@
+//! Schema changes of the portal, oldest first. A migration that has landed is never edited.
+
+use sea_orm_migration::prelude::*;
+
+pub mod schema;
+
+/// Migrations of the data store.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![]
+    }
+}
+
+/// Migrations of the store of person keys, which has a life and backups of its own.
+#[derive(Debug)]
+pub struct KeyMigrator;
+
+impl MigratorTrait for KeyMigrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![]
+    }
+}

@@ -1,0 +1,201 @@
+//! A no by the rules: a stable code, the field that it is about, and what the message needs.
+
+use chrono::{DateTime, Utc};
+
+use super::role::Role;
+use crate::coded_enum;
+
+coded_enum! {
+    /// Codes of `userErrors`. The code is the contract; the message is a courtesy in the reader's language.
+    pub enum Code {
+        /// The object was changed by somebody else; `conflict` says how.
+        Conflict => "CONFLICT",
+        /// The idempotency key was used before with other input.
+        IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+        /// A value that must be given is missing or blank.
+        Required => "REQUIRED",
+        /// A text is longer than allowed.
+        TooLong => "TOO_LONG",
+        /// A text is shorter than allowed.
+        TooShort => "TOO_SHORT",
+        /// A list has more entries than allowed.
+        TooMany => "TOO_MANY",
+        /// A value has not the form that it must have.
+        Malformed => "MALFORMED",
+        /// A value is none of those allowed.
+        NotAllowed => "NOT_ALLOWED",
+        /// The other object named does not exist, or is not yours.
+        NotFound => "NOT_FOUND",
+        /// It exists already.
+        AlreadyExists => "ALREADY_EXISTS",
+        /// A date lies in the future.
+        InFuture => "IN_FUTURE",
+        /// A date lies too far back.
+        TooEarly => "TOO_EARLY",
+        /// A period ends before it begins.
+        PeriodReversed => "PERIOD_REVERSED",
+        /// The check digit of a number does not fit.
+        CheckDigitWrong => "CHECK_DIGIT_WRONG",
+        /// The contact point is neither an e-mail address nor a mobile number that we know.
+        ContactMalformed => "CONTACT_MALFORMED",
+        /// The code is wrong, used or expired.
+        CodeInvalid => "CODE_INVALID",
+        /// Name or password is wrong (also: unknown, locked, disabled; the answers are equal).
+        SignInFailed => "SIGN_IN_FAILED",
+        /// The refresh token is unknown, used or expired.
+        RefreshInvalid => "REFRESH_INVALID",
+        /// The password is among the common ones or holds the name.
+        PasswordWeak => "PASSWORD_WEAK",
+        /// The one-time token is unknown, used or expired.
+        TokenInvalid => "TOKEN_INVALID",
+        /// One of the three administrators may not hold a second administrative role.
+        AdministratorsApart => "ADMINISTRATORS_APART",
+        /// Nobody gives a role to herself.
+        OwnGrant => "OWN_GRANT",
+        /// A unit cannot stand where it was put in the tree.
+        UnitMisplaced => "UNIT_MISPLACED",
+        /// The number is not that of the document named.
+        DocumentMismatch => "DOCUMENT_MISMATCH",
+        /// The number belongs to another person already verified; an officer decides.
+        DocumentTaken => "DOCUMENT_TAKEN",
+        /// The document is verified and is not changed any more.
+        DocumentVerified => "DOCUMENT_VERIFIED",
+        /// The two persons cannot be one.
+        MergeImpossible => "MERGE_IMPOSSIBLE",
+        /// An answer of the form does not fit; `pointer` says where.
+        FormInvalid => "FORM_INVALID",
+        /// A material that must be handed in is missing.
+        MaterialMissing => "MATERIAL_MISSING",
+        /// A document may not be used: not yours, not complete, infected or of the wrong kind.
+        MaterialUnusable => "MATERIAL_UNUSABLE",
+        /// The service item is not offered here, now, or through this channel.
+        NotOffered => "NOT_OFFERED",
+        /// The rules of the item are not met.
+        NotEligible => "NOT_ELIGIBLE",
+        /// The account's assurance level is too low.
+        AssuranceTooLow => "ASSURANCE_TOO_LOW",
+        /// The applicant has an open case of this item already.
+        OpenCaseExists => "OPEN_CASE_EXISTS",
+        /// The cart is empty.
+        CartEmpty => "CART_EMPTY",
+        /// The action does not fit the state of the case.
+        WrongState => "WRONG_STATE",
+        /// The step is another one by now.
+        WrongStep => "WRONG_STEP",
+        /// The case was accepted by lapse of time, so that no supplement can be asked for any more.
+        AlreadyAccepted => "ALREADY_ACCEPTED",
+        /// Another officer has claimed it.
+        ClaimedByAnother => "CLAIMED_BY_ANOTHER",
+        /// The case must be claimed first.
+        NotClaimed => "NOT_CLAIMED",
+        /// Who did an earlier step may not do this one.
+        SamePerson => "SAME_PERSON",
+        /// Nobody decides or handles her own case.
+        OwnCase => "OWN_CASE",
+        /// A reason must be given.
+        ReasonRequired => "REASON_REQUIRED",
+        /// The mandate does not exist, does not cover this, or has ended.
+        MandateInvalid => "MANDATE_INVALID",
+        /// The upload is unknown, complete or expired.
+        UploadInvalid => "UPLOAD_INVALID",
+        /// The type of file is not accepted.
+        MediaTypeNotAllowed => "MEDIA_TYPE_NOT_ALLOWED",
+        /// The file is larger than allowed.
+        FileTooLarge => "FILE_TOO_LARGE",
+        /// The applicant holds such a card already.
+        CardExists => "CARD_EXISTS",
+        /// The card is not in force.
+        CardNotActive => "CARD_NOT_ACTIVE",
+        /// The card token is not genuine.
+        CardTokenInvalid => "CARD_TOKEN_INVALID",
+        /// The card token has expired.
+        CardTokenExpired => "CARD_TOKEN_EXPIRED",
+        /// The card token was used before.
+        CardTokenSpent => "CARD_TOKEN_SPENT",
+        /// This counter may not check cards for this purpose.
+        PurposeNotAllowed => "PURPOSE_NOT_ALLOWED",
+        /// The check of the card is too old, or is another counter's.
+        CheckExpired => "CHECK_EXPIRED",
+        /// The benefit is not one of this card, grade, beneficiary or region.
+        BenefitNotGranted => "BENEFIT_NOT_GRANTED",
+        /// Nothing is left of the benefit this year.
+        QuotaExhausted => "QUOTA_EXHAUSTED",
+        /// Fulfilment cannot happen as things are.
+        FulfilmentImpossible => "FULFILMENT_IMPOSSIBLE",
+    }
+}
+
+/// One reason for a no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The stable code.
+    pub code: Code,
+    /// Path of the input field, in the API's names; empty where the no is about the whole.
+    pub field: Vec<String>,
+    /// JSON pointer into the form's answers, for form errors.
+    pub pointer: Option<String>,
+    /// What the message needs, by name. Never personal.
+    pub args: Vec<(&'static str, Arg)>,
+    /// What was changed meanwhile, for [`Code::Conflict`].
+    pub conflict: Option<Box<Conflict>>,
+}
+
+/// A value inside a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arg {
+    /// A number, which may choose a plural form.
+    Number(i64),
+    /// A text that the portal made, for example a code or a date.
+    Text(String),
+}
+
+/// Who changed the object meanwhile, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The version that is stored now.
+    pub version: i64,
+    /// When it came about (UTC).
+    pub at: DateTime<Utc>,
+    /// Names of the changed fields, as in the API.
+    pub changed: Vec<String>,
+    /// The role of who did it; towards a talent nothing more is said.
+    pub by: Option<Role>,
+}
+
+impl Rejection {
+    /// A no that is about the whole input.
+    pub const fn new(code: Code) -> Self {
+        Self { code, field: Vec::new(), pointer: None, args: Vec::new(), conflict: None }
+    }
+
+    /// A no about one field; `path` is dotted, for example `input.lines.0.form`.
+    pub fn at(code: Code, path: &str) -> Self {
+        Self { field: path.split('.').map(str::to_owned).collect(), ..Self::new(code) }
+    }
+
+    /// Adds a number to the message.
+    #[must_use]
+    pub fn number(mut self, name: &'static str, value: i64) -> Self {
+        self.args.push((name, Arg::Number(value)));
+        self
+    }
+
+    /// Adds a text to the message.
+    #[must_use]
+    pub fn text(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.args.push((name, Arg::Text(value.into())));
+        self
+    }
+
+    /// Points into a form's answers.
+    #[must_use]
+    pub fn pointer(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
+    }
+
+    /// The object has another version by now.
+    pub fn conflict(conflict: Conflict) -> Self {
+        Self { conflict: Some(Box::new(conflict)), ..Self::at(Code::Conflict, "input.expectedVersion") }
+    }
+}
