@@ -1,6 +1,9 @@
 //! The backend of the Greater Bay Area talent-service portal: one GraphQL API over SQLite or PostgreSQL.
 //!
-//! Read [`kernel`] first, then a slice (each tells itself in its `mod.rs`), then [`app`], which puts all together.
+//! Read [`kernel`] first, then a slice (each tells itself in its `mod.rs`), then `app`, which puts all together.
 //! `ARCHITECTURE.md` draws the house.
 
+pub mod config;
+pub mod db;
 pub mod kernel;
+pub mod portal;

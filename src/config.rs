@@ -1,0 +1,362 @@
+//! The only reader of the environment. Typed; fails at start with every problem listed.
+//!
+//! Each option can stand in a TOML file (`--config`, `PORTAL_CONFIG`), in the environment (`PORTAL_` and the name in
+//! capitals) and on the command line; the later wins. A library that reads into a struct ends at the first wrong
+//! type, so the options are a table here and all problems are told together.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use chrono::NaiveTime;
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// The data store.
+    pub database_url: String,
+    /// The store of person keys; on PostgreSQL by default the schema `portal_keys` of the same database.
+    pub key_database_url: Option<String>,
+    /// URL of the role that may change the schema (PostgreSQL); without it `serve` only checks.
+    pub migration_database_url: Option<String>,
+    /// Folder for what is not in the database: files, outbox of the file sink, key file, SQLite files.
+    pub data_dir: PathBuf,
+    /// The key file, mode 0600.
+    pub key_file: PathBuf,
+    /// Whether `key_file` was named rather than taken by default.
+    pub key_file_named: bool,
+    /// Connections of the pool (PostgreSQL) or of the readers (SQLite).
+    pub database_connections: u32,
+    /// Form of the log.
+    pub log_format: LogFormat,
+    /// Filter of the log, as `tracing` reads it.
+    pub log_filter: String,
+    /// SMTP server for mail; without it messages go to the folder `outbox` under the data folder.
+    pub smtp_url: Option<String>,
+    /// Sender of mail.
+    pub mail_from: String,
+    /// Address of clamd, `host:port` or a socket path; without it files are marked NOT_SCANNED.
+    pub clamd: Option<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Seconds that a graceful stop may take.
+    pub shutdown_seconds: u64,
+    /// Rules of the portal.
+    pub settings: Settings,
+}
+
+/// Settings that services ask for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether the portal serves real people.
+    pub production: bool,
+    /// Folder for what is not in the database.
+    pub data_dir: PathBuf,
+    /// Address of the front end, for links in messages.
+    pub front_end_url: Option<String>,
+    /// Whether anonymous callers may read the schema through the API.
+    pub introspection: bool,
+    /// Bytes of a request body, uploads apart.
+    pub request_body_max: usize,
+    /// Bytes of one uploaded file.
+    pub upload_max: u64,
+    /// Memory of one argon2id hash in KiB.
+    pub argon2_memory_kib: u32,
+    /// Passes of one argon2id hash.
+    pub argon2_passes: u32,
+    /// Hashes that run at once.
+    pub hash_workers: usize,
+    /// Hashes that may wait.
+    pub hash_queue: usize,
+    /// Life of an access token in minutes.
+    pub access_minutes: i64,
+    /// Life of a refresh token in days.
+    pub refresh_days: i64,
+    /// Sign-in tries of one account or address before the wait begins.
+    pub sign_in_burst: u32,
+    /// Unmaskings of one officer per hour.
+    pub reveals_per_hour: u32,
+    /// Working days in which acceptance must be answered (行政许可法 Art. 32: five).
+    pub acceptance_days: u32,
+    /// Hour at UTC+8 after which what arrives counts from the next working day.
+    pub office_hours_end: NaiveTime,
+    /// Calendar days that a true date of receipt may lie back.
+    pub receipt_backdate_days: i64,
+    /// Whether a local folder for files is shared by all processes.
+    pub shared_files: bool,
+}
+
+/// Where an option was found, for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    File,
+    Environment,
+    Flag,
+}
+
+struct Found {
+    text: String,
+    source: Source,
+}
+
+/// Options that are known, for the check of misspelt names and for `--help`.
+pub const OPTIONS: &[(&str, &str)] = &[
+    ("listen", "address and port, 127.0.0.1:8080 by default"),
+    ("database_url", "sqlite:… or postgres://…; by default an SQLite file in the data folder"),
+    ("key_database_url", "store of person keys; by default beside the data store"),
+    ("migration_database_url", "PostgreSQL URL of the role that may change the schema"),
+    ("data_dir", "folder of the portal, ./data by default"),
+    ("key_file", "key file, portal.keys in the data folder by default"),
+    ("database_connections", "connections of the pool, 8 by default"),
+    ("log_format", "text or json"),
+    ("log_filter", "filter of the log, info by default"),
+    ("smtp_url", "smtp://host:port or smtps://user:password@host"),
+    ("mail_from", "sender of mail"),
+    ("clamd", "host:port or socket of clamd"),
+    ("trusted_proxies", "addresses of proxies, by comma"),
+    ("shutdown_seconds", "seconds of a graceful stop, 25 by default"),
+    ("production", "true or false"),
+    ("front_end_url", "address of the front end, for links in messages"),
+    ("introspection", "whether anonymous callers may read the schema; by default not in production"),
+    ("request_body_max", "bytes of a request body, 1048576 by default"),
+    ("upload_max", "bytes of a file, 20971520 by default"),
+    ("argon2_memory_kib", "memory of a password hash, 19456 by default"),
+    ("argon2_passes", "passes of a password hash, 2 by default"),
+    ("hash_workers", "password hashes at once, 1 by default"),
+    ("hash_queue", "password hashes that may wait, 64 by default"),
+    ("access_minutes", "life of an access token, 15 by default"),
+    ("refresh_days", "life of a refresh token, 30 by default"),
+    ("sign_in_burst", "sign-in tries before the wait begins, 5 by default"),
+    ("reveals_per_hour", "unmaskings of one officer per hour, 60 by default"),
+    ("acceptance_days", "working days to answer acceptance, 5 by default"),
+    ("office_hours_end", "HH:MM at UTC+8 after which the next working day counts, 17:00 by default"),
+    ("receipt_backdate_days", "days that a true date of receipt may lie back, 30 by default"),
+    ("shared_files", "whether the local folder of files is shared by all processes"),
+];
+
+/// Layers of options, from which a [`Config`] is made.
+#[derive(Default)]
+pub struct Layers {
+    found: BTreeMap<String, Found>,
+    problems: Vec<String>,
+}
+
+impl std::fmt::Debug for Layers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Values may be secrets.
+        f.debug_list().entries(self.found.keys()).finish()
+    }
+}
+
+impl Layers {
+    /// Reads the text of a TOML file.
+    pub fn file(&mut self, text: &str) {
+        match text.parse::<toml::Table>() {
+            Err(error) => self.problems.push(format!("the configuration file is not TOML: {}", error.message())),
+            Ok(table) => {
+                for (name, value) in table {
+                    let text = match value {
+                        toml::Value::String(s) => s,
+                        toml::Value::Array(list) => list.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect::<Vec<_>>().join(","),
+                        other => other.to_string(),
+                    };
+                    self.put(&name, text, Source::File);
+                }
+            }
+        }
+    }
+
+    /// Reads variables whose names begin with `PORTAL_`.
+    pub fn environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
+        for (name, value) in variables {
+            // The file itself and the switches of the tests are read elsewhere.
+            if let Some(option) = name.strip_prefix("PORTAL_").filter(|o| *o != "CONFIG" && !o.starts_with("TEST_")) {
+                self.put(&option.to_ascii_lowercase(), value, Source::Environment);
+            }
+        }
+    }
+
+    /// An option from the command line.
+    pub fn flag(&mut self, name: &str, value: Option<String>) {
+        if let Some(value) = value {
+            self.put(name, value, Source::Flag);
+        }
+    }
+
+    fn put(&mut self, name: &str, text: String, source: Source) {
+        if OPTIONS.iter().any(|(known, _)| *known == name) {
+            self.found.insert(name.to_owned(), Found { text, source });
+        } else {
+            self.problems.push(format!("{}: there is no such option", told(name, source)));
+        }
+    }
+
+    fn get<T>(&mut self, name: &str, default: T, read: impl Fn(&str) -> Result<T, String>) -> T {
+        let Some(found) = self.found.get(name) else { return default };
+        match read(found.text.trim()) {
+            Ok(value) => value,
+            Err(problem) => {
+                self.problems.push(format!("{}: {problem}", told(name, found.source)));
+                default
+            }
+        }
+    }
+
+    fn number<T: FromStr + PartialOrd + std::fmt::Display + Copy>(&mut self, name: &str, default: T, least: T, most: T) -> T {
+        self.get(name, default, |text| {
+            let value: T = text.parse().map_err(|_| "not a whole number".to_owned())?;
+            if value < least || value > most { Err(format!("must be between {least} and {most}")) } else { Ok(value) }
+        })
+    }
+
+    fn text(&mut self, name: &str) -> Option<String> {
+        self.get(name, None, |text| if text.is_empty() { Err("is empty".into()) } else { Ok(Some(text.to_owned())) })
+    }
+
+    fn yes(&mut self, name: &str, default: bool) -> bool {
+        self.get(name, default, |text| text.parse().map_err(|_| "must be true or false".to_owned()))
+    }
+
+    /// The configuration, or every problem in one plain sentence each.
+    pub fn build(mut self) -> Result<Config, Vec<String>> {
+        let production = self.yes("production", false);
+        let data_dir = PathBuf::from(self.text("data_dir").unwrap_or_else(|| "./data".into()));
+        let database_url = self.get("database_url", format!("sqlite://{}", data_dir.join("portal.db").display()), |text| {
+            if text.starts_with("sqlite:") || text.starts_with("postgres://") || text.starts_with("postgresql://") {
+                Ok(text.to_owned())
+            } else {
+                Err("must begin with sqlite: or postgres://".into())
+            }
+        });
+        let key_file = self.text("key_file").map(PathBuf::from);
+        let settings = Settings {
+            production,
+            data_dir: data_dir.clone(),
+            front_end_url: self.text("front_end_url"),
+            introspection: self.yes("introspection", !production),
+            request_body_max: self.number("request_body_max", 1 << 20, 1 << 10, 16 << 20),
+            upload_max: self.number("upload_max", 20 << 20, 1 << 10, 1 << 30),
+            argon2_memory_kib: self.number("argon2_memory_kib", 19_456, 8, 1 << 20),
+            argon2_passes: self.number("argon2_passes", 2, 1, 16),
+            hash_workers: self.number("hash_workers", 1, 1, 64),
+            hash_queue: self.number("hash_queue", 64, 1, 4096),
+            access_minutes: self.number("access_minutes", 15, 1, 120),
+            refresh_days: self.number("refresh_days", 30, 1, 90),
+            sign_in_burst: self.number("sign_in_burst", 5, 1, 100),
+            reveals_per_hour: self.number("reveals_per_hour", 60, 1, 10_000),
+            acceptance_days: self.number("acceptance_days", 5, 1, 60),
+            office_hours_end: self.get("office_hours_end", NaiveTime::from_hms_opt(17, 0, 0).unwrap_or_default(), |text| {
+                NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| "must be HH:MM".to_owned())
+            }),
+            receipt_backdate_days: self.number("receipt_backdate_days", 30, 0, 365),
+            shared_files: self.yes("shared_files", false),
+        };
+        let config = Config {
+            listen: self.get("listen", SocketAddr::from(([127, 0, 0, 1], 8080)), |text| text.parse().map_err(|_| "must be an address and a port".to_owned())),
+            database_url,
+            key_database_url: self.text("key_database_url"),
+            migration_database_url: self.text("migration_database_url"),
+            key_file_named: key_file.is_some(),
+            key_file: key_file.unwrap_or_else(|| data_dir.join("portal.keys")),
+            data_dir,
+            database_connections: self.number("database_connections", 8, 2, 200),
+            log_format: self.get("log_format", LogFormat::Text, |text| match text {
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("must be text or json".into()),
+            }),
+            log_filter: self.text("log_filter").unwrap_or_else(|| "info".into()),
+            smtp_url: self.text("smtp_url"),
+            mail_from: self.text("mail_from").unwrap_or_else(|| "portal@localhost".into()),
+            clamd: self.text("clamd"),
+            trusted_proxies: self.get("trusted_proxies", Vec::new(), |text| {
+                text.split(',').map(|a| a.trim().parse().map_err(|_| format!("'{}' is not an address", a.trim()))).collect()
+            }),
+            shutdown_seconds: self.number("shutdown_seconds", 25, 1, 300),
+            settings,
+        };
+        if production && !config.key_file_named {
+            self.problems.push("key_file: production must name a key file".into());
+        }
+        if production && config.clamd.is_none() && !self.found.contains_key("clamd") {
+            self.problems.push("clamd: production must name a scanner".into());
+        }
+        if self.problems.is_empty() { Ok(config) } else { Err(self.problems) }
+    }
+}
+
+/// An option as the person who set it wrote it.
+fn told(name: &str, source: Source) -> String {
+    match source {
+        Source::File => format!("{name} in the configuration file"),
+        Source::Environment => format!("PORTAL_{}", name.to_ascii_uppercase()),
+        Source::Flag => format!("--{}", name.replace('_', "-")),
+    }
+}
+
+/// Reads file, environment and flags.
+///
+/// `flags` are names of options with the value given on the command line, if any. The error lists every problem.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn load(file: Option<PathBuf>, flags: Vec<(&'static str, Option<String>)>) -> Result<Config, Vec<String>> {
+    let mut layers = Layers::default();
+    if let Some(path) = file.or_else(|| std::env::var("PORTAL_CONFIG").ok().map(PathBuf::from)) {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => layers.file(&text),
+            Err(error) => layers.problems.push(format!("{}: {error}", path.display())),
+        }
+    }
+    layers.environment(std::env::vars());
+    for (name, value) in flags {
+        layers.flag(name, value);
+    }
+    layers.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_told_at_once_with_its_place() {
+        let mut layers = Layers::default();
+        layers.file("listn = \"x\"\naccess_minutes = 900\n");
+        layers.environment([("PORTAL_LISTEN".into(), "nowhere".into()), ("PORTAL_TEST_X".into(), "1".into()), ("HOME".into(), "/".into())].into_iter());
+        layers.flag("database_url", Some("mysql://x".into()));
+        layers.flag("production", Some("true".into()));
+        assert_eq!(
+            layers.build().unwrap_err(),
+            [
+                "listn in the configuration file: there is no such option",
+                "--database-url: must begin with sqlite: or postgres://",
+                "access_minutes in the configuration file: must be between 1 and 120",
+                "PORTAL_LISTEN: must be an address and a port",
+                "key_file: production must name a key file",
+                "clamd: production must name a scanner",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
+        let mut layers = Layers::default();
+        layers.file("hash_queue = 7\naccess_minutes = 8\nupload_max = 5000\ntrusted_proxies = [\"10.0.0.1\", \"::1\"]");
+        layers.environment([("PORTAL_HASH_QUEUE".into(), "9".into()), ("PORTAL_ACCESS_MINUTES".into(), "10".into())].into_iter());
+        layers.flag("access_minutes", Some("11".into()));
+        let config = layers.build().unwrap();
+        assert_eq!((config.settings.upload_max, config.settings.hash_queue, config.settings.access_minutes), (5000, 9, 11));
+        assert_eq!(config.trusted_proxies.len(), 2);
+    }
+}
