@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 
 use crate::config::Config;
 
@@ -40,7 +42,13 @@ impl std::fmt::Debug for Options {
 
 impl From<&Config> for Options {
     fn from(config: &Config) -> Self {
-        Self { url: config.database_url.clone(), key_url: config.key_database_url.clone(), connections: config.database_connections, single: false, on_statement: None }
+        Self {
+            url: config.database_url.clone(),
+            key_url: config.key_database_url.clone(),
+            connections: config.database_connections,
+            single: false,
+            on_statement: None,
+        }
     }
 }
 

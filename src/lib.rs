@@ -6,4 +6,5 @@
 pub mod config;
 pub mod db;
 pub mod kernel;
+pub mod person;
 pub mod portal;
