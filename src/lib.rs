@@ -8,3 +8,4 @@ pub mod db;
 pub mod kernel;
 pub mod person;
 pub mod portal;
+pub mod talent_card;
