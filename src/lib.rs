@@ -3,6 +3,7 @@
 //! Read [`kernel`] first, then a slice (each tells itself in its `mod.rs`), then `app`, which puts all together.
 //! `ARCHITECTURE.md` draws the house.
 
+pub mod catalogue;
 pub mod config;
 pub mod db;
 pub mod kernel;
