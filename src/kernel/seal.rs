@@ -21,6 +21,10 @@ const VERSION: u8 = 1;
 const AES_256_GCM_SIV: u8 = 1;
 const HEADER: usize = 4;
 const NONCE: usize = 12;
+const TAG: usize = 16;
+
+/// By how many bytes a sealed value is longer than the plain one.
+pub const OVERHEAD: usize = HEADER + NONCE + TAG;
 
 /// Where a sealed value lies; part of what is authenticated.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +51,24 @@ impl Place {
         data.push(0);
         data.extend_from_slice(self.row.as_bytes());
         data.extend_from_slice(&key.to_be_bytes());
+        data
+    }
+}
+
+/// One piece of a value that is sealed piece by piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Number of the piece, from 0.
+    pub number: u64,
+    /// Whether no piece follows.
+    pub last: bool,
+}
+
+impl Piece {
+    fn associated_data(self, place: Place, key: u16) -> Vec<u8> {
+        let mut data = place.associated_data(key);
+        data.extend_from_slice(&self.number.to_be_bytes());
+        data.push(u8::from(self.last));
         data
     }
 }
@@ -82,9 +104,19 @@ impl SecretKey {
 
     /// Seals a value for its place. A fresh nonce is drawn each time.
     pub fn seal(&self, env: &Env, place: Place, plain: &[u8]) -> Vec<u8> {
+        self.seal_with(env, &place.associated_data(self.id), plain)
+    }
+
+    /// Seals one piece of a value that is too long to be sealed at once. The number of the piece and whether it is
+    /// the last are part of what is authenticated, so that pieces cannot be moved, dropped or cut off.
+    pub fn seal_piece(&self, env: &Env, place: Place, piece: Piece, plain: &[u8]) -> Vec<u8> {
+        self.seal_with(env, &piece.associated_data(place, self.id), plain)
+    }
+
+    fn seal_with(&self, env: &Env, associated_data: &[u8], plain: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE] = env.bytes();
         let cipher = Aes256GcmSiv::new(&(*self.bytes).into());
-        let payload = Payload { msg: plain, aad: &place.associated_data(self.id) };
+        let payload = Payload { msg: plain, aad: associated_data };
         // Encryption fails only beyond 64 GiB; an empty blob is refused at reading, so nothing passes in the clear.
         let data = cipher.encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
         let mut sealed = Vec::with_capacity(HEADER + NONCE + data.len());
@@ -97,13 +129,22 @@ impl SecretKey {
 
     /// Opens a value of this place; a foreign place, another key, a flipped bit or any other blob give `None`.
     pub fn open(&self, place: Place, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.open_with(&place.associated_data(self.id), sealed)
+    }
+
+    /// Opens a piece sealed by [`Self::seal_piece`]; another piece, place or key and any changed bit give `None`.
+    pub fn open_piece(&self, place: Place, piece: Piece, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.open_with(&piece.associated_data(place, self.id), sealed)
+    }
+
+    fn open_with(&self, associated_data: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (header, rest) = sealed.split_at_checked(HEADER)?;
         let (nonce, data) = rest.split_at_checked(NONCE)?;
         if header[..2] != [VERSION, AES_256_GCM_SIV] || key_of(sealed)? != self.id {
             return None;
         }
         let cipher = Aes256GcmSiv::new(&(*self.bytes).into());
-        let payload = Payload { msg: data, aad: &place.associated_data(self.id) };
+        let payload = Payload { msg: data, aad: associated_data };
         cipher.decrypt(&Nonce::try_from(nonce).ok()?, payload).ok().map(Zeroizing::new)
     }
 
@@ -355,6 +396,19 @@ mod tests {
         for len in 0..sealed.len() {
             assert!(key.open(place(), &sealed[..len]).is_none());
         }
+    }
+
+    #[test]
+    fn a_piece_opens_as_itself_only() {
+        let env = Env::system();
+        let key = SecretKey::generate(3, &env);
+        let piece = Piece { number: 7, last: false };
+        let sealed = key.seal_piece(&env, place(), piece, b"seventh");
+        assert_eq!(sealed.len(), 7 + OVERHEAD);
+        assert_eq!(key.open_piece(place(), piece, &sealed).unwrap().as_slice(), b"seventh");
+        assert!(key.open_piece(place(), Piece { number: 8, last: false }, &sealed).is_none());
+        assert!(key.open_piece(place(), Piece { number: 7, last: true }, &sealed).is_none());
+        assert!(key.open(place(), &sealed).is_none());
     }
 
     #[test]
