@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod config;
 pub mod db;
 pub mod kernel;
+pub mod material;
 pub mod person;
 pub mod portal;
 pub mod talent_card;

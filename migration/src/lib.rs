@@ -2,6 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
+mod m20261124_000007_create_material;
 pub mod schema;
 
 /// Migrations of the data store.
@@ -10,7 +11,7 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![]
+        vec![Box::new(m20261124_000007_create_material::Migration)]
     }
 }
 

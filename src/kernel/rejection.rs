@@ -102,6 +102,16 @@ coded_enum! {
         MediaTypeNotAllowed => "MEDIA_TYPE_NOT_ALLOWED",
         /// The file is larger than allowed.
         FileTooLarge => "FILE_TOO_LARGE",
+        /// The bytes of the file are not those whose SHA-256 was declared.
+        DigestMismatch => "DIGEST_MISMATCH",
+        /// The bytes sent do not begin where the upload stands; ask where with HEAD.
+        UploadOffsetMismatch => "UPLOAD_OFFSET_MISMATCH",
+        /// Too many uploads are open, or too many bytes wait to be handed in.
+        UploadQuotaExceeded => "UPLOAD_QUOTA_EXCEEDED",
+        /// The virus scanner has not judged the file yet.
+        ScanPending => "SCAN_PENDING",
+        /// The virus scanner found something in the file.
+        FileInfected => "FILE_INFECTED",
         /// The applicant holds such a card already.
         CardExists => "CARD_EXISTS",
         /// The card is not in force.
