@@ -2,6 +2,8 @@
 
 use sea_orm_migration::prelude::*;
 
+mod m20261124_000001_create_person_key;
+mod m20261124_000003_create_person;
 mod m20261124_000007_create_material;
 pub mod schema;
 
@@ -11,7 +13,7 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261124_000007_create_material::Migration)]
+        vec![Box::new(m20261124_000003_create_person::Migration), Box::new(m20261124_000007_create_material::Migration)]
     }
 }
 
@@ -21,6 +23,6 @@ pub struct KeyMigrator;
 
 impl MigratorTrait for KeyMigrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![]
+        vec![Box::new(m20261124_000001_create_person_key::Migration)]
     }
 }

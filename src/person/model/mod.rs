@@ -1,4 +1,7 @@
-//! Rules about persons: identity documents, names, what may be changed and merged.
+//! Rules about persons: identity documents, names, what may be changed and merged, looks at data in full.
 
+pub mod access;
 pub mod country;
 pub mod document;
+pub mod identity;
+pub mod profile;
