@@ -7,7 +7,9 @@
 //! `GET /files/{token}`), by an officer only through a case that she reaches, and not before the virus scanner, where
 //! one is configured, has judged it. What is never handed in within 24 hours is swept too.
 
+pub mod adapter;
 pub mod entity;
 pub mod model;
 pub mod policy;
+pub mod service;
 pub mod store;
