@@ -1,0 +1,5 @@
+//! The one integration binary: a module per slice, and the tests of the whole.
+#![cfg(test)]
+
+mod harness;
+mod support;

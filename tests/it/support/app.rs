@@ -1,0 +1,186 @@
+//! The portal as a test sees it: in process, with a clock that stands, on a database of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use chrono::{DateTime, Duration, TimeZone as _, Utc};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use talent_portal::config::{Config, Layers};
+use talent_portal::db::{Db, Engine};
+use talent_portal::kernel::clock::FixedClock;
+use talent_portal::kernel::env::{CountingEntropy, Env};
+use talent_portal::kernel::seal::Keyring;
+use talent_portal::portal::{Parts, Portal};
+use tower::ServiceExt as _;
+
+use super::database::Database;
+
+/// The connections that a test's portal has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// Readers and one writer on SQLite, several connections on PostgreSQL, as in the product.
+    Product,
+    /// One connection for everything: whoever uses the pool inside a transaction waits for itself, and fails.
+    One,
+}
+
+/// A portal on a fresh migrated database. It stands at Monday 2026-01-05, 09:00 at UTC+8.
+#[derive(Debug)]
+pub struct TestApp {
+    portal: Portal,
+    router: Router,
+    clock: Arc<FixedClock>,
+    statements: Arc<AtomicUsize>,
+    // Last: the connections above are gone before the database is.
+    database: Database,
+}
+
+/// What the portal answered to an operation.
+#[derive(Debug)]
+pub struct Reply {
+    /// Status of the HTTP answer.
+    pub status: StatusCode,
+    /// `data`; `Null` also where the key is missing.
+    pub data: Value,
+    /// `errors`; empty where the key is missing.
+    pub errors: Vec<Value>,
+}
+
+impl Reply {
+    /// The data of an answer without any error.
+    ///
+    /// # Panics
+    /// When there is an error.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert!(self.errors.is_empty(), "errors: {:#?}", self.errors);
+        assert_eq!(self.status, StatusCode::OK);
+        self.data
+    }
+
+    /// The code of the only error.
+    ///
+    /// # Panics
+    /// When there is not exactly one error.
+    #[track_caller]
+    pub fn code(&self) -> &str {
+        assert_eq!(self.errors.len(), 1, "errors: {:#?}", self.errors);
+        self.errors[0]["extensions"]["code"].as_str().unwrap_or_default()
+    }
+}
+
+/// The instant at which every test begins: Monday 2026-01-05, 09:00 at UTC+8.
+pub fn beginning() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 1, 5, 1, 0, 0).single().expect("an instant")
+}
+
+/// The configuration of a test: password hashes with little memory, everything in the test's own folder.
+pub fn config(database: &Database) -> Config {
+    let mut layers = Layers::default();
+    for (name, value) in [
+        ("data_dir", database.folder().to_str().expect("a path in UTF-8").to_owned()),
+        ("database_url", database.url()),
+        ("database_connections", "4".to_owned()),
+        ("argon2_memory_kib", "8".to_owned()),
+        ("argon2_passes", "1".to_owned()),
+    ] {
+        layers.flag(name, Some(value));
+    }
+    layers.build().expect("a configuration")
+}
+
+impl TestApp {
+    /// Starts a portal; `None` where PostgreSQL is not installed.
+    pub async fn start(engine: Engine, pool: Pool) -> Option<Self> {
+        let database = Database::create(engine).await?;
+        let config = config(&database);
+        let statements = Arc::new(AtomicUsize::new(0));
+        let counter = statements.clone();
+        let mut options = database.options(config.database_connections);
+        options.single = pool == Pool::One;
+        options.on_statement = Some(Arc::new(move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }));
+        let db = Db::connect(&options).await.expect("a connection");
+        let clock = Arc::new(FixedClock::at(beginning()));
+        let env = Env { clock: clock.clone(), entropy: Arc::new(CountingEntropy::default()) };
+        let keyring = Keyring::parse(&Keyring::generate(&env).expect("a key file")).expect("a key ring");
+        let (portal, router) = assemble(db, env, keyring, config);
+        Some(Self { portal, router, clock, statements, database })
+    }
+
+    /// The process.
+    pub fn portal(&self) -> &Portal {
+        &self.portal
+    }
+
+    /// Which engine it runs on.
+    pub fn engine(&self) -> Engine {
+        self.database.engine()
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        self.database.folder()
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Sets the clock.
+    pub fn set_time(&self, at: DateTime<Utc>) {
+        self.clock.set(at);
+    }
+
+    /// Sends a request through the real router.
+    pub async fn request(&self, request: Request<Body>) -> axum::response::Response {
+        self.router.clone().oneshot(request).await.expect("a router answers")
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub async fn send(&self, request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, bytes::Bytes) {
+        let (head, body) = self.request(request).await.into_parts();
+        (head.status, head.headers, body.collect().await.expect("a body").to_bytes())
+    }
+
+    /// Executes an operation as the holder of `token`, or as nobody.
+    ///
+    /// # Panics
+    /// When the answer is not JSON.
+    pub async fn graphql(&self, token: Option<&str>, document: &str, variables: Value) -> Reply {
+        let mut request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json").header(header::ACCEPT, "application/json");
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = json!({ "query": document, "variables": variables }).to_string();
+        let (status, _, bytes) = self.send(request.body(Body::from(body)).expect("a request")).await;
+        let mut answer: Value =
+            serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{status}, not JSON ({error}): {}", String::from_utf8_lossy(&bytes)));
+        let errors = match answer["errors"].take() {
+            Value::Null => Vec::new(),
+            Value::Array(errors) => errors,
+            other => panic!("errors is no list: {other}"),
+        };
+        Reply { status, data: answer["data"].take(), errors }
+    }
+
+    /// How many SQL statements `work` costs (BEGIN, COMMIT and `execute_unprepared` are not counted), and what it gives.
+    pub async fn statements<T>(&self, work: impl Future<Output = T>) -> (usize, T) {
+        let before = self.statements.load(Ordering::SeqCst);
+        let result = work.await;
+        (self.statements.load(Ordering::SeqCst) - before, result)
+    }
+}
+
+/// Puts portal and router together as the product does.
+fn assemble(db: Db, env: Env, keyring: Keyring, config: Config) -> (Portal, Router) {
+    let portal = Portal::new(db, env, Arc::new(keyring), Arc::new(config.settings), Parts::default());
+    (portal, Router::new())
+}
