@@ -4,19 +4,24 @@
 //! Simplified wording (HUMAN where none is given). The Traditional and English wordings are HUMAN, the Portuguese is
 //! MACHINE: it was not read through by a native. A form's schema is written as JSON inside the TOML.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
 use chrono::NaiveDate;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::kernel::code::Verification;
+use crate::kernel::ids::{ItemId, ItemVersionId};
 use crate::kernel::seal::sha256_hex;
-use crate::kernel::text::{Origin, Text};
+use crate::kernel::text::{Language, Origin, Text};
 
-use super::facts::FactOrigin;
+use super::elements::Vocabulary;
+use super::facts::{FactOrigin, Facts};
 use super::form::canonical;
-use super::item::ItemArea;
-use super::offering::{Channel, IntakePeriod};
+use super::item::{CompiledVersion, ItemArea, Version};
+use super::offering::{Channel, IntakePeriod, Maker};
 use super::rule::Outcome;
 use super::version::{UnitLevel, VersionContent};
 
@@ -203,4 +208,276 @@ impl std::fmt::Display for Problem {
 pub fn digest(content: &VersionContent) -> String {
     let json = serde_json::to_value(content).unwrap_or_default();
     sha256_hex(&canonical(&json).to_string())
+}
+
+/// A row of a list of services that share a template.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceRow {
+    code: String,
+    area: ItemArea,
+    name: Text,
+    authority: Text,
+    promised_days: u32,
+    statutory_days: u32,
+    #[serde(default)]
+    intake: Vec<IntakePeriod>,
+    #[serde(default)]
+    visits: Option<u32>,
+    verification: Verification,
+    source: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceFile {
+    template: VersionContent,
+    services: Vec<ServiceRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClassFile {
+    classes: Vec<BundleClass>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExampleFile {
+    examples: Vec<Example>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberFile {
+    number: i64,
+}
+
+const NUMBER: &str = include_str!("../../../catalogue/bundle.toml");
+const ELEMENTS: &str = include_str!("../../../catalogue/elements.toml");
+const CLASSES: &str = include_str!("../../../catalogue/talent_classes.toml");
+const ITEMS: &[(&str, &str)] = &[("items/talent_card.toml", include_str!("../../../catalogue/items/talent_card.toml"))];
+const SERVICES: &[(&str, &str)] = &[("items/services.toml", include_str!("../../../catalogue/items/services.toml"))];
+const EXAMPLES: &[(&str, &str)] = &[("examples/talent_card.toml", include_str!("../../../catalogue/examples/talent_card.toml"))];
+
+static VOCABULARY: LazyLock<Result<Vocabulary, String>> = LazyLock::new(|| Vocabulary::parse(ELEMENTS));
+
+/// The embedded vocabulary of data elements.
+///
+/// Errors: what is wrong with the file; `catalogue check` and the tests of the bundle find it before a release.
+pub fn vocabulary() -> Result<&'static Vocabulary, Problem> {
+    VOCABULARY.as_ref().map_err(|what| Problem { path: "elements.toml".to_owned(), what: what.clone() })
+}
+
+impl ServiceRow {
+    fn item(self, template: &VersionContent) -> BundleItem {
+        let edition = "1".to_owned();
+        let content = VersionContent {
+            name: self.name,
+            verification: self.verification,
+            source: self.source.clone(),
+            visits: self.visits.unwrap_or(template.visits),
+            ..template.clone()
+        };
+        let offering = BundleOffering {
+            edition: edition.clone(),
+            level: UnitLevel::Window,
+            regions: Vec::new(),
+            authority: self.authority,
+            promised_days: self.promised_days,
+            statutory_days: self.statutory_days,
+            channels: vec![Channel::Online, Channel::Window],
+            intake: self.intake,
+            quota: None,
+            effective_from: content.in_force_from,
+            effective_to: None,
+            verification: self.verification,
+            source: self.source,
+        };
+        let versions = vec![BundleVersion { edition, content }];
+        BundleItem { code: self.code, area: self.area, versions, offerings: vec![offering], verification: self.verification }
+    }
+}
+
+impl Bundle {
+    /// The bundle of this binary.
+    ///
+    /// Errors: every file that cannot be read, with where and what.
+    pub fn embedded() -> Result<Self, Vec<Problem>> {
+        fn read<T: DeserializeOwned>(path: &str, text: &str, problems: &mut Vec<Problem>) -> Option<T> {
+            read_toml(text).map_err(|what| problems.push(Problem { path: path.to_owned(), what })).ok()
+        }
+        let mut problems = Vec::new();
+        let number: Option<NumberFile> = read("bundle.toml", NUMBER, &mut problems);
+        let classes: Option<ClassFile> = read("talent_classes.toml", CLASSES, &mut problems);
+        let mut items: Vec<BundleItem> = ITEMS.iter().filter_map(|(path, text)| read(path, text, &mut problems)).collect();
+        for (path, text) in SERVICES {
+            if let Some(ServiceFile { template, services }) = read(path, text, &mut problems) {
+                items.extend(services.into_iter().map(|row| row.item(&template)));
+            }
+        }
+        let examples = EXAMPLES.iter().filter_map(|(path, text)| read::<ExampleFile>(path, text, &mut problems)).flat_map(|f| f.examples).collect();
+        match (number, classes) {
+            (Some(number), Some(classes)) if problems.is_empty() => Ok(Self { number: number.number, items, classes: classes.classes, examples }),
+            _ => Err(problems),
+        }
+    }
+
+    /// Everything that is wrong with the bundle: forms, rules, texts, offerings, examples. Pure.
+    pub fn check(&self, vocabulary: &Vocabulary) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut compiled = BTreeMap::new();
+        for (i, item) in self.items.iter().enumerate() {
+            let mut wrong = |path: &str, what: String| problems.push(Problem { path: format!("{}{path}", item.code), what });
+            if self.items[..i].iter().any(|other| other.code == item.code) {
+                wrong("", "the code stands twice".to_owned());
+            }
+            for (n, edition) in item.versions.iter().enumerate() {
+                let place = format!("/{}", edition.edition);
+                if item.versions[..n].iter().any(|other| other.edition == edition.edition) {
+                    wrong(&place, "the edition stands twice".to_owned());
+                }
+                if item.versions[..n].iter().any(|other| other.content.in_force_to.is_none_or(|to| edition.content.in_force_from <= to)) {
+                    wrong(&place, "the edition begins before the earlier one ends".to_owned());
+                }
+                for (path, text) in edition.content.texts() {
+                    for language in Language::ALL {
+                        if text.localized(*language).language != *language || text.localized(*language).value.trim().is_empty() {
+                            wrong(&format!("{place}{path}"), format!("no wording in {language}"));
+                        }
+                    }
+                }
+                let version = Version {
+                    id: ItemVersionId(uuid::Uuid::nil()),
+                    item: ItemId(uuid::Uuid::nil()),
+                    edition: edition.edition.clone(),
+                    number: 1,
+                    digest: String::new(),
+                    maker: Maker::Bundle,
+                    content: edition.content.clone(),
+                };
+                match CompiledVersion::compile(version, item.code.clone(), vocabulary) {
+                    Ok(version) => {
+                        for problem in version.rules.sample(vocabulary) {
+                            wrong(&format!("{place}/rules/{}", problem.key), problem.what);
+                        }
+                        compiled.insert((item.code.clone(), edition.edition.clone()), version);
+                    }
+                    Err(list) => list.into_iter().for_each(|p| wrong(&format!("{place}{}", p.path), p.what)),
+                }
+            }
+            for offering in &item.offerings {
+                let place = format!("/offerings/{}", offering.edition);
+                if !item.versions.iter().any(|v| v.edition == offering.edition) {
+                    wrong(&place, "no such edition".to_owned());
+                }
+                if offering.channels.is_empty() {
+                    wrong(&place, "no channel".to_owned());
+                }
+                if offering.promised_days > offering.statutory_days {
+                    wrong(&place, "the promised limit is longer than the statutory one".to_owned());
+                }
+                if offering.effective_to.is_some_and(|to| to < offering.effective_from) {
+                    wrong(&place, "it ends before it begins".to_owned());
+                }
+            }
+        }
+        self.check_examples(&compiled, vocabulary, &mut problems);
+        problems
+    }
+
+    /// Runs the examples, and asks that those of each item with rules show a pass, a fail and an unknown of each leaf.
+    fn check_examples(&self, compiled: &BTreeMap<(String, String), CompiledVersion>, vocabulary: &Vocabulary, problems: &mut Vec<Problem>) {
+        let mut shown: BTreeSet<(String, String, String, Outcome)> = BTreeSet::new();
+        for example in &self.examples {
+            let path = format!("{}/{} example \"{}\"", example.item, example.edition, example.title);
+            let mut wrong = |what: String| problems.push(Problem { path: path.clone(), what });
+            let Some(version) = compiled.get(&(example.item.clone(), example.edition.clone())) else {
+                wrong("no such version".to_owned());
+                continue;
+            };
+            let mut facts = Facts::new();
+            for (fact, value) in &example.facts {
+                if let Err(refused) = facts.insert_json(vocabulary, fact, value, Example::ORIGIN) {
+                    wrong(format!("{fact}: {refused}"));
+                }
+            }
+            facts.set_today(example.today);
+            let answer = match version.rules.evaluate(&facts) {
+                Ok(answer) => answer,
+                Err(fault) => {
+                    wrong(fault.to_string());
+                    continue;
+                }
+            };
+            if answer.outcome != example.outcome {
+                wrong(format!("the outcome is {}", answer.outcome));
+            }
+            for node in &answer.nodes {
+                if let Some(leaf) = &node.leaf {
+                    shown.insert((example.item.clone(), example.edition.clone(), leaf.leaf.key.clone(), node.outcome));
+                }
+            }
+            for (key, expected) in &example.leaves {
+                let found = answer.nodes.iter().find(|n| n.leaf.as_ref().is_some_and(|l| l.leaf.key == *key)).map(|n| n.outcome.code());
+                if found != expected.as_str() {
+                    wrong(format!("leaf {key} is {}", found.unwrap_or("not there")));
+                }
+            }
+        }
+        for ((item, edition), version) in compiled {
+            for leaf in version.content.rules.iter().flat_map(|r| &r.leaves) {
+                for outcome in Outcome::ALL {
+                    if !shown.contains(&(item.clone(), edition.clone(), leaf.key.clone(), *outcome)) {
+                        problems.push(Problem { path: format!("{item}/{edition}/rules/{}", leaf.key), what: format!("no example shows {outcome}") });
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_bundle_has_nothing_wrong() {
+        let bundle = Bundle::embedded().unwrap();
+        let problems: Vec<String> = bundle.check(vocabulary().unwrap()).iter().map(ToString::to_string).collect();
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!((bundle.items.len(), bundle.classes.len()), (33, 15));
+    }
+
+    #[test]
+    fn a_changed_text_changes_the_digest_and_the_order_of_keys_does_not() {
+        let bundle = Bundle::embedded().unwrap();
+        let content = &bundle.items[0].versions[0].content;
+        let read: VersionContent = serde_json::from_value(canonical(&serde_json::to_value(content).unwrap())).unwrap();
+        assert_eq!(digest(&read), digest(content));
+        let changed = VersionContent { visits: content.visits + 1, ..content.clone() };
+        assert_ne!(digest(&changed), digest(content));
+    }
+
+    #[test]
+    fn translations_are_never_official() {
+        for item in Bundle::embedded().unwrap().items {
+            for (path, text) in item.versions.iter().flat_map(|v| v.content.texts()) {
+                for (language, wording) in text.wordings() {
+                    assert!(language == Language::ZhHans || wording.origin != Origin::Official, "{} {path}", item.code);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_rule_an_unknown_element_and_a_missing_example_are_told_together() {
+        let mut bundle = Bundle::embedded().unwrap();
+        let content = &mut bundle.items[0].versions[1].content;
+        content.rules.as_mut().unwrap().leaves[0].when = "conduct.unheard_of".to_owned();
+        content.form.schema["properties"]["grade"]["x-element"] = json!("request.unheard_of");
+        let told: Vec<String> = bundle.check(vocabulary().unwrap()).iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|p| p == "GD-TALENT-CARD/2023/rules/lawful: conduct.unheard_of is not a declared fact"), "{told:?}");
+        assert!(told.iter().any(|p| p == "GD-TALENT-CARD/2023/form/properties/grade/x-element: \"request.unheard_of\" is not a data element"), "{told:?}");
+    }
 }

@@ -304,3 +304,93 @@ fn form_errors(pointer: &str, kind: &ValidationErrorKind, keyword: &str) -> Vec<
         _ => here(Vec::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::model::bundle::{Bundle, vocabulary};
+    use crate::catalogue::model::facts::FactValue;
+    use serde_json::json;
+
+    fn card_form() -> FormDefinition {
+        Bundle::embedded().unwrap().items[0].versions[1].content.form.clone()
+    }
+
+    fn good() -> Value {
+        json!({
+            "grade": "B", "category": "DOCTOR", "evidence": "DEGREE", "origin": "HONG_KONG", "employer": format!("body_{}", "0".repeat(32)),
+            "contract_until": "2028-01-31", "city": "440300", "civil_servant": false, "insurance_months": 8, "lawful": true, "honest": true,
+            "outstanding": true, "name_latin": "CHAN TAI MAN", "photo": format!("document_{}", "a".repeat(32)),
+        })
+    }
+
+    #[test]
+    fn every_wrong_answer_is_told_at_its_own_pointer_without_the_answer() {
+        let form = CompiledForm::compile(&card_form(), vocabulary().unwrap()).unwrap();
+        assert_eq!(form.validate(&good()), []);
+        let mut bad = good();
+        bad["grade"] = json!("C");
+        bad["contract_until"] = json!("2028-02-31");
+        bad["city"] = json!("44030");
+        bad["insurance_months"] = json!(-1);
+        bad["name_latin"] = json!("");
+        bad["a/b"] = json!(1);
+        bad.as_object_mut().unwrap().remove("photo");
+        let told: Vec<(String, String)> = form.validate(&bad).into_iter().map(|e| (e.pointer, e.keyword)).collect();
+        let expected = [
+            ("/a~1b", "additionalProperties"),
+            ("/city", "format"),
+            ("/contract_until", "format"),
+            ("/grade", "enum"),
+            ("/insurance_months", "minimum"),
+            ("/name_latin", "minLength"),
+            ("/photo", "required"),
+        ];
+        assert_eq!(told, expected.map(|(p, k)| (p.to_owned(), k.to_owned())));
+    }
+
+    #[test]
+    fn answers_state_facts_by_their_elements() {
+        let vocabulary = vocabulary().unwrap();
+        let form = CompiledForm::compile(&card_form(), vocabulary).unwrap();
+        let facts = form.facts(&good(), vocabulary);
+        let fact = facts.get("contribution.insurance_months").unwrap();
+        assert_eq!((&fact.value, fact.origin), (&FactValue::Integer(8), FactOrigin::Form));
+        assert_eq!(facts.get("person.name.latin"), None);
+        assert_eq!(facts.get("contribution.tax_months"), None);
+    }
+
+    #[test]
+    fn a_form_is_served_in_the_readers_language_with_an_etag_of_its_own() {
+        let form = CompiledForm::compile(&card_form(), vocabulary().unwrap()).unwrap();
+        let (english, etag) = form.localized(Language::En);
+        assert_eq!(english["properties"]["grade"]["title"], "Grade applied for");
+        assert_eq!(english["properties"]["grade"]["x-enum-titles"], json!(["A card", "B card"]));
+        let (chinese, other) = form.localized(Language::ZhHant);
+        assert_eq!(chinese["properties"]["employer"]["title"], "用人單位");
+        assert_ne!(etag, other);
+        assert_eq!(etag.len(), 32);
+    }
+
+    #[test]
+    fn a_form_that_could_not_be_relied_on_is_refused() {
+        for (pointer, value, expected) in [
+            ("/properties/grade/minLenght", json!(1), "not a keyword"),
+            ("/properties/city/format", json!("post-code"), "not a format"),
+            ("/properties/city/$ref", json!("https://example.org/schema"), "nothing outside"),
+            ("/properties/city/x-element", json!("person.unheard"), "not a data element"),
+            ("/properties/extra", json!({"type": "string"}), "no data element"),
+            ("/properties/post/pattern", json!("(?=a)b"), ""),
+        ] {
+            let mut definition = card_form();
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            definition.schema.pointer_mut(parent).unwrap()[name] = value;
+            let problems = CompiledForm::compile(&definition, vocabulary().unwrap()).unwrap_err();
+            assert!(problems.iter().any(|p| p.what.contains(expected)), "{pointer}: {problems:?}");
+        }
+        let mut definition = card_form();
+        definition.texts.remove("/properties/grade/title");
+        definition.texts.insert("/properties/nothing/title".to_owned(), crate::kernel::text::Text::simplified("无", crate::kernel::text::Origin::Human));
+        assert_eq!(CompiledForm::compile(&definition, vocabulary().unwrap()).unwrap_err().len(), 2);
+    }
+}

@@ -205,3 +205,65 @@ fn region_fit(holder: &str, asked: &str) -> Option<u32> {
     let stem = if stem.len() % 2 == 1 { &holder[..stem.len() + 1] } else { stem };
     (holder.len() == asked.len() && stem.len() < holder.len() && asked.starts_with(stem)).then_some(if stem.len() <= 2 { 1 } else { 2 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn period(from: &str, to: &str) -> IntakePeriod {
+        IntakePeriod { from: from.to_owned().try_into().unwrap(), to: to.to_owned().try_into().unwrap() }
+    }
+
+    #[test]
+    fn an_intake_period_takes_both_its_days_and_may_cross_the_new_year() {
+        for (from, to, date, inside) in [
+            ("04-01", "08-31", "2026-04-01", true),
+            ("04-01", "08-31", "2026-08-31", true),
+            ("04-01", "08-31", "2026-09-01", false),
+            ("11-15", "01-15", "2026-12-31", true),
+            ("11-15", "01-15", "2026-01-15", true),
+            ("11-15", "01-15", "2026-01-16", false),
+            ("02-29", "02-29", "2024-02-29", true),
+        ] {
+            assert_eq!(period(from, to).contains(day(date)), inside, "{from} {to} {date}");
+        }
+        assert!(MonthDay::try_from("13-01".to_owned()).is_err());
+    }
+
+    #[test]
+    fn the_closest_route_fits_best() {
+        let unit = UnitId(uuid::Uuid::nil());
+        let rule = |region: Option<&str>, zone: Option<&str>, category: Option<&str>| RouteRule {
+            region: region.map(str::to_owned),
+            zone: zone.map(str::to_owned),
+            category: category.map(str::to_owned),
+            unit,
+        };
+        let asked = Route { region: "440304", zone: Some("QIANHAI"), category: Some("DOCTOR") };
+        let fits: Vec<Option<u32>> = [
+            rule(None, None, None),
+            rule(Some("440000"), None, None),
+            rule(Some("440300"), None, None),
+            rule(Some("440304"), None, None),
+            rule(Some("440304"), None, Some("DOCTOR")),
+            rule(Some("440300"), Some("QIANHAI"), None),
+            rule(Some("440100"), None, None),
+            rule(Some("440305"), None, None),
+            rule(None, Some("NANSHA"), None),
+            rule(None, None, Some("CARDHOLDER")),
+        ]
+        .iter()
+        .map(|r| r.fit(&asked))
+        .collect();
+        assert_eq!(fits, [Some(0), Some(10), Some(20), Some(30), Some(31), Some(120), None, None, None, None]);
+        // A code that ends in a single zero digit is not cut in the middle of a level.
+        assert_eq!(rule(Some("441900"), None, None).fit(&Route { region: "441900", zone: None, category: None }), Some(30));
+        assert_eq!(rule(Some("445100"), None, None).fit(&Route { region: "445102", zone: None, category: None }), Some(20));
+        assert_eq!(rule(Some("442000"), None, None).fit(&Route { region: "442001", zone: None, category: None }), Some(20));
+        assert_eq!(rule(Some("442000"), None, None).fit(&Route { region: "441900", zone: None, category: None }), None);
+    }
+}

@@ -438,8 +438,9 @@ impl Branch {
 /// The evaluator's context for these facts; made once per question, not per rule.
 fn context(facts: &Facts) -> Context<'static, 'static> {
     let mut context = Context::default();
-    context.add_function("years_between", years_between);
-    context.add_function("add_months", add_months);
+    // Both names are new to a fresh context, so that neither call can fail.
+    let _ = context.add_function("years_between", years_between);
+    let _ = context.add_function("add_months", add_months);
     let mut roots = BTreeMap::new();
     for (path, fact) in facts.iter() {
         Branch::put(&mut roots, path, cel_value(&fact.value));
@@ -662,4 +663,167 @@ fn samples(element: &Element) -> Vec<Option<FactValue>> {
         values.push(Some(FactValue::Null));
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::model::bundle::vocabulary;
+    use crate::kernel::text::Origin;
+    use proptest::prelude::*;
+
+    fn leaf(key: &str, when: &str) -> Leaf {
+        Leaf {
+            key: key.to_owned(),
+            label: Text::simplified(key, Origin::Human),
+            when: when.to_owned(),
+            turns: None,
+            basis: Vec::new(),
+            verification: Verification::StandIn,
+        }
+    }
+
+    fn rules(tree: RuleNode, leaves: Vec<Leaf>) -> Result<CompiledRules, Vec<RuleProblem>> {
+        CompiledRules::compile(Some(&Rules { tree, leaves }), &[], vocabulary().unwrap())
+    }
+
+    fn one(when: &str) -> Result<CompiledRules, Vec<RuleProblem>> {
+        rules(RuleNode::Leaf("x".to_owned()), vec![leaf("x", when)])
+    }
+
+    fn facts(pairs: &[(&str, serde_json::Value)]) -> Facts {
+        let mut facts = Facts::new();
+        facts.set_today(NaiveDate::from_ymd_opt(2026, 1, 15).unwrap());
+        for (path, value) in pairs {
+            facts.insert_json(vocabulary().unwrap(), path, value, FactOrigin::Profile).unwrap();
+        }
+        facts
+    }
+
+    fn outcome(when: &str, pairs: &[(&str, serde_json::Value)]) -> Outcome {
+        one(when).unwrap().evaluate(&facts(pairs)).unwrap().outcome
+    }
+
+    #[test]
+    fn an_absent_fact_is_unknown_unless_the_rest_decides() {
+        let months = [("contribution.insurance_months", 6.into())];
+        assert_eq!(outcome("contribution.insurance_months >= 6", &months), Outcome::Pass);
+        assert_eq!(outcome("contribution.insurance_months > 6", &months), Outcome::Fail);
+        assert_eq!(outcome("contribution.tax_months >= 6", &months), Outcome::Unknown);
+        assert_eq!(outcome("contribution.tax_months >= 6", &[]), Outcome::Unknown);
+        assert_eq!(outcome("contribution.tax_months >= 6 || contribution.insurance_months >= 6", &months), Outcome::Pass);
+        assert_eq!(outcome("contribution.tax_months >= 6 && contribution.insurance_months > 6", &months), Outcome::Fail);
+        assert_eq!(outcome("contribution.insurance_months + 1 == 7", &months), Outcome::Pass);
+    }
+
+    #[test]
+    fn dates_ages_and_months_are_counted_by_the_civil_calendar() {
+        for (when, until, expected) in [
+            ("employment.contract_until != null && employment.contract_until >= today", serde_json::json!("2026-01-15"), Outcome::Pass),
+            ("employment.contract_until != null && employment.contract_until >= today", serde_json::json!("2026-01-14"), Outcome::Fail),
+            ("employment.contract_until != null && employment.contract_until >= today", serde_json::Value::Null, Outcome::Fail),
+            ("employment.contract_until >= add_months(today, 3)", serde_json::json!("2026-04-15"), Outcome::Pass),
+            ("employment.contract_until >= add_months(today, 3)", serde_json::json!("2026-04-14"), Outcome::Fail),
+            ("years_between(employment.contract_until, today) == 16", serde_json::json!("2010-01-15"), Outcome::Pass),
+            ("years_between(employment.contract_until, today) == 15", serde_json::json!("2010-01-16"), Outcome::Pass),
+            ("employment.contract_until == timestamp('2026-11-24T00:00:00+08:00')", serde_json::json!("2026-11-24"), Outcome::Pass),
+        ] {
+            assert_eq!(outcome(when, &[("employment.contract_until", until.clone())]), expected, "{when} {until}");
+        }
+    }
+
+    #[test]
+    fn what_a_rule_may_not_do_is_refused_before_it_runs() {
+        for (when, expected) in [
+            ("conduct.lawful &&", "Syntax error"),
+            ("conduct.unheard == true", "not a declared fact"),
+            ("conduct", "not a declared fact"),
+            ("has(conduct.lawful)", "has()"),
+            ("conduct['lawful']", "_[_] may not be used"),
+            ("matches(talent.category, '(a+)+')", "matches may not be used"),
+            ("unheard(talent.category)", "unheard may not be used"),
+            ("[1].all(a, [2].all(b, a < b))", "a loop inside a loop"),
+            ("{'a': true}['a']", "may not be"),
+            ("((((((((( true )))))))))", "open brackets"),
+        ] {
+            let problems = one(when).unwrap_err();
+            assert!(problems.iter().any(|p| p.what.contains(expected)), "{when}: {problems:?}");
+        }
+        let chain = vec!["1"; 52].join("+");
+        assert!(one(&format!("{chain} == 52")).unwrap_err()[0].what.contains("operators"));
+        assert!(one(&format!("{}true", "!".repeat(51))).unwrap_err()[0].what.contains("operators"));
+        assert!(one(&format!("'{}' == 'a'", "a".repeat(2000))).unwrap_err()[0].what.contains("bytes"));
+        assert!(one(&format!("conduct{}", ".a".repeat(60))).unwrap_err()[0].what.contains("operators"));
+    }
+
+    #[test]
+    fn the_deepest_rule_that_the_guard_lets_through_runs_on_an_ordinary_stack() {
+        let open = format!("{}conduct.lawful{}", "(".repeat(8), ")".repeat(8));
+        assert_eq!(outcome(&open, &[("conduct.lawful", true.into())]), Outcome::Pass);
+        let chain = format!("{} == 49", vec!["1"; 49].join("+"));
+        assert_eq!(outcome(&chain, &[]), Outcome::Pass);
+        assert_eq!(outcome("['AWARD', 'PLAN'].exists(c, c == talent.evidence)", &[("talent.evidence", "PLAN".into())]), Outcome::Pass);
+        assert_eq!(outcome("['AWARD'].exists(c, c == talent.evidence)", &[]), Outcome::Unknown);
+    }
+
+    #[test]
+    fn samples_find_rules_that_give_no_yes_or_no() {
+        for when in ["contribution.insurance_months + 1", "employment.contract_until > today", "talent.category > 3", "conduct.lawful ? 1 : 2"] {
+            assert_eq!(one(when).unwrap().sample(vocabulary().unwrap()).len(), 1, "{when}");
+        }
+        assert_eq!(one("contribution.insurance_months > 1").unwrap().sample(vocabulary().unwrap()), []);
+    }
+
+    #[test]
+    fn the_answer_names_each_leaf_with_its_facts_and_their_sources() {
+        let tree = RuleNode::All { all: vec![RuleNode::Leaf("a".to_owned()), RuleNode::None { none: vec![RuleNode::Leaf("b".to_owned())] }] };
+        let compiled = rules(tree, vec![leaf("a", "conduct.lawful"), leaf("b", "employment.civil_servant")]).unwrap();
+        let answer = compiled.evaluate(&facts(&[("conduct.lawful", true.into())])).unwrap();
+        assert_eq!(answer.outcome, Outcome::Unknown);
+        let shape: Vec<_> = answer.nodes.iter().map(|n| (n.kind, n.parent, n.outcome)).collect();
+        assert_eq!(
+            shape,
+            [
+                (NodeKind::All, None, Outcome::Unknown),
+                (NodeKind::Leaf, Some(0), Outcome::Pass),
+                (NodeKind::None, Some(0), Outcome::Unknown),
+                (NodeKind::Leaf, Some(2), Outcome::Unknown),
+            ]
+        );
+        let used = &answer.nodes[1].leaf.as_ref().unwrap().facts;
+        assert_eq!(used[0].path, "conduct.lawful");
+        assert_eq!(used[0].fact, Some(Fact { value: FactValue::Boolean(true), origin: FactOrigin::Profile }));
+        assert_eq!(answer.nodes[3].leaf.as_ref().unwrap().facts[0].fact, None);
+    }
+
+    #[test]
+    fn a_tree_and_its_leaves_must_fit() {
+        let lone = rules(RuleNode::Leaf("a".to_owned()), vec![leaf("b", "conduct.lawful")]).unwrap_err();
+        assert_eq!(lone.len(), 2);
+        let n = RuleNode::AtLeast { at_least: 2, of: vec![RuleNode::Leaf("a".to_owned())] };
+        assert_eq!(rules(n, vec![leaf("a", "conduct.lawful")]).unwrap_err().len(), 1);
+    }
+
+    fn is_sync<T: Send + Sync>() {}
+
+    #[test]
+    fn compiled_rules_are_shared_between_threads() {
+        is_sync::<CompiledRules>();
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_decided_stays_decided_when_more_becomes_known(needed in 1usize..4, known in proptest::collection::vec(proptest::option::of(any::<bool>()), 4), rest in proptest::collection::vec(any::<bool>(), 4)) {
+            let value = |v: Option<bool>| v.map_or(Outcome::Unknown, |b| if b { Outcome::Pass } else { Outcome::Fail });
+            let before = Outcome::at_least(needed, &known.iter().map(|v| value(*v)).collect::<Vec<_>>());
+            let after = Outcome::at_least(needed, &known.iter().zip(&rest).map(|(k, r)| value(Some(k.unwrap_or(*r)))).collect::<Vec<_>>());
+            prop_assert!(after != Outcome::Unknown);
+            prop_assert!(before == Outcome::Unknown || before == after);
+        }
+
+        #[test]
+        fn no_text_makes_the_compiler_panic(text in ".{0,200}") {
+            let _ = one(&text);
+        }
+    }
 }
