@@ -3,11 +3,14 @@
 //! Read [`kernel`] first, then a slice (each tells itself in its `mod.rs`), then `app`, which puts all together.
 //! `ARCHITECTURE.md` draws the house.
 
-pub mod catalogue;
 pub mod config;
 pub mod db;
 pub mod kernel;
-pub mod material;
-pub mod person;
 pub mod portal;
+
+#[macro_use]
+pub mod api;
+
+pub mod audit;
+pub mod person;
 pub mod talent_card;

@@ -2,6 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
+mod m20261124_000001_create_audit;
 mod m20261124_000001_create_person_key;
 mod m20261124_000003_create_person;
 mod m20261124_000007_create_material;
@@ -13,7 +14,11 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261124_000003_create_person::Migration), Box::new(m20261124_000007_create_material::Migration)]
+        vec![
+            Box::new(m20261124_000001_create_audit::Migration),
+            Box::new(m20261124_000003_create_person::Migration),
+            Box::new(m20261124_000007_create_material::Migration),
+        ]
     }
 }
 

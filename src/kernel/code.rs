@@ -3,15 +3,15 @@
 /// Declares a field-less enum whose variants have stable codes in `SCREAMING_SNAKE_CASE`.
 ///
 /// It gives `ALL`, `code()`, `Display` (the code), `FromStr` (exact match, [`UnknownCode`] otherwise),
-/// serde as the code, and a sea-orm text column. The API side names the same enum by
-/// `#[graphql(remote = "...")]`, so that variants cannot drift apart.
+/// serde as the code, and a sea-orm text column. The API shows the same enum by `api_enum!`, so that
+/// codes and descriptions cannot drift apart.
 #[macro_export]
 macro_rules! coded_enum {
-    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$vmeta:meta])* $variant:ident => $code:literal),+ $(,)? }) => {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[doc = $doc:literal])* $variant:ident => $code:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::sea_orm::DeriveValueType)]
         #[sea_orm(value_type = "String")]
-        $vis enum $name { $($(#[$vmeta])* $variant),+ }
+        $vis enum $name { $($(#[doc = $doc])* $variant),+ }
 
         impl $name {
             /// Every variant, in the order of declaration.
@@ -20,6 +20,11 @@ macro_rules! coded_enum {
             /// The stable code: what is stored and what the API shows.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code),+ }
+            }
+
+            /// What the variant means: its doc comment, which the API shows as the description.
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*)),+ }
             }
         }
 

@@ -1,0 +1,47 @@
+//! What a resolver finds in its context.
+
+use std::sync::Arc;
+
+use async_graphql::Context;
+
+use crate::kernel::actor::Actor;
+use crate::kernel::text::Language;
+use crate::portal::Portal;
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Ctx {
+    /// The process.
+    pub portal: Portal,
+    /// Who asks.
+    pub actor: Arc<Actor>,
+    /// The reader's language.
+    pub language: Language,
+    /// Address of the client, from listed proxies or the socket; for limits and sessions only.
+    pub address: Arc<str>,
+}
+
+/// Short ways to [`Ctx`].
+pub trait ContextExt {
+    /// The request.
+    fn ctx(&self) -> &Ctx;
+    /// The process.
+    fn portal(&self) -> &Portal {
+        &self.ctx().portal
+    }
+    /// Who asks.
+    fn actor(&self) -> &Actor {
+        &self.ctx().actor
+    }
+    /// The reader's language.
+    fn language(&self) -> Language {
+        self.ctx().language
+    }
+}
+
+impl ContextExt for Context<'_> {
+    fn ctx(&self) -> &Ctx {
+        // `http` puts it into every request and every subscription; its absence ends the resolver, not the process.
+        self.data_unchecked::<Ctx>()
+    }
+}

@@ -1,0 +1,28 @@
+//! The schema: roots put together from the slices. Not: fields.
+
+use async_graphql::{MergedObject, SDLExportOptions, Schema};
+
+use super::guard::GuardFactory;
+use super::node::NodeQuery;
+use crate::audit::graphql::AuditQuery;
+
+/// Everything that can be read.
+#[derive(MergedObject, Default)]
+pub struct Query(NodeQuery, AuditQuery);
+
+/// The schema of the portal.
+pub type PortalSchema = Schema<Query, async_graphql::EmptyMutation, async_graphql::EmptySubscription>;
+
+/// Builds the schema. Bounds are held by [`super::guard`].
+pub fn build() -> PortalSchema {
+    Schema::build(Query::default(), async_graphql::EmptyMutation, async_graphql::EmptySubscription)
+        .limit_recursive_depth(96)
+        .disable_suggestions()
+        .extension(GuardFactory::default())
+        .finish()
+}
+
+/// The SDL as it is committed.
+pub fn sdl() -> String {
+    build().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+}
