@@ -12,5 +12,7 @@ pub mod portal;
 pub mod api;
 
 pub mod audit;
+pub mod catalogue;
+pub mod material;
 pub mod person;
 pub mod talent_card;

@@ -1,3 +1,121 @@
-//! Use cases of documents.
+//! Use cases of documents, and what later slices ask.
+//!
+//! Finders without an actor decide nothing about who may read: the service that calls them has done so.
 
+pub mod download;
 pub mod files;
+pub mod scan;
+pub mod sweep;
+pub mod upload;
+
+use sea_orm::ConnectionTrait;
+
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::{Fault, Refused};
+use crate::kernel::ids::{DocumentId, DocumentVersionId, PersonId, TypedId as _};
+use crate::kernel::page::{Page, PageRequest};
+use crate::kernel::rejection::{Code, Rejection};
+use crate::kernel::seal::Place;
+use crate::material::model::document::{Document, DocumentVersion};
+use crate::material::{policy, store};
+use crate::person;
+use crate::portal::Portal;
+
+/// Kind of object in trail and outbox.
+pub const OBJECT: &str = "DOCUMENT";
+/// Order of the list of documents.
+pub const ORDER: &str = "documents";
+
+/// Where the name of a file lies.
+const fn title_place(id: DocumentId) -> Place {
+    Place::new("document", "title_sealed", id.0)
+}
+
+/// The caller's documents, newest first; those of one kind if asked.
+///
+/// Errors: [`Fault::Unauthenticated`], [`Fault::CursorInvalid`].
+pub async fn my_documents(portal: &Portal, actor: &Actor, kind: Option<&str>, request: PageRequest) -> Result<Page<Document>, Fault> {
+    let member = policy::signed_in(actor)?;
+    let after = match request.after.as_deref() {
+        None => None,
+        Some([key]) => Some(DocumentId::parse_global(key).ok_or(Fault::CursorInvalid)?),
+        Some(_) => return Err(Fault::CursorInvalid),
+    };
+    let owner = person::service::identities(portal.db.read(), member.person).await?;
+    let rows = store::documents_of(portal.db.read(), &owner, kind, after, &request).await?;
+    Ok(Page::cut(rows, &request, ORDER, |row| vec![row.id.global()]))
+}
+
+/// A document of the caller.
+///
+/// Errors: [`Fault::Unauthenticated`]; [`Fault::NotFound`] also for another person's.
+pub async fn my_document(portal: &Portal, actor: &Actor, id: DocumentId) -> Result<Document, Fault> {
+    let member = policy::signed_in(actor)?;
+    let owner = person::service::identities(portal.db.read(), member.person).await?;
+    store::document(portal.db.read(), &owner, id).await?.ok_or(Fault::NotFound)
+}
+
+/// A version of a document of the caller.
+///
+/// Errors: [`Fault::Unauthenticated`]; [`Fault::NotFound`] also for another person's.
+pub async fn my_version(portal: &Portal, actor: &Actor, id: DocumentVersionId) -> Result<DocumentVersion, Fault> {
+    let member = policy::signed_in(actor)?;
+    let owner = person::service::identities(portal.db.read(), member.person).await?;
+    store::versions_of(portal.db.read(), &owner, &[id]).await?.pop().ok_or(Fault::NotFound)
+}
+
+/// The name that the owner gave the file. Only she reads it: for others there is none.
+pub async fn title(portal: &Portal, actor: &Actor, document: &Document) -> Result<Option<String>, Fault> {
+    let (Some(sealed), Some(reader)) = (&document.title_sealed, actor.person()) else { return Ok(None) };
+    if reader != document.owner && person::service::resolve(portal.db.read(), document.owner).await? != reader {
+        return Ok(None);
+    }
+    let key = person::service::keys::data_key(portal, document.owner).await?;
+    let plain = key.open(title_place(document.id), sealed).ok_or_else(|| Fault::bug("the name of a file cannot be opened"))?;
+    Ok(String::from_utf8(plain.to_vec()).ok())
+}
+
+/// Documents by id, for edges whose parent was authorised.
+pub async fn documents_by_ids(db: &impl ConnectionTrait, ids: &[DocumentId]) -> Result<Vec<Document>, Fault> {
+    Ok(store::documents_by_ids(db, ids).await?)
+}
+
+/// Versions by id, for edges whose parent was authorised. Ids that are not there are missing.
+pub async fn versions_by_ids(db: &impl ConnectionTrait, ids: &[DocumentVersionId]) -> Result<Vec<DocumentVersion>, Fault> {
+    Ok(store::versions_by_ids(db, ids).await?)
+}
+
+/// Those of the versions that `owner` may hand in: hers (redirects followed) and not infected. Which kind a material
+/// wants, [`DocumentVersion::is_usable`] tells.
+pub async fn usable_versions(db: &impl ConnectionTrait, owner: PersonId, ids: &[DocumentVersionId]) -> Result<Vec<DocumentVersion>, Fault> {
+    let owner = person::service::identities(db, owner).await?;
+    let mut versions = store::versions_of(db, &owner, ids).await?;
+    versions.retain(|version| version.is_usable(&owner, None));
+    Ok(versions)
+}
+
+/// Checks one binding: `field` is the path in the input, for example `input.materials.0.versionId`.
+///
+/// Errors: [`Code::MaterialUnusable`] where the version is not hers, infected or of another kind.
+pub async fn check_binding(
+    db: &impl ConnectionTrait,
+    owner: PersonId,
+    kind: Option<&str>,
+    id: DocumentVersionId,
+    field: &str,
+) -> Result<DocumentVersion, Refused> {
+    let found = usable_versions(db, owner, &[id]).await?.pop();
+    found.filter(|version| kind.is_none_or(|k| k == version.kind)).ok_or_else(|| Rejection::at(Code::MaterialUnusable, field).into())
+}
+
+/// Marks versions as handed in, so that they are not swept. In the transaction that binds them to a draft or case.
+///
+/// Errors: [`Code::MaterialUnusable`] at `field` where one is not hers, infected, or swept meanwhile.
+pub async fn attach(txn: &impl ConnectionTrait, portal: &Portal, owner: PersonId, ids: &[DocumentVersionId], field: &str) -> Result<(), Refused> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    let owner = person::service::identities(txn, owner).await?;
+    let attached = store::attach(txn, &owner, &ids, portal.env.now()).await?;
+    if attached == ids.len() as u64 { Ok(()) } else { Err(Rejection::at(Code::MaterialUnusable, field).into()) }
+}

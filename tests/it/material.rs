@@ -1,0 +1,338 @@
+//! Documents: declared, sent in pieces, judged, kept sealed, read by token, scanned, swept.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::Duration;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
+use object_store::memory::InMemory;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+use sha2::{Digest as _, Sha256};
+use talent_portal::kernel::actor::{Actor, Grant, Member, Scope};
+use talent_portal::kernel::fault::{Fault, Refused};
+use talent_portal::kernel::hex;
+use talent_portal::kernel::ids::{AccountId, PersonId, SessionId, TypedId as _};
+use talent_portal::kernel::page::PageRequest;
+use talent_portal::kernel::rejection::Code;
+use talent_portal::kernel::role::{Assurance, Role};
+use talent_portal::material::model::document::{DocumentVersion, ScanState};
+use talent_portal::material::model::range::ContentRange;
+use talent_portal::material::model::scan::{Scanner, Scanning, Verdict};
+use talent_portal::material::model::upload::CreateUpload;
+use talent_portal::material::service::upload::{NotReceived, Received, Standing};
+use talent_portal::material::service::{self, download, files, scan, sweep, upload};
+use talent_portal::person;
+use talent_portal::person::model::profile::NewPerson;
+use talent_portal::portal::{Parts, Portal};
+use uuid::Uuid;
+
+use crate::support::{TestApp, both_engines};
+
+both_engines!(
+    a_file_sent_at_once_becomes_a_version_and_is_read_back,
+    an_interrupted_file_goes_on_where_it_stands,
+    what_is_refused_leaves_nothing,
+    a_document_is_its_owners_only,
+    an_officer_sends_for_a_walk_in,
+    a_new_version_leaves_the_old_one_as_it_was,
+    a_changed_byte_is_found_at_reading,
+    an_infected_file_is_neither_read_nor_handed_in,
+    what_was_never_handed_in_is_swept_after_a_day,
+    two_requests_that_finish_one_upload_make_one_version,
+);
+
+/// A scanner that finds the word EICAR.
+#[derive(Debug)]
+struct FindsEicar;
+
+impl Scanner for FindsEicar {
+    fn scan<'a>(&'a self, file: BoxStream<'a, Result<Bytes, anyhow::Error>>) -> BoxFuture<'a, Result<Verdict, anyhow::Error>> {
+        async move {
+            let all = file.map(Result::unwrap).collect::<Vec<_>>().await.concat();
+            Ok(if all.windows(5).any(|w| w == b"EICAR") { Verdict::Infected } else { Verdict::Clean })
+        }
+        .boxed()
+    }
+}
+
+struct World {
+    portal: Portal,
+    store: Arc<dyn ObjectStore>,
+}
+
+fn world(app: &TestApp, scanner: Option<Arc<dyn Scanner>>) -> World {
+    let base = app.portal().clone();
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let parts = Parts::default().with(person::service::keys::KeyCache::default()).with(Arc::clone(&store)).with(Scanning(scanner));
+    World { portal: Portal::new(base.db, base.env, base.keyring, base.settings, parts), store }
+}
+
+impl World {
+    async fn person(&self, roles: &[Role]) -> Actor {
+        let id = PersonId::new(&self.portal.env);
+        let txn = self.portal.db.begin_write().await.unwrap();
+        person::service::new_person(&txn, &self.portal, id, NewPerson::default()).await.unwrap();
+        self.portal.commit(txn).await.unwrap();
+        let grants = roles.iter().map(|&role| Grant { role, scope: Scope::Portal }).collect();
+        let (account, session) = (AccountId(Uuid::nil()), SessionId(Uuid::nil()));
+        Actor { member: Some(Member { person: id, account, session, assurance: Assurance::L2, second_factor: true, grants }), request_id: "test".into() }
+    }
+
+    async fn objects(&self) -> usize {
+        self.store.list(None).count().await
+    }
+
+    async fn declare(&self, actor: &Actor, file: &[u8]) -> String {
+        upload::create_upload(&self.portal, actor, command(file)).await.unwrap().token
+    }
+
+    async fn put(&self, actor: &Actor, token: &str, range: Option<ContentRange>, file: &[u8]) -> Result<Received, NotReceived> {
+        upload::receive(&self.portal, actor, token, range, Some(file.len() as u64), body(file)).await
+    }
+
+    async fn sent(&self, actor: &Actor, file: &[u8]) -> DocumentVersion {
+        let token = self.declare(actor, file).await;
+        version(self.put(actor, &token, None, file).await)
+    }
+
+    async fn read(&self, actor: &Actor, token: &str) -> Result<Vec<u8>, Refused> {
+        let (_, bytes) = download::open(&self.portal, actor, token).await?;
+        Ok(bytes.map(Result::unwrap).collect::<Vec<_>>().await.concat())
+    }
+}
+
+fn body(file: &[u8]) -> BoxStream<'static, Result<Bytes, std::io::Error>> {
+    let pieces: Vec<_> = file.chunks(10_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    stream::iter(pieces).boxed()
+}
+
+/// A PDF of about this many bytes.
+fn pdf(size: usize) -> Vec<u8> {
+    let filler: Vec<u8> = (0..size).map(|n| b'a' + u8::try_from(n % 26).unwrap()).collect();
+    [b"%PDF-1.7\n".to_vec(), filler, b"\n%%EOF\n".to_vec()].concat()
+}
+
+fn command(file: &[u8]) -> CreateUpload {
+    CreateUpload {
+        kind: "PASSPORT".into(),
+        file_name: Some("my passport.pdf".into()),
+        size: i64::try_from(file.len()).unwrap(),
+        media_type: "application/pdf".into(),
+        sha256: hex::encode(&Sha256::digest(file)),
+        document: None,
+        for_person: None,
+    }
+}
+
+fn version(received: Result<Received, NotReceived>) -> DocumentVersion {
+    match received.unwrap() {
+        Received::Complete(version) => version,
+        Received::Partial(standing) => panic!("stands at {standing:?}"),
+    }
+}
+
+fn codes(refused: &Refused) -> Vec<Code> {
+    match refused {
+        Refused::Rejected(reasons) => reasons.iter().map(|r| r.code).collect(),
+        Refused::Fault(fault) => panic!("{fault:?}"),
+    }
+}
+
+fn bytes(first: usize, last: usize, total: usize) -> Option<ContentRange> {
+    Some(ContentRange::Bytes { first: first as u64, last: last as u64, total: Some(total as u64) })
+}
+
+async fn a_file_sent_at_once_becomes_a_version_and_is_read_back(app: TestApp) {
+    let world = world(&app, None);
+    let wong = world.person(&[]).await;
+    let file = pdf(200_000);
+    let version = world.sent(&wong, &file).await;
+    assert_eq!((version.number, version.size as usize, version.scan_state), (1, file.len(), ScanState::NotScanned));
+    assert_eq!(world.objects().await, 1);
+    let page = service::my_documents(&world.portal, &wong, None, PageRequest::parse(None, None, service::ORDER, 1).unwrap()).await.unwrap();
+    let document = &page.edges[0].1;
+    assert_eq!((page.edges.len(), document.id), (1, version.document));
+    assert_eq!(service::title(&world.portal, &wong, document).await.unwrap().as_deref(), Some("my passport.pdf"));
+    let granted = download::create_download(&world.portal, &wong, version.id).await.unwrap();
+    assert_eq!(world.read(&wong, &granted.token).await.unwrap(), file);
+    // The link works without a session, for its five minutes, and for no other person.
+    assert_eq!(world.read(&Actor::anonymous("r"), &granted.token).await.unwrap(), file);
+    let other = world.person(&[]).await;
+    assert!(matches!(world.read(&other, &granted.token).await, Err(Refused::Fault(Fault::NotFound))));
+    app.advance(Duration::minutes(5));
+    assert!(matches!(world.read(&wong, &granted.token).await, Err(Refused::Fault(Fault::NotFound))));
+}
+
+async fn an_interrupted_file_goes_on_where_it_stands(app: TestApp) {
+    let world = world(&app, None);
+    let wong = world.person(&[]).await;
+    let file = pdf(300_000);
+    let size = file.len();
+    let token = world.declare(&wong, &file).await;
+    // The connection breaks after 120,000 bytes of what was announced as the whole.
+    let broken = body(&file[..120_000]).chain(stream::iter([Err(std::io::Error::other("reset"))])).boxed();
+    let stands = upload::receive(&world.portal, &wong, &token, None, Some(size as u64), broken).await.unwrap();
+    assert!(matches!(stands, Received::Partial(Standing { offset: 120_000, .. })));
+    assert_eq!(upload::standing(&world.portal, &wong, &token).await.unwrap(), Standing { offset: 120_000, size: size as u64 });
+    let wrong = world.put(&wong, &token, bytes(0, size - 1, size), &file).await.unwrap_err();
+    assert_eq!((codes(&wrong.refused), wrong.offset), (vec![Code::UploadOffsetMismatch], Some(120_000)));
+    let more = world.put(&wong, &token, bytes(120_000, 199_999, size), &file[120_000..200_000]).await.unwrap();
+    assert!(matches!(more, Received::Partial(Standing { offset: 200_000, .. })));
+    let made = version(world.put(&wong, &token, bytes(200_000, size - 1, size), &file[200_000..]).await);
+    assert_eq!(world.objects().await, 1, "the pieces are joined and gone");
+    // The answer may be asked for again; bytes may not be sent again.
+    let asked = Some(ContentRange::Asked { total: size as u64 });
+    assert_eq!(version(world.put(&wong, &token, asked, &[]).await).id, made.id);
+    assert_eq!(codes(&world.put(&wong, &token, None, &file).await.unwrap_err().refused), [Code::UploadInvalid]);
+    let granted = download::create_download(&world.portal, &wong, made.id).await.unwrap();
+    assert_eq!(world.read(&wong, &granted.token).await.unwrap(), file);
+}
+
+async fn what_is_refused_leaves_nothing(app: TestApp) {
+    let world = world(&app, None);
+    let wong = world.person(&[]).await;
+    let html = b"<html><script>alert(1)</script></html>".to_vec();
+    let token = world.declare(&wong, &html).await;
+    assert_eq!(codes(&world.put(&wong, &token, None, &html).await.unwrap_err().refused), [Code::MediaTypeNotAllowed]);
+    assert_eq!(codes(&world.put(&wong, &token, None, &html).await.unwrap_err().refused), [Code::UploadInvalid]);
+    assert_eq!(codes(&upload::standing(&world.portal, &wong, &token).await.unwrap_err()), [Code::UploadInvalid]);
+    let file = pdf(1000);
+    let mut other = file.clone();
+    other[500] ^= 1;
+    let token = world.declare(&wong, &file).await;
+    assert_eq!(codes(&world.put(&wong, &token, None, &other).await.unwrap_err().refused), [Code::DigestMismatch]);
+    let token = world.declare(&wong, &file).await;
+    let longer = pdf(2000);
+    assert_eq!(codes(&world.put(&wong, &token, None, &longer).await.unwrap_err().refused), [Code::FileTooLarge]);
+    let unannounced = upload::receive(&world.portal, &wong, &token, None, None, body(&longer)).await.unwrap_err();
+    assert_eq!(codes(&unannounced.refused), [Code::FileTooLarge]);
+    let large = CreateUpload { size: i64::try_from(world.portal.settings.upload_max).unwrap() + 1, ..command(&file) };
+    assert_eq!(codes(&upload::create_upload(&world.portal, &wong, large).await.unwrap_err()), [Code::FileTooLarge]);
+    assert_eq!(codes(&world.put(&wong, "unknown", None, &file).await.unwrap_err().refused), [Code::UploadInvalid]);
+    app.advance(Duration::hours(24));
+    assert_eq!(codes(&world.put(&wong, &token, None, &file).await.unwrap_err().refused), [Code::UploadInvalid]);
+    assert_eq!(world.objects().await, 0);
+}
+
+async fn a_document_is_its_owners_only(app: TestApp) {
+    let world = world(&app, None);
+    let (wong, chan) = (world.person(&[]).await, world.person(&[Role::WindowOfficer]).await);
+    let version = world.sent(&wong, &pdf(100)).await;
+    assert!(matches!(download::create_download(&world.portal, &chan, version.id).await, Err(Refused::Fault(Fault::NotFound))));
+    assert!(matches!(service::my_document(&world.portal, &chan, version.document).await, Err(Fault::NotFound)));
+    let foreign = CreateUpload { document: Some(version.document), ..command(&pdf(100)) };
+    assert_eq!(codes(&upload::create_upload(&world.portal, &chan, foreign).await.unwrap_err()), [Code::NotFound]);
+    let db = world.portal.db.read();
+    let (owner, other) = (wong.person().unwrap(), chan.person().unwrap());
+    assert_eq!(service::usable_versions(db, owner, &[version.id]).await.unwrap().len(), 1);
+    assert_eq!(service::usable_versions(db, other, &[version.id]).await.unwrap().len(), 0);
+    let wrong = service::check_binding(db, owner, Some("DIPLOMA"), version.id, "input.x").await.unwrap_err();
+    assert_eq!(codes(&wrong), [Code::MaterialUnusable]);
+    // A slice that has authorised her opens it for the officer, and that is in the trail.
+    let granted = download::create_download_for(&world.portal, &chan, version.id, "CASE_REVIEW").await.unwrap();
+    assert_eq!(world.read(&chan, &granted.token).await.unwrap(), pdf(100));
+    assert!(matches!(world.read(&wong, &granted.token).await, Err(Refused::Fault(Fault::NotFound))));
+}
+
+async fn an_officer_sends_for_a_walk_in(app: TestApp) {
+    let world = world(&app, None);
+    let (officer, walk_in, talent) = (world.person(&[Role::WindowOfficer]).await, world.person(&[]).await, world.person(&[]).await);
+    let file = pdf(100);
+    let for_her = || CreateUpload { for_person: walk_in.person(), ..command(&file) };
+    assert!(matches!(upload::create_upload(&world.portal, &talent, for_her()).await, Err(Refused::Fault(Fault::Forbidden))));
+    let unknown = CreateUpload { for_person: Some(PersonId::new(&world.portal.env)), ..command(&file) };
+    assert_eq!(codes(&upload::create_upload(&world.portal, &officer, unknown).await.unwrap_err()), [Code::NotFound]);
+    let token = upload::create_upload(&world.portal, &officer, for_her()).await.unwrap().token;
+    assert_eq!(codes(&world.put(&talent, &token, None, &file).await.unwrap_err().refused), [Code::UploadInvalid]);
+    let version = version(world.put(&officer, &token, None, &file).await);
+    assert_eq!((Some(version.owner), Some(version.uploaded_by)), (walk_in.person(), officer.person()));
+    assert!(service::my_document(&world.portal, &walk_in, version.document).await.is_ok());
+}
+
+async fn a_new_version_leaves_the_old_one_as_it_was(app: TestApp) {
+    let world = world(&app, None);
+    let wong = world.person(&[]).await;
+    let (first, second) = (pdf(100), pdf(200));
+    let one = world.sent(&wong, &first).await;
+    let other_kind = CreateUpload { document: Some(one.document), kind: "DIPLOMA".into(), ..command(&second) };
+    assert_eq!(codes(&upload::create_upload(&world.portal, &wong, other_kind).await.unwrap_err()), [Code::NotAllowed]);
+    let again = CreateUpload { document: Some(one.document), ..command(&second) };
+    let token = upload::create_upload(&world.portal, &wong, again).await.unwrap().token;
+    let two = version(world.put(&wong, &token, None, &second).await);
+    assert_eq!((two.document, two.number), (one.document, 2));
+    let granted = download::create_download(&world.portal, &wong, one.id).await.unwrap();
+    assert_eq!(world.read(&wong, &granted.token).await.unwrap(), first);
+}
+
+async fn a_changed_byte_is_found_at_reading(app: TestApp) {
+    let world = world(&app, None);
+    let wong = world.person(&[]).await;
+    let version = world.sent(&wong, &pdf(200_000)).await;
+    let granted = download::create_download(&world.portal, &wong, version.id).await.unwrap();
+    let path = files::path(version.object);
+    let mut raw = world.store.get(&path).await.unwrap().bytes().await.unwrap().to_vec();
+    raw[150_000] ^= 1;
+    world.store.put(&path, raw.into()).await.unwrap();
+    assert!(matches!(world.read(&wong, &granted.token).await, Err(Refused::Fault(Fault::Internal(_)))));
+    world.store.delete(&path).await.unwrap();
+    assert!(matches!(world.read(&wong, &granted.token).await, Err(Refused::Fault(Fault::Internal(_)))));
+}
+
+async fn an_infected_file_is_neither_read_nor_handed_in(app: TestApp) {
+    let world = world(&app, Some(Arc::new(FindsEicar)));
+    let wong = world.person(&[]).await;
+    let bad = world.sent(&wong, &[b"%PDF-1.7 EICAR".to_vec(), pdf(10)].concat()).await;
+    let good = world.sent(&wong, &pdf(100)).await;
+    assert_eq!(bad.scan_state, ScanState::Pending);
+    assert_eq!(codes(&download::create_download(&world.portal, &wong, good.id).await.unwrap_err()), [Code::ScanPending]);
+    assert_eq!(scan::scan_pending(&world.portal).await.unwrap(), 2);
+    assert_eq!(scan::scan_pending(&world.portal).await.unwrap(), 0);
+    assert_eq!(codes(&download::create_download(&world.portal, &wong, bad.id).await.unwrap_err()), [Code::FileInfected]);
+    assert!(download::create_download(&world.portal, &wong, good.id).await.is_ok());
+    let usable = service::usable_versions(world.portal.db.read(), wong.person().unwrap(), &[bad.id, good.id]).await.unwrap();
+    assert_eq!(usable.iter().map(|v| v.id).collect::<Vec<_>>(), [good.id]);
+    let txn = world.portal.db.begin_write().await.unwrap();
+    let refused = service::attach(&txn, &world.portal, wong.person().unwrap(), &[bad.id, good.id], "input.materials").await.unwrap_err();
+    assert_eq!(codes(&refused), [Code::MaterialUnusable]);
+}
+
+async fn what_was_never_handed_in_is_swept_after_a_day(app: TestApp) {
+    let world = world(&app, None);
+    let wong = world.person(&[]).await;
+    let (kept, lost) = (world.sent(&wong, &pdf(100)).await, world.sent(&wong, &pdf(200)).await);
+    download::create_download(&world.portal, &wong, lost.id).await.unwrap();
+    let open = world.declare(&wong, &pdf(300)).await;
+    let part = pdf(300)[..100].to_vec();
+    world.put(&wong, &open, bytes(0, 99, pdf(300).len()), &part).await.unwrap();
+    let txn = world.portal.db.begin_write().await.unwrap();
+    service::attach(&txn, &world.portal, wong.person().unwrap(), &[kept.id, kept.id], "input.materials").await.unwrap();
+    world.portal.commit(txn).await.unwrap();
+    app.advance(Duration::hours(23));
+    assert_eq!((sweep::sweep(&world.portal).await.unwrap().versions, world.objects().await), (0, 3));
+    app.advance(Duration::hours(1));
+    let swept = sweep::sweep(&world.portal).await.unwrap();
+    assert_eq!((swept.uploads, swept.versions), (3, 1));
+    assert!(matches!(service::my_document(&world.portal, &wong, lost.document).await, Err(Fault::NotFound)));
+    assert!(service::my_version(&world.portal, &wong, kept.id).await.is_ok());
+    // Objects are dated by the store, whose clock is the machine's: only after it is a piece without a row an orphan.
+    app.set_time(chrono::DateTime::from_timestamp(4_102_444_800, 0).unwrap());
+    assert_eq!((sweep::sweep(&world.portal).await.unwrap().objects, world.objects().await), (1, 1));
+}
+
+async fn two_requests_that_finish_one_upload_make_one_version(app: TestApp) {
+    let world = world(&app, None);
+    let wong = world.person(&[]).await;
+    let file = pdf(50_000);
+    let token = world.declare(&wong, &file).await;
+    let (one, two) = tokio::join!(world.put(&wong, &token, None, &file), world.put(&wong, &token, None, &file));
+    let made: Vec<_> = [one, two].into_iter().filter_map(Result::ok).collect();
+    assert!(!made.is_empty());
+    let asked = Some(ContentRange::Asked { total: file.len() as u64 });
+    let version = version(world.put(&wong, &token, asked, &[]).await);
+    for received in made {
+        assert!(matches!(received, Received::Complete(v) if v.id == version.id));
+    }
+    assert_eq!(world.objects().await, 1);
+}
