@@ -15,4 +15,5 @@ pub mod audit;
 pub mod catalogue;
 pub mod material;
 pub mod person;
+pub mod talent;
 pub mod talent_card;

@@ -5,17 +5,23 @@ use async_graphql::{MergedObject, SDLExportOptions, Schema};
 use super::guard::GuardFactory;
 use super::node::NodeQuery;
 use crate::audit::graphql::AuditQuery;
+use crate::person::graphql::PersonMutation;
+use crate::talent::graphql::{TalentMutation, TalentQuery};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, AuditQuery);
+pub struct Query(NodeQuery, AuditQuery, TalentQuery);
+
+/// Everything that writes.
+#[derive(MergedObject, Default)]
+pub struct Mutation(PersonMutation, TalentMutation);
 
 /// The schema of the portal.
-pub type PortalSchema = Schema<Query, async_graphql::EmptyMutation, async_graphql::EmptySubscription>;
+pub type PortalSchema = Schema<Query, Mutation, async_graphql::EmptySubscription>;
 
 /// Builds the schema. Bounds are held by [`super::guard`].
 pub fn build() -> PortalSchema {
-    Schema::build(Query::default(), async_graphql::EmptyMutation, async_graphql::EmptySubscription)
+    Schema::build(Query::default(), Mutation::default(), async_graphql::EmptySubscription)
         .limit_recursive_depth(96)
         .disable_suggestions()
         .extension(GuardFactory::default())

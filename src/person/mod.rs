@@ -9,6 +9,7 @@
 
 #[expect(missing_docs, reason = "columns are told by the migration and by the model")]
 pub mod entity;
+pub mod graphql;
 pub mod model;
 pub mod policy;
 pub mod service;

@@ -3,4 +3,6 @@
 
 mod harness;
 mod material;
+mod person;
 mod support;
+mod talent;

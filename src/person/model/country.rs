@@ -21,7 +21,7 @@ impl Country {
     /// Reads an assigned code, in either case.
     pub fn parse(text: &str) -> Option<Self> {
         let code = text.trim().to_ascii_uppercase();
-        (code.len() == 3 && ASSIGNED.split(' ').any(|c| c == code)).then(|| Self(code))
+        (code.len() == 3 && ASSIGNED.split(' ').any(|c| c == code)).then_some(Self(code))
     }
 
     /// Reads a nationality: an assigned code of a country, not of a part of one. Residents of Hong Kong, Macao and

@@ -59,6 +59,16 @@ impl IdentityDocumentKind {
     }
 }
 
+impl IdentityDocumentKind {
+    /// Whether its numbers tell the birth date, so that verifying one verifies the date.
+    pub const fn tells_birth(self) -> bool {
+        match self {
+            Self::ResidentIdCard | Self::HkMacaoTaiwanResidencePermit | Self::ForeignPermanentResidentId => true,
+            Self::HomeReturnPermit | Self::HomeReturnPermitNonChinese | Self::Hkid | Self::MacaoBir | Self::Passport | Self::TaiwanPermit => false,
+        }
+    }
+}
+
 /// Why a number is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NumberFault {

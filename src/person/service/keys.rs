@@ -27,7 +27,7 @@ pub struct KeyCache(moka::sync::Cache<PersonId, SecretKey>);
 impl KeyCache {
     /// A cache of at most `capacity` keys.
     pub fn new(capacity: u64) -> Self {
-        Self(moka::sync::Cache::builder().max_capacity(capacity).time_to_live(Duration::from_secs(300)).build())
+        Self(moka::sync::Cache::builder().max_capacity(capacity).time_to_live(Duration::from_mins(5)).build())
     }
 }
 
@@ -94,7 +94,9 @@ pub async fn sweep_orphan_keys(portal: &Portal) -> Result<u64, Fault> {
         if !orphans.is_empty() {
             swept += store::delete_keys(portal.db.keys(), &orphans).await?;
             let cache = portal.part::<KeyCache>()?;
-            orphans.iter().for_each(|person| cache.0.invalidate(person));
+            for person in &orphans {
+                cache.0.invalidate(person);
+            }
         }
         after = Some(last);
     }

@@ -3,7 +3,10 @@
 //! Finders without an actor (`person`, `resolve`, `names_of`, …) decide nothing about who may read: the service that
 //! calls them has done so.
 
+pub mod access;
+pub mod identity;
 pub mod keys;
+pub mod profile;
 
 use std::collections::HashMap;
 

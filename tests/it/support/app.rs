@@ -15,6 +15,7 @@ use talent_portal::db::{Db, Engine};
 use talent_portal::kernel::clock::FixedClock;
 use talent_portal::kernel::env::{CountingEntropy, Env};
 use talent_portal::kernel::seal::Keyring;
+use talent_portal::person::service::keys::KeyCache;
 use talent_portal::portal::{Parts, Portal};
 use tower::ServiceExt as _;
 
@@ -181,6 +182,6 @@ impl TestApp {
 
 /// Puts portal and router together as the product does.
 fn assemble(db: Db, env: Env, keyring: Keyring, config: Config) -> (Portal, Router) {
-    let portal = Portal::new(db, env, Arc::new(keyring), Arc::new(config.settings), Parts::default());
+    let portal = Portal::new(db, env, Arc::new(keyring), Arc::new(config.settings), Parts::default().with(KeyCache::default()));
     (portal, Router::new())
 }

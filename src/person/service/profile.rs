@@ -1,0 +1,81 @@
+//! What is known of a person: registered at a window, changed by herself.
+
+use sea_orm::ConnectionTrait;
+
+use crate::audit::model::{Entry, Message};
+use crate::audit::service::{self as audit, Claim};
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::{Fault, Refused};
+use crate::kernel::ids::{PersonId, TypedId as _};
+use crate::kernel::rejection::{Conflict, Rejection};
+use crate::kernel::role::Role;
+use crate::person::model::profile::{Person, PersonInput, change_own};
+use crate::person::policy;
+use crate::person::service::{OBJECT, new_person, person_in};
+use crate::person::store;
+use crate::portal::Portal;
+
+/// A walk-in.
+#[derive(Clone, Debug)]
+pub struct RegisterPerson {
+    /// What is known of her.
+    pub person: PersonInput,
+    /// Idempotency key.
+    pub idempotency_key: String,
+}
+
+/// Registers a person without an account, at a window.
+pub async fn register_person(portal: &Portal, actor: &Actor, command: RegisterPerson) -> Result<Person, Refused> {
+    policy::window_officer(actor)?;
+    let new = command.person.clone().parse_new("input", portal.env.today()).map_err(Refused::Rejected)?;
+    let id = PersonId::new(&portal.env);
+    let txn = portal.db.begin_write().await?;
+    if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "registerPerson", &command.idempotency_key, &command.person, id.uuid()).await? {
+        return Ok(person_in(&txn, PersonId::from_uuid(made)).await?);
+    }
+    new_person(&txn, portal, id, new).await?;
+    audit::record(&txn, portal, actor, Entry::new("REGISTER_PERSON").object(OBJECT, id.uuid()).person(id)).await?;
+    let registered = person_in(&txn, id).await?;
+    portal.commit(txn).await?;
+    Ok(registered)
+}
+
+/// What a person changes about herself; what is absent stays.
+#[derive(Clone, Debug)]
+pub struct UpdateProfile {
+    /// The new values.
+    pub person: PersonInput,
+    /// The version that the person saw.
+    pub expected_version: i64,
+}
+
+/// Changes names, birth date, sex, nationality and preferred language of the caller.
+///
+/// Rejections: those of [`PersonInput::parse`]; `CONFLICT`; `DOCUMENT_VERIFIED` for what an original proved.
+pub async fn update_profile(portal: &Portal, actor: &Actor, command: UpdateProfile) -> Result<Person, Refused> {
+    let own = policy::signed_in(actor)?.person;
+    let new = command.person.parse("input", portal.env.today()).map_err(Refused::Rejected)?;
+    let txn = portal.db.begin_write().await?;
+    let person = person_in(&txn, own).await?;
+    if person.version != command.expected_version {
+        return Err(conflict(&txn, &person, command.expected_version).await?.into());
+    }
+    let change = change_own(&person, new).map_err(Refused::Rejected)?;
+    if change.changed.is_empty() {
+        return Ok(person);
+    }
+    if !store::update_person(&txn, change.person, &change.changed, None, portal.env.now()).await? {
+        return Err(conflict(&txn, &person_in(&txn, own).await?, command.expected_version).await?.into());
+    }
+    audit::record(&txn, portal, actor, Entry::new("UPDATE_PROFILE").object(OBJECT, own.uuid()).person(own).detail("changed", change.changed.join(","))).await?;
+    audit::announce(&txn, portal, Message::new("PERSON_CHANGED", OBJECT, own.uuid())).await?;
+    let updated = person_in(&txn, own).await?;
+    portal.commit(txn).await?;
+    Ok(updated)
+}
+
+/// The no to a stale version of a person: what changed since, and as what the last one acted.
+pub async fn conflict(db: &impl ConnectionTrait, person: &Person, expected: i64) -> Result<Rejection, Fault> {
+    let (changed, by): (Vec<String>, Option<Role>) = store::changes_since(db, person.id, expected).await?;
+    Ok(Rejection::conflict(Conflict { version: person.version, at: person.updated_at, changed, by }))
+}

@@ -1,0 +1,335 @@
+//! Use cases of the slice. Each is about the caller herself.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::audit::model::Entry as TrailEntry;
+use crate::audit::service::{self as audit, Claim};
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::{Fault, Refused};
+use crate::kernel::ids::{BodyId, DocumentId, EducationId, EmploymentId, FamilyMemberId, PersonId, TalentCategoryId, TypedId};
+use crate::kernel::rejection::{Code, Rejection};
+use crate::kernel::seal::{Place, SecretKey};
+use crate::person::model::profile::PersonInput;
+use crate::person::service::identity::verified_kinds;
+use crate::person::service::{self as person, keys};
+use crate::portal::Portal;
+use crate::talent::model::{
+    self, CategoryEntry, ENTRIES_MAX, Education, EducationEntry, Employment, EmploymentEntry, Entry, Fact, Family, FamilyEntry, FamilyRelation, Known, owners,
+    parse_category, second_spouse,
+};
+use crate::talent::policy;
+use crate::talent::store::{self, EducationRow, EmploymentRow, FamilyRow, Inserted};
+
+fn place(table: &'static str, row: impl TypedId) -> Place {
+    Place::new(table, "details_sealed", row.uuid())
+}
+
+fn seal(portal: &Portal, key: &SecretKey, place: Place, details: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    Ok(key.seal(&portal.env, place, &serde_json::to_vec(details).map_err(Fault::internal)?))
+}
+
+fn open<T: DeserializeOwned>(key: Option<&SecretKey>, place: Place, sealed: &[u8]) -> Result<T, Fault> {
+    let plain = key.ok_or(Fault::NotFound)?.open(place, sealed).ok_or_else(|| Fault::bug("a sealed entry of a profile does not open"))?;
+    // The words of a decoding error may hold what was sealed.
+    serde_json::from_slice(&plain).map_err(|_| Fault::bug("a sealed entry of a profile is not what was written"))
+}
+
+fn room(present: usize) -> Result<(), Rejection> {
+    if present < ENTRIES_MAX { Ok(()) } else { Err(Rejection::new(Code::TooMany).number("max", 50)) }
+}
+
+fn gone(field: &str) -> Refused {
+    Rejection::at(Code::NotFound, field).into()
+}
+
+/// What a person told about her education.
+pub async fn educations(portal: &Portal, actor: &Actor, person: PersonId) -> Result<Vec<EducationEntry>, Fault> {
+    policy::own(actor, person)?;
+    open_educations(portal, store::educations(portal.db.read(), person).await?).await
+}
+
+async fn open_educations(portal: &Portal, rows: Vec<EducationRow>) -> Result<Vec<EducationEntry>, Fault> {
+    let keys = keys::data_keys(portal, &owners(&rows, |row| row.person_id)).await?;
+    rows.iter().map(|row| Ok(Entry { id: row.id, details: open(keys.get(&row.person_id), place("education", row.id), &row.details_sealed)? })).collect()
+}
+
+/// What a person told about her employment.
+pub async fn employments(portal: &Portal, actor: &Actor, person: PersonId) -> Result<Vec<EmploymentEntry>, Fault> {
+    policy::own(actor, person)?;
+    open_employments(portal, store::employments(portal.db.read(), person).await?).await
+}
+
+async fn open_employments(portal: &Portal, rows: Vec<EmploymentRow>) -> Result<Vec<EmploymentEntry>, Fault> {
+    let keys = keys::data_keys(portal, &owners(&rows, |row| row.person_id)).await?;
+    rows.iter()
+        .map(|row| {
+            let details = open(keys.get(&row.person_id), place("employment", row.id), &row.details_sealed)?;
+            Ok(EmploymentEntry { id: row.id, employer: row.employer_id, details })
+        })
+        .collect()
+}
+
+/// The family members that a person named.
+pub async fn family(portal: &Portal, actor: &Actor, person: PersonId) -> Result<Vec<FamilyEntry>, Fault> {
+    policy::own(actor, person)?;
+    family_of(portal, person).await
+}
+
+/// The same for services of later slices, which have decided who may read (for example beneficiaries of a card).
+pub async fn family_of(portal: &Portal, person: PersonId) -> Result<Vec<FamilyEntry>, Fault> {
+    let rows = store::family(portal.db.read(), person).await?;
+    let members = person::persons_of(portal.db.read(), &rows.iter().map(|row| row.member_id).collect::<Vec<_>>()).await?;
+    let relations = open_relations(portal, &rows).await?;
+    let mut entries: Vec<FamilyEntry> = rows
+        .iter()
+        .zip(relations)
+        .filter_map(|(row, relation)| Some(FamilyEntry { id: row.id, member: members.get(&row.member_id)?.clone(), relation }))
+        .collect();
+    // Two entries may have become one person by a merge: the older one is shown.
+    let mut seen = Vec::new();
+    entries.retain(|entry| {
+        !seen.contains(&entry.member.id) && {
+            seen.push(entry.member.id);
+            true
+        }
+    });
+    Ok(entries)
+}
+
+async fn open_relations(portal: &Portal, rows: &[FamilyRow]) -> Result<Vec<FamilyRelation>, Fault> {
+    let keys = keys::data_keys(portal, &owners(rows, |row| row.person_id)).await?;
+    rows.iter().map(|row| Ok(open::<Family>(keys.get(&row.person_id), place("family_member", row.id), &row.details_sealed)?.relation)).collect()
+}
+
+/// The categories that a person claims.
+pub async fn categories(portal: &Portal, actor: &Actor, person: PersonId) -> Result<Vec<CategoryEntry>, Fault> {
+    policy::own(actor, person)?;
+    categories_of(portal, person).await
+}
+
+async fn categories_of(portal: &Portal, person: PersonId) -> Result<Vec<CategoryEntry>, Fault> {
+    let rows = store::categories(portal.db.read(), person).await?;
+    let mut entries: Vec<CategoryEntry> = rows.into_iter().map(|row| CategoryEntry { id: row.id, category: row.category, evidence: row.evidence_id }).collect();
+    let mut seen: Vec<String> = Vec::new();
+    entries.retain(|entry| {
+        !seen.contains(&entry.category) && {
+            seen.push(entry.category.clone());
+            true
+        }
+    });
+    Ok(entries)
+}
+
+/// The facts about a person that rules may ask for, today. For services that have decided who may ask.
+///
+/// What nobody knows is missing. Six statements at most.
+pub async fn facts(portal: &Portal, person: PersonId) -> Result<Vec<Fact>, Fault> {
+    let person = person::person(portal, person).await?;
+    let id = person.id;
+    let db = portal.db.read();
+    let known = Known {
+        verified_kinds: verified_kinds(portal, id).await?,
+        educations: open_educations(portal, store::educations(db, id).await?).await?,
+        employments: open_employments(portal, store::employments(db, id).await?).await?,
+        categories: categories_of(portal, id).await?,
+        person,
+    };
+    Ok(model::facts(&known, portal.env.today()))
+}
+
+/// Adds education to the caller's profile.
+///
+/// Rejections: those of [`Education::parse`]; `TOO_MANY`.
+pub async fn add_education(portal: &Portal, actor: &Actor, education: Education, idempotency_key: &str) -> Result<EducationEntry, Refused> {
+    let own = policy::signed_in(actor)?;
+    let details = education.parse(portal.env.today()).map_err(Refused::Rejected)?;
+    let key = keys::ensure_key(portal, own).await?;
+    let id = EducationId::new(&portal.env);
+    let txn = portal.db.begin_write().await?;
+    if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "addEducation", idempotency_key, &details, id.uuid()).await? {
+        let rows = store::educations(&txn, own).await?;
+        return find(open_educations(portal, rows).await?, |entry| entry.id.uuid() == made);
+    }
+    room(store::educations(&txn, own).await?.len())?;
+    store::insert_education(&txn, id, own, seal(portal, &key, place("education", id), &details)?, portal.env.now()).await?;
+    audit::record(&txn, portal, actor, trail("ADD_EDUCATION", "EDUCATION", id.uuid(), own)).await?;
+    portal.commit(txn).await?;
+    Ok(Entry { id, details })
+}
+
+/// Removes education from the caller's profile. Answers its id.
+pub async fn remove_education(portal: &Portal, actor: &Actor, id: EducationId) -> Result<EducationId, Refused> {
+    let own = policy::signed_in(actor)?;
+    let txn = portal.db.begin_write().await?;
+    if !store::delete_education(&txn, own, id).await? {
+        return Err(gone("input.educationId"));
+    }
+    audit::record(&txn, portal, actor, trail("REMOVE_EDUCATION", "EDUCATION", id.uuid(), own)).await?;
+    portal.commit(txn).await?;
+    Ok(id)
+}
+
+/// Adds employment to the caller's profile.
+///
+/// Rejections: those of [`Employment::parse`]; `NOT_FOUND` for an employer that is no body; `TOO_MANY`.
+pub async fn add_employment(
+    portal: &Portal,
+    actor: &Actor,
+    employer: Option<BodyId>,
+    employment: Employment,
+    idempotency_key: &str,
+) -> Result<EmploymentEntry, Refused> {
+    let own = policy::signed_in(actor)?;
+    let details = employment.parse(employer.is_some(), portal.env.today()).map_err(Refused::Rejected)?;
+    let key = keys::ensure_key(portal, own).await?;
+    let id = EmploymentId::new(&portal.env);
+    let txn = portal.db.begin_write().await?;
+    if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "addEmployment", idempotency_key, &(employer, &details), id.uuid()).await? {
+        let rows = store::employments(&txn, own).await?;
+        return find(open_employments(portal, rows).await?, |entry| entry.id.uuid() == made);
+    }
+    room(store::employments(&txn, own).await?.len())?;
+    let sealed = seal(portal, &key, place("employment", id), &details)?;
+    if store::insert_employment(&txn, id, own, employer, sealed, portal.env.now()).await? != Inserted::Done {
+        return Err(gone("input.employerId"));
+    }
+    audit::record(&txn, portal, actor, trail("ADD_EMPLOYMENT", "EMPLOYMENT", id.uuid(), own)).await?;
+    portal.commit(txn).await?;
+    Ok(EmploymentEntry { id, employer, details })
+}
+
+/// Ends an employment of the caller's own on a day.
+///
+/// Rejections: `NOT_FOUND`; `IN_FUTURE`, `PERIOD_REVERSED` at the day.
+pub async fn end_employment(portal: &Portal, actor: &Actor, id: EmploymentId, ended_on: chrono::NaiveDate) -> Result<EmploymentEntry, Refused> {
+    let own = policy::signed_in(actor)?;
+    let txn = portal.db.begin_write().await?;
+    let rows = store::employments(&txn, own).await?;
+    let row = rows.iter().find(|row| row.id == id).ok_or_else(|| gone("input.employmentId"))?.clone();
+    let owner = row.person_id;
+    let entry = find(open_employments(portal, vec![row]).await?, |_| true)?;
+    let details = Employment { ended_on: Some(ended_on), ..entry.details }.parse(entry.employer.is_some(), portal.env.today()).map_err(Refused::Rejected)?;
+    let sealed = seal(portal, &keys::data_key(portal, owner).await?, place("employment", id), &details)?;
+    if !store::update_employment(&txn, id, sealed).await? {
+        return Err(gone("input.employmentId"));
+    }
+    audit::record(&txn, portal, actor, trail("END_EMPLOYMENT", "EMPLOYMENT", id.uuid(), own)).await?;
+    portal.commit(txn).await?;
+    Ok(EmploymentEntry { details, ..entry })
+}
+
+/// Removes employment from the caller's profile. Answers its id.
+pub async fn remove_employment(portal: &Portal, actor: &Actor, id: EmploymentId) -> Result<EmploymentId, Refused> {
+    let own = policy::signed_in(actor)?;
+    let txn = portal.db.begin_write().await?;
+    if !store::delete_employment(&txn, own, id).await? {
+        return Err(gone("input.employmentId"));
+    }
+    audit::record(&txn, portal, actor, trail("REMOVE_EMPLOYMENT", "EMPLOYMENT", id.uuid(), own)).await?;
+    portal.commit(txn).await?;
+    Ok(id)
+}
+
+/// A family member to be added: a person without an account is made for her.
+#[derive(Clone, Debug, Serialize)]
+pub struct AddFamilyMember {
+    /// Who.
+    pub person: PersonInput,
+    /// What she is to the caller.
+    pub relation: FamilyRelation,
+}
+
+/// Adds a family member to the caller's profile.
+///
+/// Rejections: those of [`PersonInput::parse_new`]; `ALREADY_EXISTS` for a second spouse; `TOO_MANY`.
+pub async fn add_family_member(portal: &Portal, actor: &Actor, command: AddFamilyMember, idempotency_key: &str) -> Result<FamilyEntry, Refused> {
+    let own = policy::signed_in(actor)?;
+    let new = command.person.clone().parse_new("input", portal.env.today()).map_err(Refused::Rejected)?;
+    let key = keys::ensure_key(portal, own).await?;
+    let (id, member) = (FamilyMemberId::new(&portal.env), PersonId::new(&portal.env));
+    let txn = portal.db.begin_write().await?;
+    let claim = audit::claim_key(&txn, portal, actor, "addFamilyMember", idempotency_key, &command, id.uuid()).await?;
+    let rows = store::family(&txn, own).await?;
+    if let Claim::Replay(made) = claim {
+        let row = rows.into_iter().find(|row| row.id.uuid() == made).ok_or(Fault::NotFound)?;
+        let relation = open_relations(portal, std::slice::from_ref(&row)).await?.first().copied().ok_or(Fault::NotFound)?;
+        return Ok(FamilyEntry { id: row.id, member: person::person_in(&txn, row.member_id).await?, relation });
+    }
+    room(rows.len())?;
+    if second_spouse(&open_relations(portal, &rows).await?, command.relation) {
+        return Err(Rejection::at(Code::AlreadyExists, "input.relation").into());
+    }
+    person::new_person(&txn, portal, member, new).await?;
+    let sealed = seal(portal, &key, place("family_member", id), &Family { relation: command.relation })?;
+    store::insert_family(&txn, id, own, member, sealed, portal.env.now()).await?;
+    audit::record(&txn, portal, actor, trail("ADD_FAMILY_MEMBER", "FAMILY_MEMBER", id.uuid(), own).detail("member", member.global())).await?;
+    let member = person::person_in(&txn, member).await?;
+    portal.commit(txn).await?;
+    Ok(FamilyEntry { id, member, relation: command.relation })
+}
+
+/// Removes a family member from the caller's profile; the person that she is stays. Answers the id of the entry.
+pub async fn remove_family_member(portal: &Portal, actor: &Actor, id: FamilyMemberId) -> Result<FamilyMemberId, Refused> {
+    let own = policy::signed_in(actor)?;
+    let txn = portal.db.begin_write().await?;
+    if !store::delete_family(&txn, own, id).await? {
+        return Err(gone("input.familyMemberId"));
+    }
+    audit::record(&txn, portal, actor, trail("REMOVE_FAMILY_MEMBER", "FAMILY_MEMBER", id.uuid(), own)).await?;
+    portal.commit(txn).await?;
+    Ok(id)
+}
+
+/// Claims a talent category, with a document that shows it if there is one.
+///
+/// Rejections: `MALFORMED`; `ALREADY_EXISTS`; `TOO_MANY`. That the category is one of the catalogue's and that the
+/// document is the caller's own is checked where the claim is used: both belong to later slices.
+pub async fn claim_category(
+    portal: &Portal,
+    actor: &Actor,
+    category: &str,
+    evidence: Option<DocumentId>,
+    idempotency_key: &str,
+) -> Result<CategoryEntry, Refused> {
+    let own = policy::signed_in(actor)?;
+    let category = parse_category(category)?;
+    let id = TalentCategoryId::new(&portal.env);
+    let txn = portal.db.begin_write().await?;
+    let claim = audit::claim_key(&txn, portal, actor, "claimTalentCategory", idempotency_key, &(&category, evidence), id.uuid()).await?;
+    let rows = store::categories(&txn, own).await?;
+    if let Claim::Replay(made) = claim {
+        let row = rows.into_iter().find(|row| row.id.uuid() == made).ok_or(Fault::NotFound)?;
+        return Ok(CategoryEntry { id: row.id, category: row.category, evidence: row.evidence_id });
+    }
+    room(rows.len())?;
+    let exists = rows.iter().any(|row| row.category == category);
+    if exists || store::insert_category(&txn, id, own, category.clone(), evidence, portal.env.now()).await? != Inserted::Done {
+        return Err(Rejection::at(Code::AlreadyExists, "input.category").into());
+    }
+    audit::record(&txn, portal, actor, trail("CLAIM_TALENT_CATEGORY", "TALENT_CATEGORY", id.uuid(), own).detail("category", category.clone())).await?;
+    portal.commit(txn).await?;
+    Ok(CategoryEntry { id, category, evidence })
+}
+
+/// Takes back a claimed category. Answers its id.
+pub async fn withdraw_category(portal: &Portal, actor: &Actor, id: TalentCategoryId) -> Result<TalentCategoryId, Refused> {
+    let own = policy::signed_in(actor)?;
+    let txn = portal.db.begin_write().await?;
+    if !store::delete_category(&txn, own, id).await? {
+        return Err(gone("input.categoryId"));
+    }
+    audit::record(&txn, portal, actor, trail("WITHDRAW_TALENT_CATEGORY", "TALENT_CATEGORY", id.uuid(), own)).await?;
+    portal.commit(txn).await?;
+    Ok(id)
+}
+
+fn trail(action: &'static str, kind: &'static str, id: Uuid, own: PersonId) -> TrailEntry {
+    TrailEntry::new(action).object(kind, id).person(own)
+}
+
+/// The entry that is meant; its absence means that it was removed after it was made.
+fn find<T>(entries: Vec<T>, is_it: impl Fn(&T) -> bool) -> Result<T, Refused> {
+    entries.into_iter().find(is_it).ok_or(Refused::Fault(Fault::NotFound))
+}

@@ -1,0 +1,488 @@
+//! Persons: claimed and verified documents, merges, looks at data in full, keys.
+
+use chrono::{Duration, NaiveDate};
+use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _};
+use talent_portal::kernel::actor::{Actor, Grant, Member, Scope};
+use talent_portal::kernel::fault::{Fault, Refused};
+use talent_portal::kernel::ids::{AccessId, AccountId, IdentityDocumentId, PersonId, SessionId, TypedId as _};
+use talent_portal::kernel::page::PageRequest;
+use talent_portal::kernel::rejection::{Code, Rejection};
+use talent_portal::kernel::role::{Assurance, Role};
+use talent_portal::person::entity::{access_log, identity_document, person_key};
+use talent_portal::person::model::access::{AccessPurpose, PersonalDataField};
+use talent_portal::person::model::document::{DocumentNumber, IdentityDocumentKind, Sex};
+use talent_portal::person::model::profile::{NewPerson, Person, PersonInput, PersonName};
+use talent_portal::person::service;
+use talent_portal::person::service::access::{self, RevealPersonalData};
+use talent_portal::person::service::identity::{self, AddDocument, VerifyIdentity};
+use talent_portal::person::service::keys;
+use talent_portal::person::service::profile::{RegisterPerson, UpdateProfile, register_person, update_profile};
+
+use crate::support::{TestApp, both_engines, pool_of_one};
+
+both_engines!(
+    a_claimed_number_is_sealed_masked_and_never_unique,
+    an_original_verifies_a_claimed_document_and_raises_the_level,
+    what_is_not_the_claimed_document_is_refused,
+    two_accounts_do_not_share_a_verified_number,
+    a_walk_in_becomes_the_person_who_signs_up_later,
+    persons_whose_facts_contradict_are_not_merged,
+    ids_redirect_in_one_step_after_two_merges,
+    equal_verifications_at_once_give_one_verified_document,
+    only_window_officers_register_and_verify,
+    data_in_full_is_logged_and_the_person_reads_the_log,
+    data_in_full_is_limited_per_hour_also_at_once,
+    nobody_else_reads_a_person_her_documents_or_her_log,
+    a_stale_profile_is_told_what_changed,
+    a_verified_document_stays_and_a_claimed_one_goes,
+    a_walk_in_is_registered_once_per_key,
+    a_key_is_made_once_and_orphans_are_swept_after_a_day,
+);
+pool_of_one!(
+    a_claimed_number_is_sealed_masked_and_never_unique,
+    an_original_verifies_a_claimed_document_and_raises_the_level,
+    a_walk_in_becomes_the_person_who_signs_up_later,
+    data_in_full_is_logged_and_the_person_reads_the_log,
+    a_stale_profile_is_told_what_changed,
+    a_walk_in_is_registered_once_per_key,
+);
+
+const CARD: &str = "440103189003070011";
+const OTHER_CARD: &str = "440305189508150029";
+
+fn actor(person: PersonId, roles: &[Role]) -> Actor {
+    Actor {
+        member: Some(Member {
+            person,
+            account: AccountId(person.uuid()),
+            session: SessionId(person.uuid()),
+            assurance: Assurance::L1,
+            second_factor: true,
+            grants: roles.iter().map(|&role| Grant { role, scope: Scope::Portal }).collect(),
+        }),
+        request_id: "test".into(),
+    }
+}
+
+async fn made(app: &TestApp, name: &str, account: bool) -> PersonId {
+    let portal = app.portal();
+    let id = PersonId::new(&portal.env);
+    let txn = portal.db.begin_write().await.unwrap();
+    let name = PersonName { zh: Some(name.into()), latin: None };
+    service::new_person(&txn, portal, id, NewPerson { name, ..NewPerson::default() }).await.unwrap();
+    if account {
+        service::mark_has_account(&txn, portal, id).await.unwrap();
+    }
+    portal.commit(txn).await.unwrap();
+    id
+}
+
+async fn talent(app: &TestApp, name: &str) -> (PersonId, Actor) {
+    let id = made(app, name, true).await;
+    (id, actor(id, &[]))
+}
+
+async fn officer(app: &TestApp) -> Actor {
+    actor(made(app, "窗口员", true).await, &[Role::WindowOfficer])
+}
+
+fn original(kind: IdentityDocumentKind, number: &str) -> AddDocument {
+    AddDocument { kind, document_number: number.into(), issuing_state: None, valid_from: None, valid_until: None }
+}
+
+fn card(number: &str) -> AddDocument {
+    original(IdentityDocumentKind::ResidentIdCard, number)
+}
+
+fn key(n: u32) -> String {
+    format!("key-{n:0>16}")
+}
+
+fn verify(person: PersonId, document: Option<IdentityDocumentId>, original: AddDocument) -> VerifyIdentity {
+    VerifyIdentity { person, document, original, expected_version: None }
+}
+
+#[track_caller]
+fn rejections<T: std::fmt::Debug>(result: Result<T, Refused>) -> Vec<Rejection> {
+    match result {
+        Err(Refused::Rejected(reasons)) => reasons,
+        other => panic!("no rejection: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn fault<T: std::fmt::Debug>(result: Result<T, Refused>) -> Fault {
+    match result {
+        Err(Refused::Fault(fault)) => fault,
+        other => panic!("no fault: {other:?}"),
+    }
+}
+
+async fn person(app: &TestApp, id: PersonId) -> Person {
+    service::person(app.portal(), id).await.unwrap()
+}
+
+async fn a_claimed_number_is_sealed_masked_and_never_unique(app: TestApp) {
+    let (first, one) = talent(&app, "陈大文").await;
+    let (_, two) = talent(&app, "李四").await;
+    let added = identity::add_document(app.portal(), &one, card(" 440103 18900307 0011 "), &key(1)).await.unwrap();
+    assert_eq!(added.document.masked_number, "440***********0011");
+    assert_eq!(added.document.verified_at, None);
+    let again = identity::add_document(app.portal(), &one, card(" 440103 18900307 0011 "), &key(1)).await.unwrap();
+    assert_eq!(again.document, added.document);
+    identity::add_document(app.portal(), &two, card(CARD), &key(1)).await.unwrap();
+    assert_eq!(rejections(identity::add_document(app.portal(), &one, card(CARD), &key(2)).await), [Rejection::at(Code::AlreadyExists, "input.documentNumber")]);
+    assert_eq!(
+        rejections(identity::add_document(app.portal(), &one, card("440103189003070012"), &key(3)).await),
+        [Rejection::at(Code::CheckDigitWrong, "input.documentNumber")]
+    );
+    assert_eq!(
+        rejections(identity::add_document(app.portal(), &one, card(OTHER_CARD), &key(1)).await).iter().map(|r| r.code).collect::<Vec<_>>(),
+        [Code::IdempotencyKeyReused]
+    );
+    assert_eq!(identity::documents(app.portal(), &one, first).await.unwrap(), [added.document]);
+    let rows = identity_document::Entity::find().all(app.portal().db.read()).await.unwrap();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0].number_index, rows[1].number_index);
+    for row in rows {
+        assert!(!row.number_sealed.windows(CARD.len()).any(|w| w == CARD.as_bytes()));
+    }
+}
+
+async fn an_original_verifies_a_claimed_document_and_raises_the_level(app: TestApp) {
+    let (id, one) = talent(&app, "陈大文").await;
+    let officer = officer(&app).await;
+    let claimed = identity::add_document(app.portal(), &one, card(CARD), &key(1)).await.unwrap().document;
+    let verified = identity::verify_identity(app.portal(), &officer, verify(id, Some(claimed.id), card("４４０１０３１８９００３０７００１１"))).await.unwrap();
+    assert_eq!((verified.document.id, verified.merged), (claimed.id, None));
+    assert_eq!(verified.document.verified_at, Some(app.portal().env.now()));
+    let now = person(&app, id).await;
+    assert_eq!(now, verified.person);
+    assert_eq!((now.assurance, now.birth_date, now.sex), (Assurance::L2, NaiveDate::from_ymd_opt(1890, 3, 7), Some(Sex::Male)));
+    let number = DocumentNumber::parse(IdentityDocumentKind::ResidentIdCard, CARD, None, app.portal().env.today()).unwrap();
+    assert_eq!(service::find_by_document(app.portal(), app.portal().db.read(), &number).await.unwrap(), Some(id));
+    assert!(service::holds_document(app.portal(), app.portal().db.read(), id, &number).await.unwrap());
+    // A second reading of the same original changes nothing but the version.
+    let again = identity::verify_identity(app.portal(), &officer, verify(id, None, card(CARD))).await.unwrap();
+    assert_eq!(again.document.id, claimed.id);
+    let refused = update_profile(
+        app.portal(),
+        &one,
+        UpdateProfile {
+            person: PersonInput { birth_date: NaiveDate::from_ymd_opt(1891, 3, 7), name_latin: Some("CHAN".into()), ..PersonInput::default() },
+            expected_version: again.person.version,
+        },
+    )
+    .await;
+    assert_eq!(rejections(refused), [Rejection::at(Code::DocumentVerified, "input.birthDate")]);
+}
+
+async fn what_is_not_the_claimed_document_is_refused(app: TestApp) {
+    let (id, one) = talent(&app, "陈大文").await;
+    let officer = officer(&app).await;
+    let claimed = identity::add_document(app.portal(), &one, card(CARD), &key(1)).await.unwrap().document;
+    let mismatch = [Rejection::at(Code::DocumentMismatch, "input.documentNumber")];
+    let result = identity::verify_identity(app.portal(), &officer, verify(id, Some(claimed.id), card(OTHER_CARD))).await;
+    assert_eq!(rejections(result), mismatch);
+    let foreign = IdentityDocumentId::new(&app.portal().env);
+    let result = identity::verify_identity(app.portal(), &officer, verify(id, Some(foreign), card(CARD))).await;
+    assert_eq!(rejections(result), [Rejection::at(Code::NotFound, "input.documentId")]);
+    let nobody = PersonId::new(&app.portal().env);
+    let result = identity::verify_identity(app.portal(), &officer, verify(nobody, None, card(CARD))).await;
+    assert_eq!(rejections(result), [Rejection::at(Code::NotFound, "input.personId")]);
+    let own = officer.person().unwrap();
+    let result = identity::verify_identity(app.portal(), &officer, verify(own, None, card(CARD))).await;
+    assert_eq!(rejections(result), [Rejection::at(Code::OwnCase, "input.personId")]);
+    let stale = VerifyIdentity { expected_version: Some(1), ..verify(id, None, card(CARD)) };
+    let result = rejections(identity::verify_identity(app.portal(), &officer, stale).await);
+    assert_eq!(result.iter().map(|r| r.code).collect::<Vec<_>>(), [Code::Conflict]);
+    identity::verify_identity(app.portal(), &officer, verify(id, Some(claimed.id), card(CARD))).await.unwrap();
+    let result = identity::verify_identity(app.portal(), &officer, verify(id, None, card("440605189806300036"))).await;
+    assert_eq!(rejections(result), mismatch);
+}
+
+async fn two_accounts_do_not_share_a_verified_number(app: TestApp) {
+    let (one, _) = talent(&app, "陈大文").await;
+    let (two, second) = talent(&app, "陈大武").await;
+    let officer = officer(&app).await;
+    identity::verify_identity(app.portal(), &officer, verify(one, None, card(CARD))).await.unwrap();
+    identity::add_document(app.portal(), &second, card(CARD), &key(1)).await.unwrap();
+    let result = identity::verify_identity(app.portal(), &officer, verify(two, None, card(CARD))).await;
+    assert_eq!(rejections(result), [Rejection::at(Code::DocumentTaken, "input.documentNumber")]);
+    assert_eq!(person(&app, two).await.assurance, Assurance::L1);
+}
+
+async fn a_walk_in_becomes_the_person_who_signs_up_later(app: TestApp) {
+    let officer = officer(&app).await;
+    let walk_in = PersonInput { name_zh: Some("陈大文".into()), name_latin: Some("CHAN Tai Man".into()), ..PersonInput::default() };
+    let walk_in = register_person(app.portal(), &officer, RegisterPerson { person: walk_in, idempotency_key: key(1) }).await.unwrap();
+    let first = identity::verify_identity(app.portal(), &officer, verify(walk_in.id, None, card(CARD))).await.unwrap();
+    assert!(!first.person.has_account);
+
+    let (id, one) = talent(&app, "陈大文").await;
+    let claimed = identity::add_document(app.portal(), &one, card(CARD), &key(1)).await.unwrap().document;
+    let verified = identity::verify_identity(app.portal(), &officer, verify(id, Some(claimed.id), card(CARD))).await.unwrap();
+    assert_eq!(verified.merged, Some(walk_in.id));
+    assert_eq!(verified.person.id, id);
+    assert_eq!(verified.person.name.latin.as_deref(), Some("CHAN Tai Man"));
+    assert_eq!(verified.document.id, first.document.id);
+    // The id of the walk-in leads to the account, and her document is read with her own key.
+    assert_eq!(person(&app, walk_in.id).await.id, id);
+    let documents = identity::documents(app.portal(), &one, id).await.unwrap();
+    assert_eq!(documents.iter().map(|d| (d.id, d.masked_number.as_str())).collect::<Vec<_>>(), [(first.document.id, "440***********0011")]);
+    let mut both = vec![id, walk_in.id];
+    both.sort();
+    assert_eq!(service::identities(app.portal().db.read(), id).await.unwrap(), both);
+    let names = service::names_of(app.portal().db.read(), &[walk_in.id]).await.unwrap();
+    assert_eq!(names[&walk_in.id].display(), "陈大文");
+
+    // The other way round: a walk-in whose number the account holds turns out to be her.
+    let again = register_person(
+        app.portal(),
+        &officer,
+        RegisterPerson { person: PersonInput { name_zh: Some("陈大文".into()), ..PersonInput::default() }, idempotency_key: key(2) },
+    )
+    .await
+    .unwrap();
+    let verified = identity::verify_identity(app.portal(), &officer, verify(again.id, None, card(CARD))).await.unwrap();
+    assert_eq!((verified.person.id, verified.merged), (id, Some(again.id)));
+    assert!(verified.person.has_account);
+}
+
+async fn persons_whose_facts_contradict_are_not_merged(app: TestApp) {
+    let officer = officer(&app).await;
+    let walk_in = made(&app, "陈大文", false).await;
+    // A Hong Kong card tells nothing about birth, so only what is known contradicts.
+    identity::verify_identity(app.portal(), &officer, verify(walk_in, None, original(IdentityDocumentKind::Hkid, "A123456(3)"))).await.unwrap();
+    identity::verify_identity(app.portal(), &officer, verify(walk_in, None, card(CARD))).await.unwrap();
+    let (id, _) = talent(&app, "陈大武").await;
+    identity::verify_identity(app.portal(), &officer, verify(id, None, card(OTHER_CARD))).await.unwrap();
+    let result = identity::verify_identity(app.portal(), &officer, verify(id, None, original(IdentityDocumentKind::Hkid, "A123456(3)"))).await;
+    assert_eq!(rejections(result), [Rejection::at(Code::MergeImpossible, "input.personId")]);
+    assert_eq!(person(&app, walk_in).await.id, walk_in);
+}
+
+async fn ids_redirect_in_one_step_after_two_merges(app: TestApp) {
+    let officer = officer(&app).await;
+    let oldest = made(&app, "陈大文", false).await;
+    identity::verify_identity(app.portal(), &officer, verify(oldest, None, card(CARD))).await.unwrap();
+    let newer = made(&app, "陈大文", false).await;
+    let merged = identity::verify_identity(app.portal(), &officer, verify(newer, None, card(CARD))).await.unwrap();
+    assert_eq!((merged.person.id, merged.merged), (oldest, Some(newer)));
+    let (id, _) = talent(&app, "陈大文").await;
+    let merged = identity::verify_identity(app.portal(), &officer, verify(id, None, card(CARD))).await.unwrap();
+    assert_eq!((merged.person.id, merged.merged), (id, Some(oldest)));
+    for old in [oldest, newer] {
+        assert_eq!(person(&app, old).await.id, id);
+    }
+    // An officer may still be looking at an old id.
+    let verified = identity::verify_identity(app.portal(), &officer, verify(newer, None, original(IdentityDocumentKind::Hkid, "A123456(3)"))).await.unwrap();
+    assert_eq!(verified.person.id, id);
+}
+
+async fn equal_verifications_at_once_give_one_verified_document(app: TestApp) {
+    let officer = officer(&app).await;
+    let mut persons = Vec::new();
+    for _ in 0..8 {
+        persons.push(talent(&app, "陈大文").await.0);
+    }
+    let tries = persons.iter().map(|&id| {
+        let (portal, officer) = (app.portal().clone(), officer.clone());
+        tokio::spawn(async move { identity::verify_identity(&portal, &officer, verify(id, None, card(CARD))).await })
+    });
+    let mut won = 0;
+    for tried in tries.collect::<Vec<_>>() {
+        match tried.await.unwrap() {
+            Ok(_) => won += 1,
+            refused => assert_eq!(rejections(refused), [Rejection::at(Code::DocumentTaken, "input.documentNumber")]),
+        }
+    }
+    assert_eq!(won, 1);
+    assert_eq!(identity_document::Entity::find().count(app.portal().db.read()).await.unwrap(), 1);
+}
+
+async fn only_window_officers_register_and_verify(app: TestApp) {
+    let (id, one) = talent(&app, "陈大文").await;
+    let walk_in = || RegisterPerson { person: PersonInput { name_zh: Some("李四".into()), ..PersonInput::default() }, idempotency_key: key(1) };
+    for (caller, anonymous) in
+        [(Actor::anonymous("test"), true), (one, false), (actor(made(&app, "审查员", true).await, &[Role::Reviewer, Role::SystemAdmin]), false)]
+    {
+        for fault in [
+            fault(register_person(app.portal(), &caller, walk_in()).await),
+            fault(identity::verify_identity(app.portal(), &caller, verify(id, None, card(CARD))).await),
+        ] {
+            assert!(if anonymous { matches!(fault, Fault::Unauthenticated) } else { matches!(fault, Fault::Forbidden) }, "{fault:?}");
+        }
+    }
+    assert_eq!(identity_document::Entity::find().count(app.portal().db.read()).await.unwrap(), 0);
+}
+
+fn reveal(person: PersonId, document: IdentityDocumentId, purpose: AccessPurpose, reason: &str) -> RevealPersonalData {
+    RevealPersonalData { person, field: PersonalDataField::IdentityDocumentNumber, document: Some(document), purpose, reason: reason.into() }
+}
+
+fn page(first: i32) -> PageRequest {
+    PageRequest::parse(Some(first), None, access::ORDER, 1).unwrap()
+}
+
+async fn data_in_full_is_logged_and_the_person_reads_the_log(app: TestApp) {
+    let (id, one) = talent(&app, "陈大文").await;
+    let officer = officer(&app).await;
+    let document = identity::add_document(app.portal(), &one, original(IdentityDocumentKind::Hkid, "a1234563"), &key(1)).await.unwrap().document;
+    let shown = access::reveal_personal_data(app.portal(), &one, reveal(id, document.id, AccessPurpose::OwnData, "")).await.unwrap();
+    assert_eq!(shown.value, "A123456(3)");
+    app.advance(Duration::minutes(1));
+    let reason = "Compare with the paper";
+    let shown = access::reveal_personal_data(app.portal(), &officer, reveal(id, document.id, AccessPurpose::IdentityCheck, reason)).await.unwrap();
+    assert_eq!(shown.value, "A123456(3)");
+    for (command, expected) in [
+        (reveal(id, document.id, AccessPurpose::IdentityCheck, " "), vec![Rejection::at(Code::ReasonRequired, "input.reason")]),
+        (reveal(id, document.id, AccessPurpose::OwnData, "x"), vec![Rejection::at(Code::NotAllowed, "input.purpose")]),
+        (reveal(id, IdentityDocumentId::new(&app.portal().env), AccessPurpose::Correction, "x"), vec![Rejection::at(Code::NotFound, "input.documentId")]),
+        (
+            RevealPersonalData { document: None, ..reveal(id, document.id, AccessPurpose::Correction, "") },
+            vec![Rejection::at(Code::ReasonRequired, "input.reason"), Rejection::at(Code::Required, "input.documentId")],
+        ),
+    ] {
+        assert_eq!(rejections(access::reveal_personal_data(app.portal(), &officer, command).await), expected);
+    }
+    let log = access::access_log(app.portal(), &one, id, &page(1)).await.unwrap();
+    assert!(log.has_next);
+    let (cursor, newest) = &log.edges[0];
+    assert_eq!((newest.role, newest.purpose, newest.reason.as_deref()), (Some(Role::WindowOfficer), AccessPurpose::IdentityCheck, Some(reason)));
+    let rest = PageRequest::parse(Some(5), Some(cursor), access::ORDER, 1).unwrap();
+    let rest = access::access_log(app.portal(), &one, id, &rest).await.unwrap();
+    assert_eq!(rest.edges.iter().map(|(_, a)| (a.role, a.purpose)).collect::<Vec<_>>(), [(None, AccessPurpose::OwnData)]);
+    for row in access_log::Entity::find().all(app.portal().db.read()).await.unwrap() {
+        assert!(!row.reason_sealed.unwrap_or_default().windows(reason.len()).any(|w| w == reason.as_bytes()));
+    }
+}
+
+async fn data_in_full_is_limited_per_hour_also_at_once(app: TestApp) {
+    let (id, one) = talent(&app, "陈大文").await;
+    let officer = officer(&app).await;
+    let document = identity::add_document(app.portal(), &one, card(CARD), &key(1)).await.unwrap().document.id;
+    let limit = u64::from(app.portal().settings.reveals_per_hour);
+    let looks: Vec<_> = (0..limit + 5)
+        .map(|_| {
+            let (portal, officer) = (app.portal().clone(), officer.clone());
+            tokio::spawn(async move { access::reveal_personal_data(&portal, &officer, reveal(id, document, AccessPurpose::CaseHandling, "x")).await })
+        })
+        .collect();
+    let mut refused = 0;
+    for look in looks {
+        if let Err(Refused::Fault(fault)) = look.await.unwrap() {
+            assert!(matches!(fault, Fault::RateLimited(3600)), "{fault:?}");
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 5);
+    assert_eq!(access_log::Entity::find().count(app.portal().db.read()).await.unwrap(), limit);
+    // Another person is not hit, and an hour later there is room again.
+    access::reveal_personal_data(app.portal(), &one, reveal(id, document, AccessPurpose::OwnData, "")).await.unwrap();
+    app.advance(Duration::hours(1));
+    access::reveal_personal_data(app.portal(), &officer, reveal(id, document, AccessPurpose::CaseHandling, "x")).await.unwrap();
+}
+
+async fn nobody_else_reads_a_person_her_documents_or_her_log(app: TestApp) {
+    let (id, one) = talent(&app, "陈大文").await;
+    let document = identity::add_document(app.portal(), &one, card(CARD), &key(1)).await.unwrap().document.id;
+    let (_, other) = talent(&app, "李四").await;
+    let counter = actor(made(&app, "柜台", true).await, &[Role::Counter, Role::AuditAdmin]);
+    for caller in [&other, &counter] {
+        assert!(matches!(service::person_for(app.portal(), caller, id).await, Err(Fault::NotFound)));
+        assert!(matches!(identity::documents(app.portal(), caller, id).await, Err(Fault::NotFound)));
+        let result = access::reveal_personal_data(app.portal(), caller, reveal(id, document, AccessPurpose::CaseHandling, "x")).await;
+        assert!(matches!(fault(result), Fault::NotFound));
+        assert_eq!(rejections(identity::remove_document(app.portal(), caller, document).await), [Rejection::at(Code::NotFound, "input.documentId")]);
+    }
+    let officer = officer(&app).await;
+    assert_eq!(service::person_for(app.portal(), &officer, id).await.unwrap().id, id);
+    for caller in [&other, &counter, &officer] {
+        assert!(matches!(access::access_log(app.portal(), caller, id, &page(5)).await, Err(Fault::NotFound)));
+    }
+    let anonymous = Actor::anonymous("test");
+    assert!(matches!(service::person_for(app.portal(), &anonymous, id).await, Err(Fault::Unauthenticated)));
+    let missing = PersonId::new(&app.portal().env);
+    assert!(matches!(service::person_for(app.portal(), &officer, missing).await, Err(Fault::NotFound)));
+    assert_eq!(access_log::Entity::find().count(app.portal().db.read()).await.unwrap(), 0);
+    assert_eq!(AccessId::PREFIX, "access");
+}
+
+async fn a_stale_profile_is_told_what_changed(app: TestApp) {
+    let (id, one) = talent(&app, "陈大文").await;
+    let seen = person(&app, id).await.version;
+    let change = |input: PersonInput, expected_version| update_profile(app.portal(), &one, UpdateProfile { person: input, expected_version });
+    let latin = PersonInput { name_latin: Some("CHAN Tai Man".into()), ..PersonInput::default() };
+    let first = change(latin.clone(), seen).await.unwrap();
+    assert_eq!((first.version, first.name.latin.as_deref()), (seen + 1, Some("CHAN Tai Man")));
+    app.advance(Duration::minutes(1));
+    let reasons = rejections(change(PersonInput { nationality: Some("CHN".into()), ..PersonInput::default() }, seen).await);
+    assert_eq!(reasons.len(), 1);
+    let conflict = reasons[0].conflict.clone().unwrap();
+    assert_eq!((conflict.version, conflict.changed, conflict.by, conflict.at), (seen + 1, vec!["nameLatin".to_owned()], None, first.updated_at));
+    // What is the same already changes nothing.
+    assert_eq!(change(latin, seen + 1).await.unwrap().version, seen + 1);
+    assert!(matches!(
+        fault(update_profile(app.portal(), &Actor::anonymous("test"), UpdateProfile { person: PersonInput::default(), expected_version: 1 }).await),
+        Fault::Unauthenticated
+    ));
+}
+
+async fn a_verified_document_stays_and_a_claimed_one_goes(app: TestApp) {
+    let (id, one) = talent(&app, "陈大文").await;
+    let officer = officer(&app).await;
+    let claimed = identity::add_document(app.portal(), &one, original(IdentityDocumentKind::Hkid, "A123456(3)"), &key(1)).await.unwrap().document.id;
+    let verified = identity::verify_identity(app.portal(), &officer, verify(id, None, card(CARD))).await.unwrap().document.id;
+    assert_eq!(identity::remove_document(app.portal(), &one, claimed).await.unwrap(), claimed);
+    assert_eq!(rejections(identity::remove_document(app.portal(), &one, verified).await), [Rejection::at(Code::DocumentVerified, "input.documentId")]);
+    assert_eq!(identity::documents(app.portal(), &one, id).await.unwrap().len(), 1);
+}
+
+async fn a_walk_in_is_registered_once_per_key(app: TestApp) {
+    let officer = officer(&app).await;
+    let walk_in = |name: &str| RegisterPerson { person: PersonInput { name_zh: Some(name.into()), ..PersonInput::default() }, idempotency_key: key(1) };
+    let first = register_person(app.portal(), &officer, walk_in("李四")).await.unwrap();
+    let again = register_person(app.portal(), &officer, walk_in("李四")).await.unwrap();
+    assert_eq!(first, again);
+    assert_eq!(
+        rejections(register_person(app.portal(), &officer, walk_in("李五")).await).iter().map(|r| r.code).collect::<Vec<_>>(),
+        [Code::IdempotencyKeyReused]
+    );
+    assert_eq!(
+        rejections(register_person(app.portal(), &officer, RegisterPerson { person: PersonInput::default(), idempotency_key: key(2) }).await),
+        [Rejection::at(Code::Required, "input.nameZh")]
+    );
+}
+
+async fn a_key_is_made_once_and_orphans_are_swept_after_a_day(app: TestApp) {
+    let portal = app.portal();
+    let (kept, orphan) = (made(&app, "陈大文", false).await, PersonId::new(&portal.env));
+    assert!(matches!(keys::data_key(portal, orphan).await, Err(Fault::NotFound)));
+    keys::ensure_key(portal, kept).await.unwrap();
+    let tries: Vec<_> = (0..8)
+        .map(|_| {
+            let portal = portal.clone();
+            tokio::spawn(async move { keys::ensure_key(&portal, orphan).await.unwrap() })
+        })
+        .collect();
+    let place = talent_portal::kernel::seal::Place::new("t", "c", orphan.uuid());
+    let sealed = keys::data_key(portal, kept).await.unwrap().seal(&portal.env, place, b"x");
+    let mut made = Vec::new();
+    for tried in tries {
+        made.push(tried.await.unwrap());
+    }
+    let own = made[0].seal(&portal.env, place, b"x");
+    for key in &made {
+        assert_eq!(key.open(place, &own).unwrap().as_slice(), b"x");
+        assert!(key.open(place, &sealed).is_none());
+    }
+    app.advance(Duration::hours(23));
+    assert_eq!(keys::sweep_orphan_keys(portal).await.unwrap(), 0);
+    app.advance(Duration::hours(2));
+    assert_eq!(keys::sweep_orphan_keys(portal).await.unwrap(), 1);
+    assert!(matches!(keys::data_key(portal, orphan).await, Err(Fault::NotFound)));
+    let left = person_key::Entity::find().all(portal.db.keys()).await.unwrap();
+    assert_eq!(left.iter().map(|k| k.person_id).collect::<Vec<_>>(), [kept]);
+    portal.db.keys().execute_unprepared("SELECT 1").await.unwrap();
+}
