@@ -11,9 +11,11 @@ pub mod portal;
 #[macro_use]
 pub mod api;
 
+pub mod application;
 pub mod audit;
 pub mod catalogue;
 pub mod material;
+pub mod organisation;
 pub mod person;
 pub mod talent;
 pub mod talent_card;

@@ -1,0 +1,3 @@
+//! Types and rules of orders and cases.
+
+pub mod clock;
