@@ -6,6 +6,7 @@ mod m20261124_000001_create_audit;
 mod m20261124_000001_create_person_key;
 mod m20261124_000003_create_person;
 mod m20261124_000005_create_talent;
+mod m20261124_000006_create_catalogue;
 mod m20261124_000007_create_material;
 pub mod schema;
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000001_create_audit::Migration),
             Box::new(m20261124_000003_create_person::Migration),
             Box::new(m20261124_000005_create_talent::Migration),
+            Box::new(m20261124_000006_create_catalogue::Migration),
             Box::new(m20261124_000007_create_material::Migration),
         ]
     }

@@ -5,12 +5,13 @@ use async_graphql::{MergedObject, SDLExportOptions, Schema};
 use super::guard::GuardFactory;
 use super::node::NodeQuery;
 use crate::audit::graphql::AuditQuery;
+use crate::catalogue::graphql::CatalogueQuery;
 use crate::person::graphql::PersonMutation;
 use crate::talent::graphql::{TalentMutation, TalentQuery};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, AuditQuery, TalentQuery);
+pub struct Query(NodeQuery, AuditQuery, TalentQuery, CatalogueQuery);
 
 /// Everything that writes.
 #[derive(MergedObject, Default)]

@@ -10,4 +10,9 @@
 //! Rules are three-valued trees over declared facts; later slices give the facts through
 //! `service::FactSource`.
 
+pub mod entity;
+pub mod graphql;
 pub mod model;
+pub mod policy;
+pub mod service;
+pub mod store;

@@ -350,13 +350,14 @@ impl Bundle {
                 let version = Version {
                     id: ItemVersionId(uuid::Uuid::nil()),
                     item: ItemId(uuid::Uuid::nil()),
+                    item_code: item.code.clone(),
                     edition: edition.edition.clone(),
                     number: 1,
                     digest: String::new(),
                     maker: Maker::Bundle,
                     content: edition.content.clone(),
                 };
-                match CompiledVersion::compile(version, item.code.clone(), vocabulary) {
+                match CompiledVersion::compile(version, vocabulary) {
                     Ok(version) => {
                         for problem in version.rules.sample(vocabulary) {
                             wrong(&format!("{place}/rules/{}", problem.key), problem.what);

@@ -72,6 +72,8 @@ pub struct Version {
     pub id: ItemVersionId,
     /// The item.
     pub item: ItemId,
+    /// The item's code.
+    pub item_code: String,
     /// Which edition of the rules, for example `2023`.
     pub edition: String,
     /// Grows with each version of the item.
@@ -133,7 +135,7 @@ impl CompiledVersion {
     /// Compiles a version.
     ///
     /// Errors: everything that is wrong with its form, its rules, its materials and its steps.
-    pub fn compile(version: Version, item_code: String, vocabulary: &Vocabulary) -> Result<Self, Vec<VersionProblem>> {
+    pub fn compile(version: Version, vocabulary: &Vocabulary) -> Result<Self, Vec<VersionProblem>> {
         let mut problems = structure(&version.content);
         let form = CompiledForm::compile(&version.content.form, vocabulary)
             .map_err(|list| problems.extend(list.into_iter().map(|p| VersionProblem { path: format!("/form{}", p.pointer), what: p.what })));
@@ -143,7 +145,7 @@ impl CompiledVersion {
             (Ok(form), Ok(rules)) if problems.is_empty() => Ok(Self {
                 id: version.id,
                 item_id: version.item,
-                item_code,
+                item_code: version.item_code,
                 edition: version.edition,
                 number: version.number,
                 content: version.content,
