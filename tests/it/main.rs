@@ -1,7 +1,9 @@
 //! The one integration binary: a module per slice, and the tests of the whole.
 #![cfg(test)]
 
+mod architecture;
 mod harness;
+mod library;
 mod material;
 mod person;
 mod support;

@@ -1,0 +1,332 @@
+//! Who imports whom. The rules stand in `ARCHITECTURE.md`; here they are held.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The slices; each may use those before it.
+const SLICES: &[&str] = &[
+    "audit",
+    "organisation",
+    "person",
+    "account",
+    "talent",
+    "catalogue",
+    "material",
+    "application",
+    "notice",
+    "talent_card",
+    "qualification",
+    "service_window",
+    "job",
+];
+
+/// Each layer with what it may import; `*` also in the slices before, `**` in every slice.
+const TABLE: &[(&str, &[&str])] = &[
+    ("kernel", &["kernel"]),
+    ("config", &["kernel"]),
+    ("db", &["kernel", "config"]),
+    ("portal", &["kernel", "config", "db"]),
+    ("model", &["kernel", "*model"]),
+    ("policy", &["kernel", "model"]),
+    ("entity", &["kernel", "*model", "entity"]),
+    ("store", &["kernel", "*model", "entity"]),
+    ("read", &["kernel", "**model", "**entity"]),
+    ("service", &["kernel", "db", "portal", "*model", "policy", "store", "read", "*service"]),
+    ("adapter", &["kernel", "portal", "*model"]),
+    ("job", &["kernel", "portal", "*model", "*service"]),
+    ("loader", &["kernel", "*model", "store"]),
+    ("graphql", &["kernel", "portal", "api", "**model", "**service", "loader", "**graphql"]),
+    ("api", &["kernel", "portal", "api", "**loader", "**graphql", "**service"]),
+    ("http", &["kernel", "portal", "config", "api", "http", "**service"]),
+];
+
+/// Where a file stands: its slice, if any, and its layer. `None` may import anything (`app`, `main`, `lib`, a slice's `mod`).
+fn place(file: &str) -> Option<(Option<&str>, &str)> {
+    let mut parts = file.trim_end_matches(".rs").split('/');
+    let (first, second) = (parts.next()?, parts.next());
+    if SLICES.contains(&first) {
+        let layer = second.filter(|layer| *layer != "mod")?;
+        return Some((Some(first), layer));
+    }
+    (!["app", "main", "lib"].contains(&first)).then_some((None, first))
+}
+
+/// Every complaint about one file of `src`, named by its path below `src`.
+fn complaints(file: &str, source: &str) -> Vec<String> {
+    let code = production_code(source);
+    let Some((slice, layer)) = place(file) else { return Vec::new() };
+    let Some((_, allowed)) = TABLE.iter().find(|(name, _)| *name == layer) else {
+        return vec![format!("{file}: no layer is called '{layer}'")];
+    };
+    let mut found = BTreeSet::new();
+    // One step up from `person/model/document.rs` is the layer itself; from `person/model.rs` it is the slice.
+    let inside = match slice {
+        Some(_) => file.matches('/').count() > 1,
+        None => file.contains('/'),
+    } && !file.ends_with("/mod.rs");
+    for (at, word) in words(&code) {
+        if word == "super" && (!inside || code[at..].starts_with("super::super")) {
+            found.insert(format!("{file}: this 'super::' leaves the layer and hides what is imported"));
+        }
+    }
+    for path in imports(&code) {
+        let first = path[0].as_str();
+        let module = SLICES.contains(&first) || TABLE.iter().any(|(layer, _)| *layer == first) || first == "app";
+        if path.len() == 1 && !module {
+            continue; // A macro of the kernel; macros live at the root.
+        }
+        let to = if SLICES.contains(&first) {
+            let Some(layer) = path.get(1) else {
+                found.insert(format!("{file}: 'crate::{first}' names no layer"));
+                continue;
+            };
+            (Some(first), layer.as_str())
+        } else {
+            (None, first)
+        };
+        let order = |slice: &str| SLICES.iter().position(|known| *known == slice);
+        let fine = allowed.iter().any(|rule| {
+            let name = rule.trim_start_matches('*');
+            name == to.1
+                && match (to.0, rule.len() - name.len()) {
+                    (None, _) => !["model", "policy", "entity", "store", "read", "service", "adapter", "loader", "graphql"].contains(&name),
+                    (target, 0) => target == slice,
+                    (Some(target), 1) => slice.is_some_and(|own| order(target) <= order(own)),
+                    (Some(_), _) => true,
+                }
+        });
+        if !fine {
+            found.insert(format!("{file}: {layer} may not import crate::{}", path.join("::")));
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The source without comments, without the insides of strings, and without its `mod tests`.
+fn production_code(source: &str) -> String {
+    let mut code = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(c) = rest.chars().next() {
+        let skip = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if let Some(hashes) = raw_string(rest) {
+            let end = format!("\"{}", "#".repeat(hashes));
+            let start = hashes + 2;
+            rest[start..].find(&end).map_or(rest.len(), |at| start + at + end.len())
+        } else if c == '"' {
+            let mut escaped = false;
+            let end = rest[1..].find(|c| {
+                let ends = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                ends
+            });
+            end.map_or(rest.len(), |at| at + 2)
+        } else if rest.starts_with("'\"'") || rest.starts_with("'\\\"'") {
+            rest[1..].find('\'').map_or(rest.len(), |at| at + 2 + usize::from(rest[1..].starts_with("\\'")))
+        } else {
+            0
+        };
+        if skip == 0 {
+            code.push(c);
+            rest = &rest[c.len_utf8()..];
+        } else {
+            rest = &rest[skip..];
+        }
+    }
+    // `mod tests` stands last in a file.
+    let end = code.find("#[cfg(test)]\nmod tests").unwrap_or(code.len());
+    code.truncate(end);
+    code
+}
+
+/// The number of `#` where a raw string begins.
+fn raw_string(text: &str) -> Option<usize> {
+    let after = text.strip_prefix('r')?;
+    let hashes = after.len() - after.trim_start_matches('#').len();
+    after[hashes..].starts_with('"').then_some(hashes)
+}
+
+/// The words of the code with their places.
+fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
+    let boundary = |c: char| !c.is_alphanumeric() && c != '_';
+    code.split(boundary).map(move |word| (word.as_ptr() as usize - code.as_ptr() as usize, word))
+}
+
+/// Every path that begins with `crate::`, a use tree in braces taken apart.
+fn imports(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (at, word) in words(code) {
+        if word == "crate" && code[at + word.len()..].starts_with("::") {
+            tree(&code[at + word.len() + 2..], &mut Vec::new(), &mut found);
+        }
+    }
+    found
+}
+
+/// Reads one use tree; returns what follows it.
+fn tree<'a>(text: &'a str, prefix: &mut Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
+    let text = text.trim_start();
+    if let Some(mut rest) = text.strip_prefix('{') {
+        loop {
+            rest = rest.trim_start();
+            if let Some(after) = rest.strip_prefix('}') {
+                return after;
+            }
+            let before = rest.len();
+            rest = tree(rest, prefix, found).trim_start();
+            // `as name` and what is no use tree at all.
+            let next = rest.find([',', '}']).unwrap_or(rest.len());
+            rest = rest[next..].strip_prefix(',').unwrap_or(&rest[next..]);
+            if rest.is_empty() || rest.len() == before {
+                return rest;
+            }
+        }
+    }
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    let (word, rest) = text.split_at(end);
+    if word == "self" {
+        found.push(prefix.clone());
+        return rest;
+    }
+    prefix.push(word.to_owned());
+    let rest = match rest.strip_prefix("::").filter(|after| after.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '{')) {
+        Some(after) => tree(after, prefix, found),
+        None => {
+            found.push(prefix.clone());
+            rest
+        }
+    };
+    prefix.pop();
+    rest
+}
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn imports_follow_the_tables() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 20, "the sources were not found");
+    let mut all = String::new();
+    for file in files {
+        let name = file.strip_prefix(&root).expect("a file of src").to_str().expect("a path in UTF-8").to_owned();
+        for complaint in complaints(&name, &fs::read_to_string(&file).expect("a source")) {
+            writeln!(all, "{complaint}").expect("a line");
+        }
+    }
+    assert!(all.is_empty(), "\n{all}");
+}
+
+#[test]
+fn a_planted_import_is_found_however_it_is_written() {
+    for (file, source) in [
+        ("person/model.rs", "use crate::person::store;"),
+        ("person/model/document.rs", "use crate::db::Db;"),
+        ("person/policy.rs", "use crate::organisation::model::Unit;"),
+        ("person/service.rs", "fn f() { crate::account::service::session(); }"),
+        ("person/service/keys.rs", "use crate::{kernel::env::Env, organisation::{model::Unit, store}};"),
+        ("person/store.rs", "use crate::portal::Portal;"),
+        ("person/entity.rs", "use crate::organisation::entity;"),
+        ("person/graphql.rs", "use crate::person::{\n    model::Person, // fine\n    store as s,\n};"),
+        ("person/loader.rs", "use crate::person::service;"),
+        ("person/adapter.rs", "use crate::person::service;"),
+        ("person/job.rs", "use crate::person::store;"),
+        ("kernel/ids.rs", "use crate::person::model::Person;"),
+        ("http/router.rs", "use crate::person::store;"),
+        ("api/context.rs", "use crate::person::store;"),
+        ("portal.rs", "use crate::person::service;"),
+        ("person/service.rs", "use super::store;"),
+        ("person/model/mod.rs", "use super::store;"),
+        ("person/model/document.rs", "use super::super::store;"),
+        ("person/service.rs", "use crate::app;"),
+        ("person/helpers.rs", "fn f() {}"),
+        ("person/service.rs", "use crate::person;"),
+        ("person/model.rs", "const A: &str = \"\\\"\"; const B: char = '\"'; use crate::person::store;"),
+    ] {
+        assert_eq!(complaints(file, source).len(), 1, "{file}: {source}");
+    }
+}
+
+#[test]
+fn what_the_tables_allow_is_not_complained_about() {
+    for (file, source) in [
+        ("person/model.rs", "// use crate::person::store;\n/* crate::db */ const A: &str = \"crate::db::Db\"; const B: &str = r#\"crate::\"db\"#;"),
+        ("person/service.rs", "use crate::{db, kernel::env::Env, portal::Portal, person::{model, policy, store}, audit::service::{self, record}};"),
+        ("person/model.rs", "crate::typed_id!(A, \"a\");\n#[cfg(test)]\nmod tests { use super::*; use crate::db::Db; }"),
+        ("audit/read.rs", "use crate::person::{entity, model};"),
+        ("audit/graphql/types.rs", "use crate::talent_card::{graphql::types::Card, service};"),
+        ("person/model/document.rs", "use crate::coded_enum;\nuse super::country::Country;"),
+        ("kernel/env.rs", "use super::clock::Clock;"),
+        ("person/mod.rs", "pub mod model;"),
+        ("app.rs", "use crate::person::store;"),
+    ] {
+        assert_eq!(complaints(file, source), Vec::<String>::new(), "{file}: {source}");
+    }
+}
+
+/// Runs the greps over a folder: whether they are content, and what they print.
+fn greps(folder: &Path) -> (bool, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/greps");
+    let output = Command::new("bash").arg(script).arg(folder).output().expect("bash");
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[test]
+fn the_greps_find_nothing() {
+    let (content, found) = greps(Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert!(content, "\n{found}");
+}
+
+#[test]
+fn the_greps_find_what_is_planted_in_files_and_in_folders() {
+    let plant = |file: &str, source: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("src").join(file);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::create_dir_all(folder.path().join("src/kernel")).expect("a folder");
+        fs::write(path, source).expect("a source");
+        greps(folder.path())
+    };
+    for (file, source) in [
+        ("person/model.rs", "async fn f() {}"),
+        ("person/model/document.rs", "use sea_orm::DbErr;"),
+        ("person/policy.rs", "use axum::Router;"),
+        ("person/service.rs", "use async_graphql::ID;"),
+        ("person/service/keys.rs", "use async_graphql::ID;"),
+        ("person/store.rs", "use async_graphql::ID;"),
+        ("person/entity.rs", "use async_graphql::ID;"),
+        ("kernel/ids.rs", "use async_graphql::ID;"),
+        ("person/store.rs", "let t = db.begin().await;"),
+        ("person/graphql.rs", "let t = db.begin_write().await;"),
+        ("person/job.rs", "txn.commit().await;"),
+        ("person/graphql.rs", "use async_graphql::Result;"),
+        ("person/graphql/query.rs", "use async_graphql::{\n    Context,\n    Error,\n};"),
+        ("person/graphql.rs", "use async_graphql::*;"),
+        ("person/read.rs", "q.cursor_by((A, B))"),
+    ] {
+        let (content, found) = plant(file, source);
+        assert!(!content && found.contains(file), "{file}: {source}\n{found}");
+    }
+    for (file, source) in [
+        ("person/service.rs", "portal.db.begin_write().await; portal.commit(txn).await;"),
+        ("person/service/keys.rs", "db.keys().begin().await; txn.commit().await;"),
+        ("person/graphql.rs", "use async_graphql::{Context, Object};"),
+    ] {
+        assert_eq!(plant(file, source), (true, String::new()), "{file}: {source}");
+    }
+}
