@@ -11,6 +11,7 @@ pub mod portal;
 #[macro_use]
 pub mod api;
 
+pub mod account;
 pub mod application;
 pub mod audit;
 pub mod catalogue;

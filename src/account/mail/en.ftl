@@ -1,0 +1,12 @@
+sign-up-code = Your code is { $secret }. It is valid for { $minutes } minutes. Nobody of the portal will ask you for it.
+    .subject = Code for your new account
+sign-up-known = Somebody wanted to open an account with this address or number, which has one already. If it was you, sign in or recover your account. If not, nothing needs to be done.
+    .subject = You have an account already
+recovery-code = Your code for a new password is { $secret }. It is valid for { $minutes } minutes. If you did not ask for it, nothing needs to be done.
+    .subject = Code for a new password
+recovery-unknown = Somebody wanted to recover an account with this address or number, which has none. If it was you, try the address or number that you signed up with.
+    .subject = No account was found
+contact-code = Your code to confirm this address or number is { $secret }. It is valid for { $minutes } minutes.
+    .subject = Confirm your address or number
+invitation = You are invited to a role at the portal. Sign in and enter this token within { $days } days: { $secret } { $link }
+    .subject = Invitation to the portal

@@ -1,0 +1,12 @@
+sign-up-code = O seu código é { $secret }. É válido durante { $minutes } minutos. Ninguém do portal lhe pedirá este código.
+    .subject = Código da sua nova conta
+sign-up-known = Alguém quis abrir uma conta com este endereço ou número, que já tem uma. Se foi você, inicie sessão ou recupere a conta. Caso contrário, nada precisa de fazer.
+    .subject = Já tem uma conta
+recovery-code = O seu código para uma nova palavra-passe é { $secret }. É válido durante { $minutes } minutos. Se não o pediu, nada precisa de fazer.
+    .subject = Código para uma nova palavra-passe
+recovery-unknown = Alguém quis recuperar uma conta com este endereço ou número, que não tem nenhuma. Se foi você, tente o endereço ou número com que se registou.
+    .subject = Conta não encontrada
+contact-code = O seu código para confirmar este endereço ou número é { $secret }. É válido durante { $minutes } minutos.
+    .subject = Confirme o seu endereço ou número
+invitation = Foi convidado para uma função no portal. Inicie sessão e introduza este código no prazo de { $days } dias: { $secret } { $link }
+    .subject = Convite para o portal

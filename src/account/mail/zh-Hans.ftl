@@ -1,0 +1,12 @@
+sign-up-code = 您的验证码为 { $secret }，{ $minutes } 分钟内有效。工作人员不会向您索要验证码。
+    .subject = 注册验证码
+sign-up-known = 有人使用该邮箱或手机号码注册账户，但该邮箱或号码已有账户。如为本人操作，请直接登录或找回密码；如非本人操作，无需处理。
+    .subject = 您已有账户
+recovery-code = 您的重设密码验证码为 { $secret }，{ $minutes } 分钟内有效。如非本人操作，无需处理。
+    .subject = 重设密码验证码
+recovery-unknown = 有人使用该邮箱或手机号码找回账户，但该邮箱或号码没有账户。如为本人操作，请使用注册时的邮箱或号码。
+    .subject = 未找到账户
+contact-code = 您的确认验证码为 { $secret }，{ $minutes } 分钟内有效。
+    .subject = 确认邮箱或手机号码
+invitation = 您获邀担任平台的角色。请登录后在 { $days } 天内输入以下令牌：{ $secret } { $link }
+    .subject = 平台邀请

@@ -1,0 +1,12 @@
+sign-up-code = 您的驗證碼為 { $secret }，{ $minutes } 分鐘內有效。工作人員不會向您索取驗證碼。
+    .subject = 註冊驗證碼
+sign-up-known = 有人使用此電郵或手機號碼註冊帳戶，但此電郵或號碼已有帳戶。如屬本人操作，請直接登入或重設密碼；如非本人操作，毋須處理。
+    .subject = 您已有帳戶
+recovery-code = 您的重設密碼驗證碼為 { $secret }，{ $minutes } 分鐘內有效。如非本人操作，毋須處理。
+    .subject = 重設密碼驗證碼
+recovery-unknown = 有人使用此電郵或手機號碼找回帳戶，但此電郵或號碼沒有帳戶。如屬本人操作，請使用註冊時的電郵或號碼。
+    .subject = 找不到帳戶
+contact-code = 您的確認驗證碼為 { $secret }，{ $minutes } 分鐘內有效。
+    .subject = 確認電郵或手機號碼
+invitation = 您獲邀擔任平台的角色。請登入後在 { $days } 天內輸入以下權杖：{ $secret } { $link }
+    .subject = 平台邀請

@@ -1,0 +1,230 @@
+//! Roles: invitations by system administration, grants by security administration.
+
+use chrono::Duration;
+use sea_orm::ConnectionTrait;
+
+use crate::account::model::contact::Contact;
+use crate::account::model::grant::{GrantScope, RoleGrant, check_scope};
+use crate::account::policy;
+use crate::account::service::letters;
+use crate::account::store::{self, Inserted, InvitationRow};
+use crate::audit::model::{Entry, Message};
+use crate::audit::service::{self as audit, Claim};
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::{Fault, Refused};
+use crate::kernel::ids::{GrantId, InvitationId, PersonId, TypedId as _};
+use crate::kernel::rejection::{Code, Rejection};
+use crate::kernel::role::Role;
+use crate::kernel::seal::token_hash;
+use crate::kernel::text::Language;
+use crate::person::service as persons;
+use crate::portal::Portal;
+
+const INVITATION: &str = "INVITATION";
+const GRANT: &str = "GRANT";
+/// How long an invitation waits.
+pub const INVITATION_LIFE: Duration = Duration::days(7);
+
+/// Invites somebody to a role.
+#[derive(serde::Serialize)]
+pub struct InviteStaff {
+    /// Where the one-time token is sent, as typed. Personal.
+    pub contact: String,
+    /// The role.
+    pub role: Role,
+    /// For what.
+    pub scope: GrantScope,
+    /// Language of the message.
+    pub language: Language,
+}
+
+/// Sends a one-time token that gives a role to who accepts it. The three administrators are not made in this way.
+///
+/// Refuses with [`Code::ContactMalformed`], [`Code::NotAllowed`], [`Code::Required`], [`Code::NotFound`].
+pub async fn invite_staff(portal: &Portal, actor: &Actor, command: InviteStaff, idempotency_key: &str) -> Result<InvitationRow, Refused> {
+    let member = policy::may_invite(actor)?;
+    let contact = Contact::parse(&command.contact);
+    let mut problems =
+        if command.role.is_administrator() { vec![Rejection::at(Code::NotAllowed, "input.role")] } else { check_scope(command.role, command.scope) };
+    if contact.is_none() {
+        problems.push(Rejection::at(Code::ContactMalformed, "input.contact"));
+    }
+    let (Some(contact), true) = (contact, problems.is_empty()) else { return Err(Refused::Rejected(problems)) };
+    let id = InvitationId::new(&portal.env);
+    let token = portal.env.secret();
+    let now = portal.env.now();
+    let txn = portal.db.begin_write().await?;
+    if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "inviteStaff", idempotency_key, &command, id.0).await? {
+        return Ok(store::invitation(&txn, InvitationId(made)).await?.ok_or(Fault::NotFound)?);
+    }
+    let row = InvitationRow {
+        id,
+        role: command.role,
+        scope: command.scope,
+        sealed: Some(letters::seal_invitation(portal, id, &contact, &token)?),
+        language: command.language,
+        invited_by: Some(member.person),
+        expires_at: now + INVITATION_LIFE,
+    };
+    insert(&txn, &row, &token, portal).await?;
+    audit::announce(&txn, portal, Message::new(letters::SEND_INVITATION, INVITATION, id.0).work()).await?;
+    audit::record(&txn, portal, actor, Entry::new("INVITE_STAFF").object(INVITATION, id.0).detail("role", row.role.code())).await?;
+    portal.commit(txn).await?;
+    Ok(row)
+}
+
+async fn insert(txn: &impl ConnectionTrait, row: &InvitationRow, token: &str, portal: &Portal) -> Result<(), Refused> {
+    match store::insert_invitation(txn, row, token_hash(token), portal.env.now()).await? {
+        Inserted::Done => Ok(()),
+        Inserted::Unknown => Err(unknown_scope(row.scope)),
+        Inserted::Taken => Err(Fault::bug("two one-time tokens were equal").into()),
+    }
+}
+
+fn unknown_scope(scope: GrantScope) -> Refused {
+    Rejection::at(Code::NotFound, if scope.unit().is_some() { "input.unitId" } else { "input.bodyId" }).into()
+}
+
+/// A one-time token that makes who accepts it an administrator; for the operator's command `admin create`.
+///
+/// Errors: [`Fault::BadRequest`] for a role that is no administrator's.
+pub async fn create_admin_invitation(portal: &Portal, role: Role) -> Result<String, Refused> {
+    if !role.is_administrator() {
+        return Err(Fault::bad_request("role").into());
+    }
+    let id = InvitationId::new(&portal.env);
+    let token = portal.env.secret();
+    let now = portal.env.now();
+    let row =
+        InvitationRow { id, role, scope: GrantScope::Portal, sealed: None, language: Language::ZhHans, invited_by: None, expires_at: now + INVITATION_LIFE };
+    let txn = portal.db.begin_write().await?;
+    insert(&txn, &row, &token, portal).await?;
+    let entry = Entry::new("CREATE_ADMIN").object(INVITATION, id.0).detail("role", role.code()).by_system();
+    audit::record(&txn, portal, &Actor::anonymous("command"), entry).await?;
+    portal.commit(txn).await?;
+    Ok(token)
+}
+
+/// The caller takes the role of a one-time token.
+///
+/// Refuses with [`Code::TokenInvalid`], [`Code::OwnGrant`], [`Code::AdministratorsApart`], [`Code::AlreadyExists`].
+pub async fn accept_invitation(portal: &Portal, actor: &Actor, token: &str) -> Result<RoleGrant, Refused> {
+    let member = policy::signed_in(actor)?;
+    let txn = portal.db.begin_write().await?;
+    let grant = accept_in(&txn, portal, member.person, token, "input.token").await?;
+    audit::record(&txn, portal, actor, Entry::new("ACCEPT_INVITATION").object(GRANT, grant.id.0).person(member.person).detail("role", grant.role.code()))
+        .await?;
+    portal.commit(txn).await?;
+    Ok(grant)
+}
+
+/// The same inside the caller's transaction, which must end without a commit where this refuses.
+pub async fn accept_in(txn: &impl ConnectionTrait, portal: &Portal, person: PersonId, token: &str, path: &str) -> Result<RoleGrant, Refused> {
+    let now = portal.env.now();
+    let Some(invitation) = store::accept_invitation(txn, token_hash(token.trim()), person, now).await? else {
+        return Err(Rejection::at(Code::TokenInvalid, path).into());
+    };
+    policy::not_oneself(invitation.invited_by, person, path)?;
+    give(txn, portal, person, invitation.role, invitation.scope, invitation.invited_by, path).await
+}
+
+async fn give(
+    txn: &impl ConnectionTrait,
+    portal: &Portal,
+    person: PersonId,
+    role: Role,
+    scope: GrantScope,
+    by: Option<PersonId>,
+    path: &str,
+) -> Result<RoleGrant, Refused> {
+    if role.is_administrator() && store::is_administrator(txn, person).await? {
+        return Err(Rejection::at(Code::AdministratorsApart, path).into());
+    }
+    let grant = RoleGrant { id: GrantId::new(&portal.env), person, role, scope, starts_at: portal.env.now(), ended_at: None };
+    match store::insert_grant(txn, grant.id, person, role, scope, by, grant.starts_at).await? {
+        Inserted::Done => Ok(grant),
+        Inserted::Unknown => Err(unknown_scope(scope)),
+        // For an administrator another of her roles may have been quicker.
+        Inserted::Taken => Err(Rejection::at(if role.is_administrator() { Code::AdministratorsApart } else { Code::AlreadyExists }, path).into()),
+    }
+}
+
+/// Gives a role.
+#[derive(Debug, serde::Serialize)]
+pub struct GrantRole {
+    /// To whom.
+    pub person: PersonId,
+    /// The role.
+    pub role: Role,
+    /// For what.
+    pub scope: GrantScope,
+}
+
+/// Security administration gives a role.
+///
+/// Refuses with [`Code::NotFound`], [`Code::NotAllowed`], [`Code::Required`], [`Code::OwnGrant`],
+/// [`Code::AdministratorsApart`], [`Code::AlreadyExists`].
+pub async fn grant_role(portal: &Portal, actor: &Actor, command: GrantRole, idempotency_key: &str) -> Result<RoleGrant, Refused> {
+    let member = policy::may_grant(actor)?;
+    let problems = check_scope(command.role, command.scope);
+    if !problems.is_empty() {
+        return Err(Refused::Rejected(problems));
+    }
+    let key_id = GrantId::new(&portal.env);
+    let txn = portal.db.begin_write().await?;
+    if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "grantRole", idempotency_key, &command, key_id.0).await? {
+        return Ok(store::grant(&txn, GrantId(made)).await?.ok_or(Fault::NotFound)?);
+    }
+    let person = match persons::resolve(&txn, command.person).await {
+        Err(Fault::NotFound) => return Err(Rejection::at(Code::NotFound, "input.personId").into()),
+        other => other?,
+    };
+    policy::not_oneself(Some(member.person), person, "input.personId")?;
+    let grant = give_as(&txn, portal, key_id, person, &command, member.person).await?;
+    audit::record(&txn, portal, actor, Entry::new("GRANT_ROLE").object(GRANT, grant.id.0).person(person).detail("role", grant.role.code())).await?;
+    portal.commit(txn).await?;
+    Ok(grant)
+}
+
+async fn give_as(txn: &impl ConnectionTrait, portal: &Portal, id: GrantId, person: PersonId, command: &GrantRole, by: PersonId) -> Result<RoleGrant, Refused> {
+    if command.role.is_administrator() && store::is_administrator(txn, person).await? {
+        return Err(Rejection::at(Code::AdministratorsApart, "input.role").into());
+    }
+    let now = portal.env.now();
+    match store::insert_grant(txn, id, person, command.role, command.scope, Some(by), now).await? {
+        Inserted::Done => Ok(RoleGrant { id, person, role: command.role, scope: command.scope, starts_at: now, ended_at: None }),
+        Inserted::Unknown => Err(unknown_scope(command.scope)),
+        Inserted::Taken => {
+            Err(Rejection::at(if command.role.is_administrator() { Code::AdministratorsApart } else { Code::AlreadyExists }, "input.role").into())
+        }
+    }
+}
+
+/// Security administration ends a role; from the next request on it is not in force.
+///
+/// Refuses with [`Code::NotFound`] (also: ended before) and [`Code::OwnGrant`].
+pub async fn end_grant(portal: &Portal, actor: &Actor, id: GrantId) -> Result<RoleGrant, Refused> {
+    let member = policy::may_grant(actor)?;
+    let now = portal.env.now();
+    let txn = portal.db.begin_write().await?;
+    let unknown = || Refused::from(Rejection::at(Code::NotFound, "input.grantId"));
+    let grant = store::grant(&txn, id).await?.ok_or_else(unknown)?;
+    policy::not_oneself(Some(member.person), persons::resolve(&txn, grant.person).await?, "input.grantId")?;
+    if !store::end_grant(&txn, id, member.person, now).await? {
+        return Err(unknown());
+    }
+    audit::announce(&txn, portal, Message::new("GRANT_ENDED", GRANT, id.0)).await?;
+    audit::record(&txn, portal, actor, Entry::new("END_GRANT").object(GRANT, id.0).person(grant.person).detail("role", grant.role.code())).await?;
+    portal.commit(txn).await?;
+    Ok(RoleGrant { ended_at: Some(now), ..grant })
+}
+
+/// The grants of a person, in force or ended, newest first, for security administration.
+pub async fn grants_of(portal: &Portal, actor: &Actor, person: PersonId) -> Result<Vec<RoleGrant>, Fault> {
+    policy::may_grant(actor)?;
+    let mut grants = Vec::new();
+    for id in persons::identities(portal.db.read(), person).await? {
+        grants.extend(store::grants_of(portal.db.read(), id).await?);
+    }
+    Ok(grants)
+}

@@ -1,0 +1,91 @@
+//! Passwords are hashed by a bounded pool, so that a storm of sign-ins never stalls the server.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::account::model::password::normalise;
+use crate::config::Settings;
+use crate::kernel::env::Env;
+use crate::kernel::fault::Fault;
+
+/// The pool: so many hashes at once, so many that wait; beyond that callers are told to come again.
+#[derive(Debug)]
+pub struct HashPool {
+    running: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    params: Params,
+    dummy: String,
+}
+
+/// Whether a password fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// It does not fit, or there is none.
+    No,
+    /// It fits.
+    Yes,
+    /// It fits, and was hashed more weakly than is set now.
+    YesButWeak,
+}
+
+impl HashPool {
+    /// A pool with the settings' parameters; makes one hash, against which unknown names are checked.
+    pub fn new(settings: &Settings) -> anyhow::Result<Self> {
+        let params = Params::new(settings.argon2_memory_kib, settings.argon2_passes, 1, None).map_err(|e| anyhow::anyhow!("argon2: {e}"))?;
+        let dummy = hash(&params, b"nobody has this password", &[7; 16]).map_err(|e| anyhow::anyhow!("argon2: {e}"))?;
+        Ok(Self {
+            running: Arc::new(Semaphore::new(settings.hash_workers)),
+            places: Arc::new(Semaphore::new(settings.hash_workers + settings.hash_queue)),
+            params,
+            dummy,
+        })
+    }
+
+    /// The PHC string of a new password.
+    ///
+    /// Errors: [`Fault::RateLimited`] where too many wait.
+    pub async fn hash(&self, env: &Env, password: &str) -> Result<String, Fault> {
+        let (params, salt, password) = (self.params.clone(), env.bytes::<16>(), Zeroizing::new(normalise(password)));
+        self.run(move || hash(&params, password.as_bytes(), &salt)).await?.map_err(|e| Fault::internal(anyhow::anyhow!("argon2: {e}")))
+    }
+
+    /// Compares a password with a PHC string. Without one as much work is done, and the answer is no.
+    ///
+    /// Errors: [`Fault::RateLimited`] where too many wait.
+    pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<Verified, Fault> {
+        let known = stored.is_some();
+        let (phc, password, wanted) = (stored.unwrap_or(&self.dummy).to_owned(), Zeroizing::new(normalise(password)), self.params.clone());
+        self.run(move || {
+            let Ok(parsed) = PasswordHash::new(&phc) else { return Verified::No };
+            let fits = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok() && known;
+            let weak = Params::try_from(&parsed).map_or(true, |p| p.m_cost() < wanted.m_cost() || p.t_cost() < wanted.t_cost());
+            match (fits, weak) {
+                (false, _) => Verified::No,
+                (true, false) => Verified::Yes,
+                (true, true) => Verified::YesButWeak,
+            }
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| Fault::RateLimited(1))?;
+        let permit = self.running.clone().acquire_owned().await.map_err(Fault::unavailable)?;
+        // The permits go with the work: a caller that leaves does not make room before the hash has ended.
+        tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop((permit, place));
+            done
+        })
+        .await
+        .map_err(Fault::internal)
+    }
+}
+
+fn hash(params: &Params, password: &[u8], salt: &[u8]) -> Result<String, argon2::password_hash::Error> {
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone()).hash_password_with_salt(password, salt)?.to_string())
+}

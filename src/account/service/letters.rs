@@ -1,0 +1,159 @@
+//! Messages to contact points: what is put into the outbox, and what the worker takes from it.
+
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use crate::account::model::code::{self, CodePurpose, PendingCode, Sealed};
+use crate::account::model::contact::Contact;
+use crate::account::model::mail::Template;
+use crate::account::store;
+use crate::audit::model::Message;
+use crate::audit::service as audit;
+use crate::kernel::fault::Fault;
+use crate::kernel::ids::{AccountId, InvitationId, PendingCodeId, TypedId as _};
+use crate::kernel::seal::Place;
+use crate::kernel::text::Language;
+use crate::portal::Portal;
+
+/// Outbox row: a code is to be sent.
+pub const SEND_CODE: &str = "SEND_CODE";
+/// Outbox row: a notice is to be sent, where no code fits.
+pub const SEND_NOTICE: &str = "SEND_NOTICE";
+/// Outbox row: an invitation is to be sent.
+pub const SEND_INVITATION: &str = "SEND_INVITATION";
+
+/// A message before it is worded. Personal.
+pub struct Draft {
+    /// Which words.
+    pub template: Template,
+    /// In which language.
+    pub language: Language,
+    /// To whom.
+    pub to: Contact,
+    /// The code or token.
+    pub secret: Option<String>,
+}
+
+/// Blind index of a contact point.
+pub fn index_of(portal: &Portal, contact: &Contact) -> Vec<u8> {
+    portal.keyring.blind_index(contact.kind().code(), contact.value())
+}
+
+fn code_place(id: Uuid) -> Place {
+    Place::new("pending_code", "sealed", id)
+}
+
+fn invitation_place(id: Uuid) -> Place {
+    Place::new("invitation", "sealed", id)
+}
+
+/// Adds a challenge and the message that goes with it; where `with_code` is false no code fits it, and the message says why.
+pub async fn send_code(
+    txn: &impl ConnectionTrait,
+    portal: &Portal,
+    purpose: CodePurpose,
+    account: Option<AccountId>,
+    contact: &Contact,
+    language: Language,
+    with_code: bool,
+) -> Result<code::Challenge, Fault> {
+    let id = PendingCodeId::new(&portal.env);
+    let now = portal.env.now();
+    let digits = portal.env.digits(code::DIGITS);
+    let key = portal.keyring.portal();
+    let hash = code::hash(key, id.0, &digits);
+    let sealed = Sealed { contact: contact.value().to_owned(), code: with_code.then_some(digits) };
+    let sealed = serde_json::to_vec(&sealed).map_err(Fault::internal)?;
+    let row = PendingCode {
+        id,
+        purpose,
+        account,
+        contact_index: index_of(portal, contact),
+        sealed: Some(key.seal(&portal.env, code_place(id.0), &sealed)),
+        code_hash: with_code.then_some(hash),
+        language,
+        expires_at: now + code::LIFE,
+        sent_at: None,
+    };
+    store::insert_code(txn, &row, now).await?;
+    let kind = if with_code { SEND_CODE } else { SEND_NOTICE };
+    audit::announce(txn, portal, Message::new(kind, "CODE", id.0).work()).await?;
+    Ok(code::Challenge { id, expires_at: row.expires_at })
+}
+
+/// The contact point that a challenge was sent to, as long as it waits.
+pub fn contact_of(portal: &Portal, row: &PendingCode) -> Result<Option<Contact>, Fault> {
+    Ok(open(portal, code_place(row.id.0), row.sealed.as_deref())?.and_then(|s| Contact::stored(&s.contact)))
+}
+
+fn open(portal: &Portal, place: Place, sealed: Option<&[u8]>) -> Result<Option<Sealed>, Fault> {
+    let Some(sealed) = sealed else { return Ok(None) };
+    let plain = portal.keyring.portal().open(place, sealed).ok_or_else(|| Fault::bug("a sealed contact point does not open"))?;
+    serde_json::from_slice(&plain).map(Some).map_err(Fault::internal)
+}
+
+/// Seals a contact point and a token for an invitation.
+pub fn seal_invitation(portal: &Portal, id: InvitationId, contact: &Contact, token: &str) -> Result<Vec<u8>, Fault> {
+    let sealed = Sealed { contact: contact.value().to_owned(), code: Some(token.to_owned()) };
+    let sealed = serde_json::to_vec(&sealed).map_err(Fault::internal)?;
+    Ok(portal.keyring.portal().seal(&portal.env, invitation_place(id.0), &sealed))
+}
+
+/// The message of an outbox row, or `None` where nothing is to be sent any more.
+pub async fn draft(portal: &Portal, kind: &str, object: Uuid) -> Result<Option<Draft>, Fault> {
+    let now = portal.env.now();
+    if kind == SEND_INVITATION {
+        let row = store::invitation(portal.db.read(), InvitationId(object)).await?.filter(|row| row.expires_at > now);
+        let Some(row) = row else { return Ok(None) };
+        let Some(sealed) = open(portal, invitation_place(object), row.sealed.as_deref())? else { return Ok(None) };
+        let Some(to) = Contact::stored(&sealed.contact) else { return Ok(None) };
+        return Ok(Some(Draft { template: Template::Invitation, language: row.language, to, secret: sealed.code }));
+    }
+    let row = store::code(portal.db.read(), PendingCodeId(object)).await?.filter(|row| row.expires_at > now && row.sent_at.is_none());
+    let Some(row) = row else { return Ok(None) };
+    let Some(sealed) = open(portal, code_place(object), row.sealed.as_deref())? else { return Ok(None) };
+    let Some(to) = Contact::stored(&sealed.contact) else { return Ok(None) };
+    let template = match (row.purpose, sealed.code.is_some()) {
+        (CodePurpose::SignUp, true) => Template::SignUpCode,
+        (CodePurpose::SignUp, false) | (CodePurpose::Contact, false) => Template::SignUpKnown,
+        (CodePurpose::Recovery, true) => Template::RecoveryCode,
+        (CodePurpose::Recovery, false) => Template::RecoveryUnknown,
+        (CodePurpose::Contact, true) => Template::ContactCode,
+        // A second factor is not sent to a contact point.
+        (CodePurpose::SignIn, _) => return Ok(None),
+    };
+    Ok(Some(Draft { template, language: row.language, to, secret: sealed.code }))
+}
+
+/// Remembers that a message was handed over, so that a repeated row sends nothing.
+pub async fn sent(portal: &Portal, kind: &str, object: Uuid) -> Result<(), Fault> {
+    let txn = portal.db.begin_write().await?;
+    if kind == SEND_INVITATION {
+        store::invitation_sent(&txn, InvitationId(object), portal.env.now()).await?;
+    } else {
+        store::code_sent(&txn, PendingCodeId(object), portal.env.now()).await?;
+    }
+    Ok(txn.commit().await?)
+}
+
+/// Wipes expired codes and tokens, forgets challenges after seven days and limits that hold nobody back.
+pub async fn sweep(portal: &Portal) -> Result<u64, Fault> {
+    let now = portal.env.now();
+    let txn = portal.db.begin_write().await?;
+    let wiped = store::sweep_codes(&txn, now, now - chrono::Duration::days(7)).await?;
+    store::sweep_limits(&txn, now.timestamp_millis()).await?;
+    txn.commit().await?;
+    Ok(wiped)
+}
+
+/// A challenge whose code was typed rightly, and its contact point. Every try counts, right or wrong.
+pub async fn try_code(portal: &Portal, id: PendingCodeId, purpose: CodePurpose, typed: &str) -> Result<Option<(PendingCode, Contact)>, Fault> {
+    let txn = portal.db.begin_write().await?;
+    let counted = store::count_code_try(&txn, id, purpose, code::TRIES, portal.env.now()).await?;
+    let row = if counted { store::code(&txn, id).await? } else { None };
+    txn.commit().await?;
+    match row {
+        Some(row) if row.fits(portal.keyring.portal(), typed) => Ok(contact_of(portal, &row)?.map(|contact| (row, contact))),
+        _ => Ok(None),
+    }
+}

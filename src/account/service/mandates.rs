@@ -1,0 +1,111 @@
+//! Mandates: given, withdrawn, asked for.
+
+use chrono::{DateTime, Duration, Utc};
+use sea_orm::ConnectionTrait;
+
+use crate::account::model::mandate::{MAX_ITEMS, Mandate, MandateScope};
+use crate::account::policy;
+use crate::account::store::{self, Inserted};
+use crate::audit::model::Entry;
+use crate::audit::service::{self as audit, Claim};
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::{Fault, Refused};
+use crate::kernel::ids::{MandateId, PersonId, TypedId as _};
+use crate::kernel::rejection::{Code, Rejection};
+use crate::person::service as persons;
+use crate::portal::Portal;
+
+/// Kind of object in the trail.
+const MANDATE: &str = "MANDATE";
+/// The longest term of a mandate in days; a bound against mistyped years.
+pub const MAX_DAYS: i64 = 3660;
+
+/// Gives a mandate.
+#[derive(Debug, serde::Serialize)]
+pub struct GrantMandate {
+    /// Who shall act for the caller.
+    pub agent: PersonId,
+    /// For what.
+    pub scope: MandateScope,
+    /// Until when.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// The caller lets another person act for her, from now on.
+///
+/// Refuses with [`Code::NotAllowed`] (herself, an empty list), [`Code::TooMany`], [`Code::TooEarly`], [`Code::TooLong`]
+/// and [`Code::NotFound`].
+pub async fn grant_mandate(portal: &Portal, actor: &Actor, command: GrantMandate, idempotency_key: &str) -> Result<Mandate, Refused> {
+    let member = policy::signed_in(actor)?;
+    let now = portal.env.now();
+    let mut problems = Vec::new();
+    if let MandateScope::Items(items) = &command.scope {
+        if items.is_empty() || items.iter().any(|i| i.trim().is_empty() || i.len() > 64) {
+            problems.push(Rejection::at(Code::NotAllowed, "input.itemCodes"));
+        }
+        if items.len() > MAX_ITEMS {
+            problems.push(Rejection::at(Code::TooMany, "input.itemCodes").number("max", 50));
+        }
+    }
+    if command.ends_at <= now {
+        problems.push(Rejection::at(Code::TooEarly, "input.endsAt"));
+    } else if command.ends_at > now + Duration::days(MAX_DAYS) {
+        problems.push(Rejection::at(Code::TooLong, "input.endsAt"));
+    }
+    if !problems.is_empty() {
+        return Err(Refused::Rejected(problems));
+    }
+    let id = MandateId::new(&portal.env);
+    let txn = portal.db.begin_write().await?;
+    if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "grantMandate", idempotency_key, &command, id.0).await? {
+        return Ok(store::mandate(&txn, MandateId(made)).await?.ok_or(Fault::NotFound)?);
+    }
+    let unknown = || Refused::from(Rejection::at(Code::NotFound, "input.agentId"));
+    let agent = match persons::resolve(&txn, command.agent).await {
+        Err(Fault::NotFound) => return Err(unknown()),
+        other => other?,
+    };
+    if agent == member.person {
+        return Err(Rejection::at(Code::NotAllowed, "input.agentId").into());
+    }
+    let mandate = Mandate { id, principal: member.person, agent, scope: command.scope, starts_at: now, ends_at: command.ends_at, withdrawn_at: None };
+    if store::insert_mandate(&txn, &mandate, now).await? != Inserted::Done {
+        return Err(unknown());
+    }
+    audit::record(&txn, portal, actor, Entry::new("GRANT_MANDATE").object(MANDATE, id.0).person(member.person).detail("agent", agent.global())).await?;
+    portal.commit(txn).await?;
+    Ok(mandate)
+}
+
+/// Withdraws a mandate at once; principal and agent both may.
+///
+/// Refuses with [`Code::NotFound`] (also: another's) and [`Code::MandateInvalid`] (withdrawn before).
+pub async fn end_mandate(portal: &Portal, actor: &Actor, id: MandateId) -> Result<Mandate, Refused> {
+    let member = policy::signed_in(actor)?;
+    let now = portal.env.now();
+    let txn = portal.db.begin_write().await?;
+    let mine = persons::identities(&txn, member.person).await?;
+    let mandate = store::mandate(&txn, id).await?.filter(|m| mine.contains(&m.principal) || mine.contains(&m.agent));
+    let mandate = mandate.ok_or_else(|| Rejection::at(Code::NotFound, "input.mandateId"))?;
+    if !store::withdraw_mandate(&txn, id, now).await? {
+        return Err(Rejection::at(Code::MandateInvalid, "input.mandateId").into());
+    }
+    audit::record(&txn, portal, actor, Entry::new("END_MANDATE").object(MANDATE, id.0).person(mandate.principal)).await?;
+    portal.commit(txn).await?;
+    Ok(Mandate { withdrawn_at: Some(now), ..mandate })
+}
+
+/// Whether `agent` may act for `principal` under this mandate for the service item with this code, now.
+pub async fn mandate_in_force(
+    db: &impl ConnectionTrait,
+    id: MandateId,
+    agent: PersonId,
+    principal: PersonId,
+    item: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let Some(mandate) = store::mandate(db, id).await?.filter(|m| m.holds_at(now) && m.scope.covers(item)) else { return Ok(false) };
+    // Rows stay under the ids for which they were written; a merged person is the one that she became.
+    Ok(persons::resolve(db, mandate.agent).await? == persons::resolve(db, agent).await?
+        && persons::resolve(db, mandate.principal).await? == persons::resolve(db, principal).await?)
+}

@@ -1,0 +1,73 @@
+//! Recovery: a code to the contact point, then a new password; all sessions end.
+
+use crate::account::model::client::Client;
+use crate::account::model::code::{Challenge, CodePurpose};
+use crate::account::model::limit::Attempt;
+use crate::account::model::password;
+use crate::account::model::session::{SessionEnd, SessionPair};
+use crate::account::service::hashing::HashPool;
+use crate::account::service::sign_up::{AskCode, start};
+use crate::account::service::{ACCOUNT, letters, limits, sessions};
+use crate::account::store;
+use crate::audit::model::Entry;
+use crate::audit::service as audit;
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::Refused;
+use crate::kernel::ids::{PendingCodeId, TypedId as _};
+use crate::kernel::rejection::{Code, Rejection};
+use crate::portal::Portal;
+
+/// Ends a recovery.
+pub struct CompleteRecovery {
+    /// The challenge.
+    pub challenge: PendingCodeId,
+    /// The code as typed.
+    pub code: String,
+    /// The new password as typed.
+    pub password: String,
+}
+
+/// Begins a recovery; the answer is the same whether the contact point has an account or not.
+///
+/// Refuses with [`Code::ContactMalformed`].
+pub async fn start_recovery(portal: &Portal, actor: &Actor, client: &Client, command: AskCode) -> Result<Challenge, Refused> {
+    start(portal, actor, client, command, CodePurpose::Recovery).await
+}
+
+/// Sets a new password, ends all sessions and begins one.
+///
+/// Refuses with [`Code::CodeInvalid`], [`Code::TooShort`], [`Code::TooLong`], [`Code::PasswordWeak`].
+pub async fn complete_recovery(portal: &Portal, actor: &Actor, client: &Client, command: CompleteRecovery) -> Result<SessionPair, Refused> {
+    limits::count(portal, Attempt::CodeEntry, &command.challenge.global(), client).await?;
+    let problems = password::check(&command.password, &[], "input.password");
+    if !problems.is_empty() {
+        return Err(Refused::Rejected(problems));
+    }
+    let invalid = || Refused::from(Rejection::at(Code::CodeInvalid, "input.code"));
+    let (code, contact) = letters::try_code(portal, command.challenge, CodePurpose::Recovery, &command.code).await?.ok_or_else(invalid)?;
+    let id = code.account.ok_or_else(invalid)?;
+    let account = store::account(portal.db.read(), id).await?.filter(|a| a.active).ok_or_else(invalid)?;
+    let person = crate::person::service::person(portal, account.person).await?;
+    let mut context: Vec<&str> = [person.name.zh.as_deref(), person.name.latin.as_deref()].into_iter().flatten().collect();
+    context.push(contact.value());
+    let problems = password::check(&command.password, &context, "input.password");
+    if !problems.is_empty() {
+        return Err(Refused::Rejected(problems));
+    }
+    let hash = portal.part::<HashPool>()?.hash(&portal.env, &command.password).await?;
+    let now = portal.env.now();
+    let txn = portal.db.begin_write().await?;
+    if !store::use_code(&txn, command.challenge, now).await? {
+        return Err(invalid());
+    }
+    store::set_password(&txn, id, &hash, Some(now)).await?;
+    store::set_failures(&txn, id, false).await?;
+    for session in store::end_sessions(&txn, id, None, SessionEnd::Recovery, now).await? {
+        sessions::announce_end(&txn, portal, session).await?;
+    }
+    let pair = sessions::begin(&txn, portal, id, client).await?;
+    let entry = Entry::new("COMPLETE_RECOVERY").object(ACCOUNT, id.0).person(person.id).detail("session", pair.session.global());
+    audit::record(&txn, portal, actor, entry).await?;
+    portal.commit(txn).await?;
+    Ok(pair)
+}
