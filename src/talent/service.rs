@@ -1,5 +1,7 @@
 //! Use cases of the slice. Each is about the caller herself.
 
+pub mod source;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;

@@ -10,3 +10,6 @@
 //! is raised by compare-and-set, so that the last unit of a quota is used once.
 
 pub mod model;
+pub mod policy;
+pub mod service;
+pub mod store;

@@ -1,13 +1,18 @@
 //! Persons: claimed and verified documents, merges, looks at data in full, keys.
 
+use std::sync::Arc;
+
 use chrono::{Duration, NaiveDate};
 use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _};
+use serde_json::json;
+use talent_portal::api::context::Ctx;
 use talent_portal::kernel::actor::{Actor, Grant, Member, Scope};
 use talent_portal::kernel::fault::{Fault, Refused};
 use talent_portal::kernel::ids::{AccessId, AccountId, IdentityDocumentId, PersonId, SessionId, TypedId as _};
 use talent_portal::kernel::page::PageRequest;
 use talent_portal::kernel::rejection::{Code, Rejection};
 use talent_portal::kernel::role::{Assurance, Role};
+use talent_portal::kernel::text::Language;
 use talent_portal::person::entity::{access_log, identity_document, person_key};
 use talent_portal::person::model::access::{AccessPurpose, PersonalDataField};
 use talent_portal::person::model::document::{DocumentNumber, IdentityDocumentKind, Sex};
@@ -37,6 +42,9 @@ both_engines!(
     a_verified_document_stays_and_a_claimed_one_goes,
     a_walk_in_is_registered_once_per_key,
     a_key_is_made_once_and_orphans_are_swept_after_a_day,
+    front_ends_get_what_they_ask_for,
+    every_operation_asks_the_anonymous_to_sign_in,
+    an_id_of_another_kind_is_a_bad_request,
 );
 pool_of_one!(
     a_claimed_number_is_sealed_masked_and_never_unique,
@@ -485,4 +493,128 @@ async fn a_key_is_made_once_and_orphans_are_swept_after_a_day(app: TestApp) {
     let left = person_key::Entity::find().all(portal.db.keys()).await.unwrap();
     assert_eq!(left.iter().map(|k| k.person_id).collect::<Vec<_>>(), [kept]);
     portal.db.keys().execute_unprepared("SELECT 1").await.unwrap();
+}
+
+/// Executes a stored operation of `schema/operations` as the front ends send it.
+async fn send(app: &TestApp, caller: &Actor, path: &str, variables: serde_json::Value) -> (serde_json::Value, Vec<String>) {
+    let document = talent_portal::api::operations::all().find(|(name, _)| *name == path).unwrap_or_else(|| panic!("no operation {path}")).1;
+    let ctx = Ctx { portal: app.portal().clone(), actor: Arc::new(caller.clone()), language: Language::En, address: "192.0.2.1".into() };
+    let request = async_graphql::Request::new(document).variables(async_graphql::Variables::from_json(variables)).data(ctx);
+    let answer = talent_portal::api::schema::build().execute(request).await;
+    let codes = answer.errors.iter().map(|e| serde_json::to_value(&e.extensions).unwrap()["code"].as_str().unwrap_or("-").to_owned()).collect();
+    (answer.data.into_json().unwrap(), codes)
+}
+
+async fn front_ends_get_what_they_ask_for(app: TestApp) {
+    let (id, one) = talent(&app, "陈大文").await;
+    let officer = officer(&app).await;
+    let input = json!({ "input": { "nameLatin": "CHAN Tai Man", "nationality": "chn", "preferredLanguage": "ZH_HANT", "expectedVersion": 2 } });
+    let (data, errors) = send(&app, &one, "profile/update-profile.graphql", input).await;
+    assert_eq!(errors, [""; 0]);
+    assert_eq!(
+        data["updateProfile"],
+        json!({
+            "person": {
+                "id": id.global(), "version": 3, "displayName": "陈大文", "nameZh": "陈大文", "nameLatin": "CHAN Tai Man", "birthDate": null, "sex": null,
+                "nationality": "CHN", "preferredLanguage": "ZH_HANT",
+            },
+            "userErrors": [],
+        })
+    );
+    let input = json!({ "input": { "kind": "HKID", "documentNumber": "A123456(4)", "idempotencyKey": key(1) } });
+    let (data, errors) = send(&app, &one, "profile/add-identity-document.graphql", input).await;
+    assert_eq!(errors, [""; 0]);
+    let refused = &data["addIdentityDocument"];
+    assert_eq!((&refused["document"], &refused["warnings"]), (&json!(null), &json!([])));
+    assert_eq!((&refused["userErrors"][0]["code"], &refused["userErrors"][0]["field"]), (&json!("CHECK_DIGIT_WRONG"), &json!(["input", "documentNumber"])));
+    assert!(!refused.to_string().contains("123456"), "nothing personal is echoed");
+    let input = json!({ "input": { "kind": "HKID", "documentNumber": "A123456(3)", "idempotencyKey": key(1) } });
+    let (data, _) = send(&app, &one, "profile/add-identity-document.graphql", input).await;
+    let document = data["addIdentityDocument"]["document"]["id"].clone();
+    assert_eq!(data["addIdentityDocument"]["document"]["maskedNumber"], "A*****6(3)");
+
+    let input = json!({ "input": { "personId": id.global(), "documentId": document, "kind": "HKID", "documentNumber": "A123456(3)", "expectedVersion": 3 } });
+    let (data, errors) = send(&app, &officer, "window/verify-identity.graphql", input).await;
+    assert_eq!(errors, [""; 0]);
+    assert_eq!(
+        data["verifyIdentity"],
+        json!({
+            "person": { "id": id.global(), "version": 4, "displayName": "陈大文", "assurance": "L2", "hasAccount": true },
+            "document": { "id": document, "kind": "HKID", "maskedNumber": "A*****6(3)", "verified": true, "verifiedAt": "2026-01-05T01:00:00+00:00" },
+            "mergedId": null, "warnings": [], "userErrors": [],
+        })
+    );
+    let input = json!({ "input": {
+        "personId": id.global(), "field": "IDENTITY_DOCUMENT_NUMBER", "documentId": document, "purpose": "CASE_HANDLING", "reason": "Compare",
+    } });
+    let (data, errors) = send(&app, &officer, "profile/reveal-personal-data.graphql", input).await;
+    assert_eq!(errors, [""; 0]);
+    assert_eq!(data["revealPersonalData"]["value"], "A123456(3)");
+    let (data, errors) = send(&app, &one, "profile/access-log.graphql", json!({ "first": 5 })).await;
+    assert_eq!(errors, [""; 0]);
+    let log = &data["talentProfile"]["person"]["accessLog"];
+    assert_eq!(log["edges"].as_array().unwrap().len(), 1);
+    assert_eq!((&log["edges"][0]["node"]["byRole"], &log["edges"][0]["node"]["reason"]), (&json!("WINDOW_OFFICER"), &json!("Compare")));
+    assert_eq!(log["pageInfo"]["hasNextPage"], false);
+
+    let (statements, (data, errors)) = app.statements(send(&app, &one, "profile/profile.graphql", json!({}))).await;
+    assert_eq!(errors, [""; 0]);
+    assert_eq!(data["talentProfile"]["person"]["identityDocuments"][0]["verified"], true);
+    assert_eq!((&data["talentProfile"]["educations"], &data["talentProfile"]["employments"]), (&json!([]), &json!([])));
+    // The session look-up comes on top: five of at most six.
+    assert_eq!(statements, 4);
+}
+
+async fn every_operation_asks_the_anonymous_to_sign_in(app: TestApp) {
+    let anonymous = Actor::anonymous("test");
+    let some = |prefix: &str| format!("{prefix}_{:032}", 1);
+    let person = json!({ "personId": some("person"), "documentId": some("identity"), "kind": "HKID", "documentNumber": "A123456(3)" });
+    for (path, field, input) in [
+        ("profile/profile.graphql", "talentProfile", json!(null)),
+        ("profile/family.graphql", "talentProfile", json!(null)),
+        ("profile/access-log.graphql", "talentProfile", json!(null)),
+        ("profile/update-profile.graphql", "updateProfile", json!({ "expectedVersion": 1 })),
+        ("profile/add-identity-document.graphql", "addIdentityDocument", json!({ "kind": "HKID", "documentNumber": "x", "idempotencyKey": key(1) })),
+        ("profile/remove-identity-document.graphql", "removeIdentityDocument", json!({ "documentId": some("identity") })),
+        (
+            "profile/reveal-personal-data.graphql",
+            "revealPersonalData",
+            json!({ "personId": some("person"), "field": "IDENTITY_DOCUMENT_NUMBER", "purpose": "OWN_DATA" }),
+        ),
+        ("profile/add-education.graphql", "addEducation", json!({ "level": "DOCTOR", "institution": "A", "idempotencyKey": key(1) })),
+        (
+            "profile/add-employment.graphql",
+            "addEmployment",
+            json!({ "employerName": "A", "position": "B", "startedOn": "2020-01-01", "idempotencyKey": key(1) }),
+        ),
+        ("profile/end-employment.graphql", "endEmployment", json!({ "employmentId": some("employment"), "endedOn": "2020-01-01" })),
+        ("profile/add-family-member.graphql", "addFamilyMember", json!({ "relation": "CHILD", "nameZh": "李", "idempotencyKey": key(1) })),
+        ("profile/claim-talent-category.graphql", "claimTalentCategory", json!({ "category": "DOCTOR", "idempotencyKey": key(1) })),
+        ("profile/remove-education.graphql", "removeEducation", json!({ "educationId": some("education") })),
+        ("profile/remove-employment.graphql", "removeEmployment", json!({ "employmentId": some("employment") })),
+        ("profile/remove-family-member.graphql", "removeFamilyMember", json!({ "familyMemberId": some("family") })),
+        ("profile/withdraw-talent-category.graphql", "withdrawTalentCategory", json!({ "categoryId": some("category") })),
+        ("window/register-person.graphql", "registerPerson", json!({ "nameZh": "李", "idempotencyKey": key(1) })),
+        ("window/verify-identity.graphql", "verifyIdentity", person),
+    ] {
+        let (data, errors) = send(&app, &anonymous, path, json!({ "input": input })).await;
+        assert_eq!((errors, data), (vec!["UNAUTHENTICATED".to_owned()], json!({ field: null })), "{path}");
+    }
+}
+
+async fn an_id_of_another_kind_is_a_bad_request(app: TestApp) {
+    let (id, one) = talent(&app, "陈大文").await;
+    for (path, field, input) in [
+        ("profile/remove-identity-document.graphql", "removeIdentityDocument", json!({ "documentId": id.global() })),
+        ("profile/remove-education.graphql", "removeEducation", json!({ "educationId": "education_1" })),
+        ("profile/reveal-personal-data.graphql", "revealPersonalData", json!({ "personId": "1", "field": "IDENTITY_DOCUMENT_NUMBER", "purpose": "OWN_DATA" })),
+        (
+            "window/verify-identity.graphql",
+            "verifyIdentity",
+            json!({ "personId": id.global(), "documentId": id.global(), "kind": "HKID", "documentNumber": "x" }),
+        ),
+    ] {
+        let (data, errors) = send(&app, &one, path, json!({ "input": input })).await;
+        assert_eq!((errors, data), (vec!["BAD_REQUEST".to_owned()], json!({ field: null })), "{path}");
+    }
 }

@@ -2,6 +2,8 @@
 
 use chrono::NaiveDate;
 use sea_orm::{EntityTrait as _, PaginatorTrait as _};
+use talent_portal::catalogue::model::facts::FactOrigin;
+use talent_portal::catalogue::service::FactSource as _;
 use talent_portal::kernel::actor::{Actor, Member};
 use talent_portal::kernel::fault::{Fault, Refused};
 use talent_portal::kernel::ids::{AccountId, EducationId, PersonId, SessionId, TypedId as _};
@@ -11,6 +13,7 @@ use talent_portal::person::model::profile::{NewPerson, PersonInput, PersonName};
 use talent_portal::person::service as person;
 use talent_portal::talent::entity::{education, employment, family_member};
 use talent_portal::talent::model::{Education, EducationLevel, Employment, FactValue, FamilyRelation};
+use talent_portal::talent::service::source::ProfileFacts;
 use talent_portal::talent::service::{self, AddFamilyMember};
 
 use crate::support::{TestApp, both_engines, pool_of_one};
@@ -206,6 +209,13 @@ async fn a_profile_gives_facts_and_silence_gives_none(app: TestApp) {
     assert_eq!(value("employment.in_guangdong"), Some(FactValue::Truth(true)));
     assert_eq!(value("employment.contract_until"), Some(FactValue::Date(day(2027, 12, 31))));
     assert_eq!(value("employment.employer_body"), None);
+
+    // The rules of the catalogue get those that it declares, with their source.
+    let declared = ProfileFacts.facts(portal, id).await.unwrap();
+    let paths: Vec<&str> = declared.iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["employment.contract_until", "employment.in_guangdong", "person.birth_date", "person.nationality", "talent.category"]);
+    assert!(declared.iter().all(|(_, fact)| fact.origin == FactOrigin::Profile));
+    assert!(matches!(ProfileFacts.facts(portal, PersonId::new(&portal.env)).await, Err(Fault::NotFound)));
 }
 
 async fn a_profile_costs_six_statements(app: TestApp) {

@@ -1,0 +1,9 @@
+//! Use cases of the slice.
+
+pub mod check;
+pub mod issue;
+pub mod publish;
+pub mod view;
+
+/// Kind of object in trail and outbox.
+pub const OBJECT: &str = "CARD";

@@ -1,0 +1,99 @@
+//! What a holder sees of her cards, and what everybody sees of products.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::Fault;
+use crate::kernel::ids::{CardId, CardProductVersionId};
+use crate::kernel::page::{Page, PageRequest};
+use crate::portal::Portal;
+use crate::talent_card::model::card::Card;
+use crate::talent_card::model::check::Check;
+use crate::talent_card::model::ledger::Balance;
+use crate::talent_card::model::product::{Offer, ledger_year};
+use crate::talent_card::{policy, store};
+
+/// Order name of the list of checks.
+pub const CHECK_ORDER: &str = "card-check";
+
+/// Versions that this process has read. They never change; a product's name is read anew at the next start.
+#[derive(Debug)]
+pub struct OfferCache(moka::sync::Cache<CardProductVersionId, Arc<Offer>>);
+
+impl Default for OfferCache {
+    fn default() -> Self {
+        Self(moka::sync::Cache::new(1000))
+    }
+}
+
+/// A card with what it gives and what was used of it this year.
+#[derive(Clone, Debug)]
+pub struct CardView {
+    /// The card.
+    pub card: Card,
+    /// Its version with all benefits.
+    pub offer: Arc<Offer>,
+    /// Balances of this year.
+    pub balances: Vec<Balance>,
+}
+
+/// The caller's cards. Two statements, three where a version was not read before.
+pub async fn my_cards(portal: &Portal, actor: &Actor) -> Result<Vec<CardView>, Fault> {
+    let holder = policy::signed_in(actor)?.person;
+    let cards = store::cards_of_holder(portal.db.read(), holder).await?;
+    complete(portal, cards).await
+}
+
+/// A card of the caller; another's does not exist for her.
+pub async fn card(portal: &Portal, actor: &Actor, id: CardId) -> Result<CardView, Fault> {
+    let holder = policy::signed_in(actor)?.person;
+    let card = store::card_of_holder(portal.db.read(), holder, id).await?.ok_or(Fault::NotFound)?;
+    complete(portal, vec![card]).await?.pop().ok_or(Fault::NotFound)
+}
+
+/// Every product version with its benefits. Open to everybody. One statement.
+pub async fn products(portal: &Portal) -> Result<Vec<Offer>, Fault> {
+    Ok(store::offers(portal.db.read(), None).await?)
+}
+
+/// Who checked a card of the caller, newest first.
+pub async fn checks(portal: &Portal, actor: &Actor, card: CardId, request: &PageRequest) -> Result<Page<Check>, Fault> {
+    let holder = policy::signed_in(actor)?.person;
+    store::card_of_holder(portal.db.read(), holder, card).await?.ok_or(Fault::NotFound)?;
+    let before = request.after.as_ref().map(|keys| keys.first().and_then(|k| k.parse().ok()).ok_or(Fault::CursorInvalid)).transpose()?;
+    let rows = store::checks_of_card(portal.db.read(), card, before, request.limit()).await?;
+    Ok(Page::cut(rows, request, CHECK_ORDER, |check| vec![check.id.0.to_string()]))
+}
+
+/// The version with its benefits, from the cache or the database.
+pub(crate) async fn offers_of(portal: &Portal, ids: &[CardProductVersionId]) -> Result<HashMap<CardProductVersionId, Arc<Offer>>, Fault> {
+    let cache = portal.part::<OfferCache>()?;
+    let mut found: HashMap<_, _> = ids.iter().filter_map(|id| Some((*id, cache.0.get(id)?))).collect();
+    let missing: Vec<_> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
+    if !missing.is_empty() {
+        for offer in store::offers(portal.db.read(), Some(&missing)).await? {
+            let (id, offer) = (offer.version.id, Arc::new(offer));
+            cache.0.insert(id, offer.clone());
+            found.insert(id, offer);
+        }
+    }
+    Ok(found)
+}
+
+async fn complete(portal: &Portal, cards: Vec<Card>) -> Result<Vec<CardView>, Fault> {
+    let mut versions: Vec<_> = cards.iter().map(|c| c.product_version).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let offers = offers_of(portal, &versions).await?;
+    let entitlements: Vec<CardId> = cards.iter().map(Card::entitlement).collect();
+    let balances = store::balances(portal.db.read(), &entitlements, ledger_year(portal.env.today())).await?;
+    cards
+        .into_iter()
+        .map(|card| {
+            let offer = offers.get(&card.product_version).cloned().ok_or(Fault::bug("a card of a version that is not there"))?;
+            let balances = balances.get(&card.entitlement()).cloned().unwrap_or_default();
+            Ok(CardView { card, offer, balances })
+        })
+        .collect()
+}
