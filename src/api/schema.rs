@@ -8,14 +8,15 @@ use crate::audit::graphql::AuditQuery;
 use crate::catalogue::graphql::CatalogueQuery;
 use crate::person::graphql::PersonMutation;
 use crate::talent::graphql::{TalentMutation, TalentQuery};
+use crate::talent_card::graphql::{TalentCardMutation, TalentCardQuery};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, AuditQuery, TalentQuery, CatalogueQuery);
+pub struct Query(NodeQuery, AuditQuery, TalentQuery, CatalogueQuery, TalentCardQuery);
 
 /// Everything that writes.
 #[derive(MergedObject, Default)]
-pub struct Mutation(PersonMutation, TalentMutation);
+pub struct Mutation(PersonMutation, TalentMutation, TalentCardMutation);
 
 /// The schema of the portal.
 pub type PortalSchema = Schema<Query, Mutation, async_graphql::EmptySubscription>;

@@ -9,6 +9,7 @@
 //! The **ledger** keeps a balance per card, benefit, beneficiary and year beside append-only entries; the balance row
 //! is raised by compare-and-set, so that the last unit of a quota is used once.
 
+pub mod graphql;
 pub mod model;
 pub mod policy;
 pub mod service;

@@ -182,6 +182,12 @@ impl TestApp {
 
 /// Puts portal and router together as the product does.
 fn assemble(db: Db, env: Env, keyring: Keyring, config: Config) -> (Portal, Router) {
-    let portal = Portal::new(db, env, Arc::new(keyring), Arc::new(config.settings), Parts::default().with(KeyCache::default()));
+    let portal = Portal::new(
+        db,
+        env,
+        Arc::new(keyring),
+        Arc::new(config.settings),
+        Parts::default().with(KeyCache::default()).with(talent_portal::talent_card::service::view::OfferCache::default()),
+    );
     (portal, Router::new())
 }
