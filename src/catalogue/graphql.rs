@@ -451,8 +451,8 @@ pub struct TalentClass {
 pub struct WhatIfFact {
     /// Path of the fact, for example `contribution.insurance_months`.
     pub path: String,
-    /// Its value: a Boolean, a whole number, a text, a code, a date `YYYY-MM-DD`, a list of texts, or null for "has none".
-    pub value: Json,
+    /// Its value: a Boolean, a whole number, a text, a code, a date `YYYY-MM-DD` or a list of texts; null: the person has none.
+    pub value: Option<Json>,
 }
 
 /// A fact that a condition asks for.
@@ -623,7 +623,8 @@ fn supposed(given: Vec<WhatIfFact>) -> Result<Facts, ApiError> {
     }
     let mut facts = Facts::new();
     for (at, fact) in given.into_iter().enumerate() {
-        facts.insert_json(vocabulary, &fact.path, &fact.value.0, FactOrigin::WhatIf).map_err(|refused| {
+        let value = fact.value.map_or(serde_json::Value::Null, |json| json.0);
+        facts.insert_json(vocabulary, &fact.path, &value, FactOrigin::WhatIf).map_err(|refused| {
             let field = match refused {
                 FactRefused::Unknown => "path",
                 FactRefused::WrongType => "value",

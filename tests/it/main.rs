@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod architecture;
+mod catalogue;
 mod harness;
 mod library;
 mod material;

@@ -88,11 +88,11 @@ fn embedded() -> Result<Bundle, Fault> {
 /// bundle go over to it from today on. What the API made is left and told as a conflict. A bundle older than the one
 /// published last changes nothing (`refused_for`), so that a rolling restart does not go back.
 pub async fn publish_bundle(portal: &Portal) -> Result<PublishReport, Fault> {
-    publish(portal, &embedded()?).await
+    publish_given(portal, &embedded()?).await
 }
 
 /// As [`publish_bundle`], for a given bundle.
-pub async fn publish(portal: &Portal, bundle: &Bundle) -> Result<PublishReport, Fault> {
+pub async fn publish_given(portal: &Portal, bundle: &Bundle) -> Result<PublishReport, Fault> {
     let now = portal.env.now();
     let mut report = PublishReport { number: bundle.number, ..PublishReport::default() };
     let txn = portal.db.begin_write().await?;

@@ -10,6 +10,7 @@ use axum::http::{Request, StatusCode, header};
 use chrono::{DateTime, Duration, TimeZone as _, Utc};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use talent_portal::catalogue::service::{CompiledVersions, FactSources};
 use talent_portal::config::{Config, Layers};
 use talent_portal::db::{Db, Engine};
 use talent_portal::kernel::clock::FixedClock;
@@ -187,7 +188,11 @@ fn assemble(db: Db, env: Env, keyring: Keyring, config: Config) -> (Portal, Rout
         env,
         Arc::new(keyring),
         Arc::new(config.settings),
-        Parts::default().with(KeyCache::default()).with(talent_portal::talent_card::service::view::OfferCache::default()),
+        Parts::default()
+            .with(KeyCache::default())
+            .with(talent_portal::talent_card::service::view::OfferCache::default())
+            .with(CompiledVersions::default())
+            .with(FactSources::default()),
     );
     (portal, Router::new())
 }
