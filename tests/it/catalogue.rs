@@ -8,17 +8,19 @@ use serde_json::{Value, json};
 use talent_portal::api::context::Ctx;
 use talent_portal::api::schema;
 use talent_portal::catalogue::model::bundle::{Bundle, digest};
+use talent_portal::catalogue::model::facts::{Fact, FactOrigin, FactValue};
 use talent_portal::catalogue::model::item::Version;
 use talent_portal::catalogue::model::offering::{Channel, Maker, OfferingTerms, Route};
 use talent_portal::catalogue::model::version::UnitLevel;
-use talent_portal::catalogue::service::{self, Offer, UnitPlace};
+use talent_portal::catalogue::service::{self, FactSource as _, Offer, ProfileFacts, UnitPlace};
 use talent_portal::catalogue::store;
 use talent_portal::kernel::actor::Actor;
 use talent_portal::kernel::code::Verification;
 use talent_portal::kernel::fault::Refused;
-use talent_portal::kernel::ids::{ItemVersionId, TypedId as _, UnitId};
+use talent_portal::kernel::ids::{ItemVersionId, PersonId, TypedId as _, UnitId};
 use talent_portal::kernel::rejection::Code;
 use talent_portal::kernel::text::{Language, Origin, Text};
+use talent_portal::person::model::profile::{NewPerson, PersonName};
 
 use crate::support::{TestApp, both_engines, pool_of_one};
 
@@ -34,6 +36,7 @@ both_engines!(
     a_page_of_fifty_items_with_versions_and_offerings_costs_four_statements,
     an_item_is_shown_in_the_readers_language_with_what_it_rests_on,
     eligibility_may_be_asked_without_an_account,
+    what_the_profile_says_is_known_to_the_rules_with_its_source,
 );
 pool_of_one!(the_bundle_is_published_once_and_again_changes_nothing, periods_of_an_offering_never_overlap);
 
@@ -366,4 +369,21 @@ async fn eligibility_may_be_asked_without_an_account(app: TestApp) {
         assert_eq!(refused["errors"][0]["extensions"]["field"], json!(["whatIf", "0", field]), "{fact}");
         assert_eq!(refused["data"], json!({ "eligibility": null }));
     }
+}
+
+async fn what_the_profile_says_is_known_to_the_rules_with_its_source(app: TestApp) {
+    let portal = app.portal();
+    let id = PersonId::new(&portal.env);
+    let txn = portal.db.begin_write().await.unwrap();
+    let name = PersonName { zh: Some("陈大文".to_owned()), latin: None };
+    let new = NewPerson { name, birth_date: Some(day("1990-01-06")), nationality: Some("CHN".to_owned()), ..NewPerson::default() };
+    talent_portal::person::service::new_person(&txn, portal, id, new).await.unwrap();
+    portal.commit(txn).await.unwrap();
+    let facts = ProfileFacts.facts(portal, id).await.unwrap();
+    let told = |value| Some(Fact { value, origin: FactOrigin::Profile });
+    assert_eq!(facts.get("person.birth_date").cloned(), told(FactValue::Date(day("1990-01-06"))));
+    assert_eq!(facts.get("person.age").cloned(), told(FactValue::Integer(35)));
+    assert_eq!(facts.get("person.nationality").cloned(), told(FactValue::Text("CHN".to_owned())));
+    // A name is no fact for rules, and what nobody told is not known.
+    assert_eq!((facts.get("person.name.chinese"), facts.get("person.origin"), facts.get("employment.in_guangdong")), (None, None, None));
 }

@@ -10,7 +10,7 @@ use axum::http::{Request, StatusCode, header};
 use chrono::{DateTime, Duration, TimeZone as _, Utc};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use talent_portal::catalogue::service::{CompiledVersions, FactSources};
+use talent_portal::catalogue::service::{CompiledVersions, FactSources, ProfileFacts};
 use talent_portal::config::{Config, Layers};
 use talent_portal::db::{Db, Engine};
 use talent_portal::kernel::clock::FixedClock;
@@ -192,7 +192,7 @@ fn assemble(db: Db, env: Env, keyring: Keyring, config: Config) -> (Portal, Rout
             .with(KeyCache::default())
             .with(talent_portal::talent_card::service::view::OfferCache::default())
             .with(CompiledVersions::default())
-            .with(FactSources::default()),
+            .with(FactSources::default().with(Arc::new(ProfileFacts))),
     );
     (portal, Router::new())
 }
