@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261124_000001_create_audit;
 mod m20261124_000001_create_person_key;
+mod m20261124_000002_create_organisation;
 mod m20261124_000003_create_person;
 mod m20261124_000005_create_talent;
 mod m20261124_000006_create_catalogue;
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
             Box::new(m20261124_000001_create_audit::Migration),
+            Box::new(m20261124_000002_create_organisation::Migration),
             Box::new(m20261124_000003_create_person::Migration),
             Box::new(m20261124_000005_create_talent::Migration),
             Box::new(m20261124_000006_create_catalogue::Migration),
