@@ -9,4 +9,7 @@
 //! Regions, zones and calendar come with the binary (`catalogue/*.toml`) and are written to the store at start.
 //! Uses `audit`; is used by every later slice.
 
+pub mod entity;
 pub mod model;
+pub mod service;
+pub mod store;
