@@ -9,3 +9,4 @@ mod material;
 mod person;
 mod support;
 mod talent;
+mod talent_card;

@@ -1,0 +1,170 @@
+//! Cards: issued once, shown once, checked for an allowed purpose, used up to the quota.
+
+use futures_util::future::join_all;
+use talent_portal::kernel::actor::{Actor, Grant, Member, Scope};
+use talent_portal::kernel::fault::{Fault, Refused};
+use talent_portal::kernel::ids::{AccountId, ApplicationId, BodyId, CardId, PersonId, SessionId, TypedId as _};
+use talent_portal::kernel::page::PageRequest;
+use talent_portal::kernel::rejection::Code;
+use talent_portal::kernel::role::{Assurance, Role};
+use talent_portal::person::model::profile::{NewPerson, PersonName};
+use talent_portal::person::service as person;
+use talent_portal::talent_card::model::bundle::Bundle;
+use talent_portal::talent_card::model::check::{CheckAnswer, CheckPurpose, Counter};
+use talent_portal::talent_card::model::product::BenefitArea;
+use talent_portal::talent_card::service::check::{self, RecordUse, Shown};
+use talent_portal::talent_card::service::issue::{self, IssueCard};
+use talent_portal::talent_card::service::{publish, view};
+
+use crate::support::{TestApp, both_engines};
+
+both_engines!(
+    a_token_is_spent_by_one_of_a_hundred_checks,
+    the_last_unit_of_a_quota_is_used_once,
+    a_holder_gets_one_card_of_a_product_and_sees_it_in_three_statements,
+    a_counter_learns_what_its_purpose_needs_and_no_more,
+);
+
+fn actor(person: PersonId, grants: Vec<Grant>) -> Actor {
+    let member = Member { person, account: AccountId(person.uuid()), session: SessionId(person.uuid()), assurance: Assurance::L2, second_factor: true, grants };
+    Actor { member: Some(member), request_id: "test".into() }
+}
+
+async fn somebody(app: &TestApp, grants: Vec<Grant>) -> (PersonId, Actor) {
+    let portal = app.portal();
+    let id = PersonId::new(&portal.env);
+    let txn = portal.db.begin_write().await.unwrap();
+    let new = NewPerson { name: PersonName { zh: Some("陈大文".into()), latin: None }, ..NewPerson::default() };
+    person::new_person(&txn, portal, id, new).await.unwrap();
+    portal.commit(txn).await.unwrap();
+    (id, actor(id, grants))
+}
+
+fn order(app: &TestApp, holder: PersonId) -> IssueCard {
+    IssueCard {
+        application: ApplicationId::new(&app.portal().env),
+        product: "GUANGDONG_TALENT_CARD".into(),
+        version: 2,
+        grade: "A".into(),
+        holder,
+        from: app.portal().env.today(),
+        contract_until: None,
+        permit_until: None,
+    }
+}
+
+async fn issue(app: &TestApp, command: IssueCard, by: &Actor) -> Result<CardId, Refused> {
+    let portal = app.portal();
+    let txn = portal.db.begin_write().await.unwrap();
+    let card = issue::issue_card(&txn, portal, by, command).await?;
+    portal.commit(txn).await?;
+    Ok(card)
+}
+
+/// Products with one lounge visit a year, a holder with her card, and a counter of a body that may check for transport.
+async fn world(app: &TestApp) -> (Actor, CardId, Actor) {
+    let portal = app.portal();
+    let text = include_str!("../../catalogue/card_products.toml").replace("area = \"TRANSPORT\"\n", "area = \"TRANSPORT\"\nyearly_quota = 1\n");
+    let bundle = Bundle::parse(&text).unwrap();
+    assert_eq!(publish::publish(portal, &bundle).await.unwrap().added, 7);
+    assert_eq!(publish::publish(portal, &bundle).await.unwrap(), publish::Published::default());
+    // What was published under a number stays: the shipped bundle differs by the quota.
+    assert_eq!(publish::publish_products(portal).await.unwrap().conflicts.len(), 2);
+    let body = BodyId::new(&portal.env);
+    let (holder, talent) = somebody(app, Vec::new()).await;
+    let (_, counter) = somebody(app, vec![Grant { role: Role::Counter, scope: Scope::Body(body) }]).await;
+    let (_, admin) = somebody(app, vec![Grant { role: Role::SystemAdmin, scope: Scope::Portal }]).await;
+    check::allow_counter_purpose(portal, &admin, Counter::Body(body), CheckPurpose::Transport, true).await.unwrap();
+    let card = issue(app, order(app, holder), &admin).await.unwrap();
+    (talent, card, counter)
+}
+
+fn codes<T: std::fmt::Debug>(result: Result<T, Refused>) -> Vec<Code> {
+    match result {
+        Err(Refused::Rejected(reasons)) => reasons.into_iter().map(|r| r.code).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn a_token_is_spent_by_one_of_a_hundred_checks(app: TestApp) {
+    let app = &app;
+    let (talent, card, counter) = world(app).await;
+    let portal = app.portal();
+    let token = check::create_card_token(portal, &talent, card).await.unwrap().jws;
+    let tries = (0..100).map(|n| {
+        let (counter, token) = (counter.clone(), token.clone());
+        async move { check::check_card(portal, &counter, Shown::Token(token), CheckPurpose::Transport, &format!("token-check-{n:0>8}")).await }
+    });
+    let (won, lost): (Vec<_>, Vec<_>) = join_all(tries).await.into_iter().partition(Result::is_ok);
+    assert_eq!(won.len(), 1);
+    assert!(lost.into_iter().all(|r| codes(r) == [Code::CardTokenSpent]));
+    let late = check::create_card_token(portal, &talent, card).await.unwrap().jws;
+    app.advance(chrono::Duration::seconds(60));
+    let checked = check::check_card(portal, &counter, Shown::Token(late.clone()), CheckPurpose::Transport, "late-token-00001").await;
+    assert_eq!(codes(checked), [Code::CardTokenExpired]);
+    let forged = format!("{}A", &late[..late.len() - 1]);
+    let checked = check::check_card(portal, &counter, Shown::Token(forged), CheckPurpose::Transport, "forged-token-001").await;
+    assert_eq!(codes(checked), [Code::CardTokenInvalid]);
+}
+
+async fn the_last_unit_of_a_quota_is_used_once(app: TestApp) {
+    let app = &app;
+    let (talent, card, counter) = world(app).await;
+    let portal = app.portal();
+    let token = check::create_card_token(portal, &talent, card).await.unwrap().jws;
+    let checked = check::check_card(portal, &counter, Shown::Token(token), CheckPurpose::Transport, "quota-check-0001").await.unwrap();
+    let benefit = checked.benefits[0].0.id;
+    let command = |note: Option<&str>| RecordUse { check: checked.check.id, benefit, beneficiary: None, amount: 1, note: note.map(Into::into) };
+    let tries = (0..100).map(|n| {
+        let (counter, command) = (counter.clone(), command(None));
+        async move { check::record_benefit_use(portal, &counter, command, &format!("quota-use-{n:0>8}")).await }
+    });
+    let (won, lost): (Vec<_>, Vec<_>) = join_all(tries).await.into_iter().partition(Result::is_ok);
+    assert_eq!(won.len(), 1);
+    assert!(lost.into_iter().all(|r| codes(r) == [Code::QuotaExhausted]));
+    let seen = view::card(portal, &talent, card).await.unwrap();
+    assert_eq!(seen.balances.iter().map(|b| (b.key.benefit, b.used, b.remaining())).collect::<Vec<_>>(), [(benefit, 1, Some(0))]);
+    app.advance(chrono::Duration::minutes(15));
+    assert_eq!(codes(check::record_benefit_use(portal, &counter, command(None), "too-late-use-0001").await), [Code::CheckExpired]);
+}
+
+async fn a_holder_gets_one_card_of_a_product_and_sees_it_in_three_statements(app: TestApp) {
+    let app = &app;
+    let (talent, card, counter) = world(app).await;
+    let portal = app.portal();
+    let holder = talent.person().unwrap();
+    assert_eq!(codes(issue(app, order(app, holder), &counter).await), [Code::CardExists]);
+    let city = IssueCard { product: "FOSHAN_TALENT_CARD".into(), version: 1, ..order(app, holder) };
+    assert_eq!(codes(issue(app, city, &counter).await), [Code::FulfilmentImpossible]);
+    let (statements, cards) = app.statements(view::my_cards(portal, &talent)).await;
+    let cards = cards.unwrap();
+    assert!(statements <= 3, "{statements}");
+    assert_eq!(cards.len(), 1);
+    assert_eq!(cards[0].card.id, card);
+    assert!(cards[0].card.number().unwrap().number.starts_with("4400A00000001"));
+    assert_eq!(app.statements(view::my_cards(portal, &talent)).await.0, 2);
+    let (_, other) = somebody(app, Vec::new()).await;
+    assert!(view::my_cards(portal, &other).await.unwrap().is_empty());
+    assert!(matches!(view::card(portal, &other, card).await, Err(Fault::NotFound)));
+}
+
+async fn a_counter_learns_what_its_purpose_needs_and_no_more(app: TestApp) {
+    let app = &app;
+    let (talent, card, counter) = world(app).await;
+    let portal = app.portal();
+    let token = check::create_card_token(portal, &talent, card).await.unwrap().jws;
+    let refused = check::check_card(portal, &counter, Shown::Token(token.clone()), CheckPurpose::Housing, "wrong-purpose-01").await;
+    assert_eq!(codes(refused), [Code::PurposeNotAllowed]);
+    let refused = check::check_card(portal, &talent, Shown::Token(token.clone()), CheckPurpose::Transport, "not-a-counter-01").await;
+    assert!(matches!(refused, Err(Refused::Fault(Fault::Forbidden))));
+    // The refusals spent nothing; a replay answers the same check.
+    let first = check::check_card(portal, &counter, Shown::Token(token.clone()), CheckPurpose::Transport, "right-purpose-01").await.unwrap();
+    let again = check::check_card(portal, &counter, Shown::Token(token), CheckPurpose::Transport, "right-purpose-01").await.unwrap();
+    assert_eq!(first.check, again.check);
+    assert_eq!(first.check.answer, CheckAnswer::Valid);
+    assert_eq!((first.grade.as_deref(), first.holder_name.as_deref()), (Some("A"), Some("陈**")));
+    assert_eq!(first.benefits.iter().map(|(b, _)| b.area).collect::<Vec<_>>(), [BenefitArea::Transport]);
+    let request = PageRequest { first: 20, after: None };
+    let seen = view::checks(portal, &talent, card, &request).await.unwrap();
+    assert_eq!(seen.edges.iter().map(|(_, c)| (c.id, c.purpose)).collect::<Vec<_>>(), [(first.check.id, CheckPurpose::Transport)]);
+}
