@@ -39,7 +39,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("read", &["kernel", "**model", "**entity"]),
     ("service", &["kernel", "db", "portal", "*model", "policy", "store", "read", "*service"]),
     ("adapter", &["kernel", "portal", "*model"]),
-    ("job", &["kernel", "portal", "*model", "*service"]),
+    // `db` for its engine: what wakes the sequencer differs (PostgreSQL has LISTEN, SQLite has one process).
+    ("job", &["kernel", "db", "portal", "*model", "*service"]),
     ("loader", &["kernel", "*model", "store"]),
     ("graphql", &["kernel", "portal", "api", "**model", "**service", "loader", "**graphql"]),
     ("api", &["kernel", "portal", "api", "**loader", "**graphql", "**service"]),
