@@ -12,6 +12,8 @@ pub mod portal;
 pub mod api;
 
 pub mod account;
+pub mod http;
+
 pub mod application;
 pub mod audit;
 pub mod catalogue;

@@ -9,6 +9,7 @@
 
 pub mod adapter;
 pub mod entity;
+pub mod graphql;
 pub mod job;
 pub mod model;
 pub mod policy;

@@ -41,6 +41,7 @@ both_engines!(
     an_infected_file_is_neither_read_nor_handed_in,
     what_was_never_handed_in_is_swept_after_a_day,
     two_requests_that_finish_one_upload_make_one_version,
+    files_travel_over_http_with_stable_codes,
 );
 
 /// A scanner that finds the word EICAR.
@@ -335,4 +336,52 @@ async fn two_requests_that_finish_one_upload_make_one_version(app: TestApp) {
         assert!(matches!(received, Received::Complete(v) if v.id == version.id));
     }
     assert_eq!(world.objects().await, 1);
+}
+
+/// One request to the routes of files: status, headers, body.
+async fn http(world: &World, method: &str, path: &str, range: Option<&str>, file: &[u8]) -> (u16, axum::http::HeaderMap, Bytes) {
+    let mut request = axum::http::Request::builder().method(method).uri(path).header("content-length", file.len());
+    if let Some(range) = range {
+        request = request.header("content-range", range);
+    }
+    let request = request.body(axum::body::Body::from(file.to_vec())).unwrap();
+    let routes = talent_portal::http::files::routes().with_state(world.portal.clone());
+    let response = tower::ServiceExt::oneshot(routes, request).await.unwrap();
+    let (head, body) = response.into_parts();
+    (head.status.as_u16(), head.headers, axum::body::to_bytes(body, usize::MAX).await.unwrap())
+}
+
+async fn files_travel_over_http_with_stable_codes(app: TestApp) {
+    let world = world(&app, None);
+    let wong = world.person(&[]).await;
+    let file = pdf(100_000);
+    let size = file.len();
+    let path = format!("/uploads/{}", world.declare(&wong, &file).await);
+    let (status, headers, _) = http(&world, "PUT", &path, Some(&format!("bytes 0-49999/{size}")), &file[..50_000]).await;
+    assert_eq!((status, headers["upload-offset"].to_str().unwrap()), (202, "50000"));
+    let (status, headers, _) = http(&world, "HEAD", &path, None, &[]).await;
+    assert_eq!((status, headers["upload-offset"].to_str().unwrap(), headers["cache-control"].to_str().unwrap()), (200, "50000", "no-store"));
+    for (range, body, status, code) in [
+        (Some("bytes 0-1"), &file[..2], 400, "MALFORMED"),
+        (None, &file[..], 409, "UPLOAD_OFFSET_MISMATCH"),
+        (Some("bytes 50000-999999/*"), &file[..2], 416, "NOT_ALLOWED"),
+    ] {
+        let (got, _, answer) = http(&world, "PUT", &path, range, body).await;
+        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!((got, answer["code"].as_str()), (status, Some(code)), "{range:?}");
+    }
+    let (status, _, answer) = http(&world, "PUT", &path, Some(&format!("bytes 50000-{}/{size}", size - 1)), &file[50_000..]).await;
+    let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!((status, answer["number"].as_i64(), answer["scanState"].as_str()), (201, Some(1), Some("NOT_SCANNED")));
+    let version = talent_portal::kernel::ids::DocumentVersionId::parse_global(answer["versionId"].as_str().unwrap()).unwrap();
+    let granted = download::create_download(&world.portal, &wong, version).await.unwrap();
+    let (status, headers, read) = http(&world, "GET", &format!("/files/{}", granted.token), None, &[]).await;
+    assert_eq!((status, read.as_ref()), (200, file.as_slice()));
+    assert_eq!(headers["content-disposition"], "attachment; filename=\"passport-1.pdf\"");
+    assert_eq!((&headers["x-content-type-options"], &headers["cache-control"]), (&"nosniff".parse().unwrap(), &"no-store".parse().unwrap()));
+    assert_eq!(http(&world, "GET", "/files/unknown", None, &[]).await.0, 404);
+    let html = b"<html></html>";
+    let path = format!("/uploads/{}", world.declare(&wong, html).await);
+    assert_eq!(http(&world, "PUT", &path, None, html).await.0, 415);
+    assert_eq!(http(&world, "HEAD", &path, None, &[]).await.0, 404);
 }

@@ -85,6 +85,14 @@ pub async fn versions_by_ids(db: &impl ConnectionTrait, ids: &[DocumentVersionId
     Ok(store::versions_by_ids(db, ids).await?)
 }
 
+/// All versions of documents, oldest first, for edges whose parent was authorised. One statement.
+pub async fn versions_of_documents(db: &impl ConnectionTrait, ids: &[DocumentId]) -> Result<Vec<DocumentVersion>, Fault> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(store::versions_of_documents(db, ids).await?)
+}
+
 /// Those of the versions that `owner` may hand in: hers (redirects followed) and not infected. Which kind a material
 /// wants, [`DocumentVersion::is_usable`] tells.
 pub async fn usable_versions(db: &impl ConnectionTrait, owner: PersonId, ids: &[DocumentVersionId]) -> Result<Vec<DocumentVersion>, Fault> {

@@ -142,6 +142,11 @@ pub async fn standing(portal: &Portal, actor: &Actor, token: &str) -> Result<Sta
     Ok(Standing { offset: upload.received.unsigned_abs(), size: upload.size.unsigned_abs() })
 }
 
+/// Reads a `Content-Range` header; `None` for anything that is not of its form.
+pub fn range_of(header: &str) -> Option<ContentRange> {
+    ContentRange::parse(header)
+}
+
 async fn find(portal: &Portal, actor: &Actor, token: &str) -> Result<Upload, Refused> {
     let found = store::upload_by_token(portal.db.read(), &token_hash(token)).await?;
     let valid = found.filter(|upload| upload.expires_at > portal.env.now() && policy::token_is_for(actor, upload.uploaded_by).is_ok());

@@ -1,0 +1,3 @@
+//! HTTP: the routes of the portal. Not: rules.
+
+pub mod files;

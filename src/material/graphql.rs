@@ -1,0 +1,243 @@
+//! Documents in the API.
+
+use std::collections::HashMap;
+
+use async_graphql::connection::{Connection, EmptyFields};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use crate::api::context::ContextExt;
+use crate::api::error::{ApiError, UserError, nullable, payload};
+use crate::api::{connection, ids};
+use crate::kernel::fault::Fault;
+use crate::kernel::hex;
+use crate::kernel::ids::{DocumentId, DocumentVersionId, PersonId};
+use crate::kernel::page::PageRequest;
+use crate::material::model::document::{self as model, ScanState};
+use crate::material::model::upload::CreateUpload;
+use crate::material::service::{self, download, upload};
+
+api_enum!(ScanState, "ScanState", "What is known about a file from a virus scanner. Only CLEAN and NOT_SCANNED can be downloaded.");
+
+/// A document that a person has handed in: one paper, in one or more versions.
+#[derive(Clone, Debug)]
+pub struct Document {
+    row: model::Document,
+    versions: Vec<DocumentVersion>,
+}
+
+/// A document that a person has handed in: one paper, in one or more versions.
+#[Object]
+impl Document {
+    /// Id.
+    async fn id(&self) -> ID {
+        ids::encode(self.row.id)
+    }
+
+    /// Code of the kind of material, as the service item names it.
+    async fn kind(&self) -> &str {
+        &self.row.kind
+    }
+
+    /// Name that the owner gave the file. Only she reads it; for others it is null.
+    async fn file_name(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+        nullable(service::title(ctx.portal(), ctx.actor(), &self.row).await)
+    }
+
+    /// When the first version came.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.row.created_at
+    }
+
+    /// All versions, oldest first. At most 50.
+    async fn versions(&self) -> &[DocumentVersion] {
+        &self.versions
+    }
+}
+
+/// A version of a document. It never changes; what the scanner says is added.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct DocumentVersion {
+    /// Id.
+    pub id: ID,
+    /// Counts from 1.
+    pub number: i32,
+    /// Internet media type, told by the bytes.
+    pub media_type: String,
+    /// Bytes.
+    pub size: i64,
+    /// SHA-256 of the bytes, 64 hexadecimal digits.
+    pub sha256: String,
+    /// What is known from a virus scanner.
+    pub scan_state: ScanState,
+    /// When it came.
+    pub created_at: DateTime<Utc>,
+}
+
+impl From<model::DocumentVersion> for DocumentVersion {
+    fn from(row: model::DocumentVersion) -> Self {
+        Self {
+            id: ids::encode(row.id),
+            number: row.number,
+            media_type: row.media_type.mime().to_owned(),
+            size: row.size,
+            sha256: hex::encode(&row.sha256),
+            scan_state: row.scan_state,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// Reading documents.
+#[derive(Default)]
+pub struct MaterialQuery;
+
+/// Reading documents.
+#[Object]
+impl MaterialQuery {
+    /// The viewer's documents, newest first.
+    #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
+    async fn my_documents(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only documents of this kind of material.")] kind: Option<String>,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
+    ) -> Option<Result<Connection<String, Document, EmptyFields, EmptyFields>, ApiError>> {
+        let read = async {
+            let request = PageRequest::parse(first, after.as_deref(), service::ORDER, 1)?;
+            let page = service::my_documents(ctx.portal(), ctx.actor(), kind.as_deref(), request).await?;
+            let wanted: Vec<DocumentId> = page.edges.iter().map(|(_, row)| row.id).collect();
+            let mut versions: HashMap<DocumentId, Vec<DocumentVersion>> = HashMap::new();
+            for version in service::versions_of_documents(ctx.portal().db.read(), &wanted).await? {
+                versions.entry(version.document).or_default().push(version.into());
+            }
+            Ok::<_, Fault>(connection::of(page.map(|row| Document { versions: versions.get(&row.id).cloned().unwrap_or_default(), row }), |node| node))
+        };
+        Some(read.await.map_err(ApiError::from))
+    }
+}
+
+/// Declares a file that will be sent.
+#[derive(InputObject, Debug)]
+pub struct CreateUploadInput {
+    /// Code of the kind of material, for example `PASSPORT`.
+    pub document_kind: String,
+    /// Name of the file on the client's side, shown to the owner only. At most 255 characters.
+    pub file_name: Option<String>,
+    /// Bytes of the file.
+    pub size: i64,
+    /// Internet media type: application/pdf, image/jpeg, image/png, image/heic or application/ofd.
+    pub media_type: String,
+    /// SHA-256 of the bytes, 64 hexadecimal digits.
+    pub sha256: String,
+    /// The document of which this is a new version. Without it a document is made.
+    pub document_id: Option<ID>,
+    /// The walk-in for whom an officer sends the file.
+    pub for_person_id: Option<ID>,
+}
+
+/// Where a declared file is sent.
+#[derive(SimpleObject, Debug)]
+pub struct Upload {
+    /// Path below the portal's address: send the bytes with PUT, ask how far they have come with HEAD. It holds a
+    /// secret and is shown once.
+    pub url: String,
+    /// Bytes that the portal has.
+    pub offset: i64,
+    /// When the portal stops waiting.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What came of `createUpload`.
+#[derive(SimpleObject, Debug)]
+pub struct CreateUploadPayload {
+    /// The upload; null where the rules say no.
+    pub upload: Option<Upload>,
+    /// Why not.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Asks for a link to a file.
+#[derive(InputObject, Debug)]
+pub struct CreateDownloadInput {
+    /// The version to read.
+    pub version_id: ID,
+}
+
+/// A link to a file, for the viewer only and for a few minutes.
+#[derive(SimpleObject, Debug)]
+pub struct Download {
+    /// Path below the portal's address, for GET. It holds a secret.
+    pub url: String,
+    /// When the link ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What came of `createDownload`.
+#[derive(SimpleObject, Debug)]
+pub struct CreateDownloadPayload {
+    /// The link; null where the rules say no.
+    pub download: Option<Download>,
+    /// Why not.
+    pub user_errors: Vec<UserError>,
+}
+
+impl From<download::Granted> for Download {
+    fn from(granted: download::Granted) -> Self {
+        Self { url: format!("/files/{}", granted.token), expires_at: granted.expires_at }
+    }
+}
+
+/// Changing documents.
+#[derive(Default)]
+pub struct MaterialMutation;
+
+/// Changing documents.
+#[Object]
+impl MaterialMutation {
+    /// Declares a file and gives the path to which its bytes are sent. The last byte makes it a document, or a new
+    /// version of one. What is not handed in within 24 hours is deleted.
+    async fn create_upload(&self, ctx: &Context<'_>, input: CreateUploadInput) -> Option<Result<CreateUploadPayload, ApiError>> {
+        let command = (|| {
+            Ok::<_, ApiError>(CreateUpload {
+                document: ids::decode_option::<DocumentId>(input.document_id.as_ref(), "input.documentId")?,
+                for_person: ids::decode_option::<PersonId>(input.for_person_id.as_ref(), "input.forPersonId")?,
+                kind: input.document_kind,
+                file_name: input.file_name,
+                size: input.size,
+                media_type: input.media_type,
+                sha256: input.sha256,
+            })
+        })();
+        let command = match command {
+            Ok(command) => command,
+            Err(error) => return Some(Err(error)),
+        };
+        let opened = upload::create_upload(ctx.portal(), ctx.actor(), command).await;
+        payload(
+            ctx.ctx(),
+            opened,
+            |opened| {
+                let upload = Upload { url: format!("/uploads/{}", opened.token), offset: opened.upload.received, expires_at: opened.upload.expires_at };
+                CreateUploadPayload { upload: Some(upload), user_errors: Vec::new() }
+            },
+            |user_errors| CreateUploadPayload { upload: None, user_errors },
+        )
+    }
+
+    /// Gives a link to a version of one of the viewer's documents.
+    async fn create_download(&self, ctx: &Context<'_>, input: CreateDownloadInput) -> Option<Result<CreateDownloadPayload, ApiError>> {
+        let id = match ids::decode::<DocumentVersionId>(&input.version_id, "input.versionId") {
+            Ok(id) => id,
+            Err(error) => return Some(Err(error)),
+        };
+        let granted = download::create_download(ctx.portal(), ctx.actor(), id).await;
+        payload(
+            ctx.ctx(),
+            granted,
+            |granted| CreateDownloadPayload { download: Some(granted.into()), user_errors: Vec::new() },
+            |user_errors| CreateDownloadPayload { download: None, user_errors },
+        )
+    }
+}
