@@ -6,6 +6,7 @@ use super::guard::GuardFactory;
 use super::node::NodeQuery;
 use crate::audit::graphql::AuditQuery;
 use crate::catalogue::graphql::CatalogueQuery;
+use crate::material::graphql::{MaterialMutation, MaterialQuery};
 use crate::person::graphql::PersonMutation;
 use crate::talent::graphql::{TalentMutation, TalentQuery};
 use crate::talent_card::graphql::{TalentCardMutation, TalentCardQuery};
@@ -17,6 +18,11 @@ pub struct Query(NodeQuery, AuditQuery, TalentQuery, CatalogueQuery, TalentCardQ
 /// Everything that writes.
 #[derive(MergedObject, Default)]
 pub struct Mutation(PersonMutation, TalentMutation, TalentCardMutation);
+pub struct Query(NodeQuery, AuditQuery, MaterialQuery, TalentQuery, CatalogueQuery);
+
+/// Everything that writes.
+#[derive(MergedObject, Default)]
+pub struct Mutation(MaterialMutation, PersonMutation, TalentMutation);
 
 /// The schema of the portal.
 pub type PortalSchema = Schema<Query, Mutation, async_graphql::EmptySubscription>;
