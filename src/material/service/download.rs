@@ -16,7 +16,7 @@ use crate::material::model::document::DocumentVersion;
 use crate::material::model::upload::DOWNLOAD_LIFE;
 use crate::material::store::FileToken;
 use crate::material::{policy, store};
-use crate::person;
+use crate::person::service as person;
 use crate::portal::Portal;
 
 /// A token that its person gets once.
@@ -76,7 +76,7 @@ pub async fn open(portal: &Portal, actor: &Actor, token: &str) -> Result<(Docume
     if let Some(code) = version.scan_state.barrier() {
         return Err(Rejection::new(code).into());
     }
-    let key = person::service::keys::data_key(portal, version.owner).await?;
+    let key = person::keys::data_key(portal, version.owner).await?;
     let (objects, object, size) = (files::store(portal)?, version.object, version.size.unsigned_abs());
     let found = files::verify(&objects, key.clone(), object, size).await.map_err(|e| e.fault(object))?;
     if found != version.sha256 {

@@ -18,7 +18,7 @@ use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::seal::Place;
 use crate::material::model::document::{Document, DocumentVersion};
 use crate::material::{policy, store};
-use crate::person;
+use crate::person::service as person;
 use crate::portal::Portal;
 
 /// Kind of object in trail and outbox.
@@ -41,7 +41,7 @@ pub async fn my_documents(portal: &Portal, actor: &Actor, kind: Option<&str>, re
         Some([key]) => Some(DocumentId::parse_global(key).ok_or(Fault::CursorInvalid)?),
         Some(_) => return Err(Fault::CursorInvalid),
     };
-    let owner = person::service::identities(portal.db.read(), member.person).await?;
+    let owner = person::identities(portal.db.read(), member.person).await?;
     let rows = store::documents_of(portal.db.read(), &owner, kind, after, &request).await?;
     Ok(Page::cut(rows, &request, ORDER, |row| vec![row.id.global()]))
 }
@@ -51,7 +51,7 @@ pub async fn my_documents(portal: &Portal, actor: &Actor, kind: Option<&str>, re
 /// Errors: [`Fault::Unauthenticated`]; [`Fault::NotFound`] also for another person's.
 pub async fn my_document(portal: &Portal, actor: &Actor, id: DocumentId) -> Result<Document, Fault> {
     let member = policy::signed_in(actor)?;
-    let owner = person::service::identities(portal.db.read(), member.person).await?;
+    let owner = person::identities(portal.db.read(), member.person).await?;
     store::document(portal.db.read(), &owner, id).await?.ok_or(Fault::NotFound)
 }
 
@@ -60,17 +60,17 @@ pub async fn my_document(portal: &Portal, actor: &Actor, id: DocumentId) -> Resu
 /// Errors: [`Fault::Unauthenticated`]; [`Fault::NotFound`] also for another person's.
 pub async fn my_version(portal: &Portal, actor: &Actor, id: DocumentVersionId) -> Result<DocumentVersion, Fault> {
     let member = policy::signed_in(actor)?;
-    let owner = person::service::identities(portal.db.read(), member.person).await?;
+    let owner = person::identities(portal.db.read(), member.person).await?;
     store::versions_of(portal.db.read(), &owner, &[id]).await?.pop().ok_or(Fault::NotFound)
 }
 
 /// The name that the owner gave the file. Only she reads it: for others there is none.
 pub async fn title(portal: &Portal, actor: &Actor, document: &Document) -> Result<Option<String>, Fault> {
     let (Some(sealed), Some(reader)) = (&document.title_sealed, actor.person()) else { return Ok(None) };
-    if reader != document.owner && person::service::resolve(portal.db.read(), document.owner).await? != reader {
+    if reader != document.owner && person::resolve(portal.db.read(), document.owner).await? != reader {
         return Ok(None);
     }
-    let key = person::service::keys::data_key(portal, document.owner).await?;
+    let key = person::keys::data_key(portal, document.owner).await?;
     let plain = key.open(title_place(document.id), sealed).ok_or_else(|| Fault::bug("the name of a file cannot be opened"))?;
     Ok(String::from_utf8(plain.to_vec()).ok())
 }
@@ -96,7 +96,7 @@ pub async fn versions_of_documents(db: &impl ConnectionTrait, ids: &[DocumentId]
 /// Those of the versions that `owner` may hand in: hers (redirects followed) and not infected. Which kind a material
 /// wants, [`DocumentVersion::is_usable`] tells.
 pub async fn usable_versions(db: &impl ConnectionTrait, owner: PersonId, ids: &[DocumentVersionId]) -> Result<Vec<DocumentVersion>, Fault> {
-    let owner = person::service::identities(db, owner).await?;
+    let owner = person::identities(db, owner).await?;
     let mut versions = store::versions_of(db, &owner, ids).await?;
     versions.retain(|version| version.is_usable(&owner, None));
     Ok(versions)
@@ -123,7 +123,7 @@ pub async fn attach(txn: &impl ConnectionTrait, portal: &Portal, owner: PersonId
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     ids.dedup();
-    let owner = person::service::identities(txn, owner).await?;
+    let owner = person::identities(txn, owner).await?;
     let attached = store::attach(txn, &owner, &ids, portal.env.now()).await?;
     if attached == ids.len() as u64 { Ok(()) } else { Err(Rejection::at(Code::MaterialUnusable, field).into()) }
 }

@@ -11,7 +11,7 @@ use crate::kernel::ids::TypedId as _;
 use crate::material::model::document::{DocumentVersion, ScanState};
 use crate::material::model::scan::{Scanner, Scanning, Verdict};
 use crate::material::store;
-use crate::person;
+use crate::person::service as person;
 use crate::portal::Portal;
 
 /// Versions looked at in one statement.
@@ -37,7 +37,7 @@ pub async fn scan_pending(portal: &Portal) -> Result<usize, Fault> {
 
 async fn judge(portal: &Portal, scanner: &dyn Scanner, version: &DocumentVersion) -> Result<ScanState, anyhow::Error> {
     let told = |fault: Fault| anyhow::anyhow!("{fault:?}");
-    let key = person::service::keys::data_key(portal, version.owner).await.map_err(told)?;
+    let key = person::keys::data_key(portal, version.owner).await.map_err(told)?;
     let object = version.object;
     let plain = files::read(&files::store(portal).map_err(told)?, key, object, version.size.unsigned_abs()).await.map_err(|e| told(e.fault(object)))?;
     let plain = plain.map_err(move |e| anyhow::anyhow!("{:?}", e.fault(object))).boxed();

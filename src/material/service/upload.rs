@@ -21,7 +21,7 @@ use crate::material::model::range::{ContentRange, Misplaced, Plan, plan};
 use crate::material::model::scan::Scanning;
 use crate::material::model::upload::{CreateUpload, Declared, LIFE, OPEN_MAX, SEGMENTS_MAX, Segment, Upload, UploadState, VERSIONS_MAX, WAITING_MAX};
 use crate::material::{policy, store};
-use crate::person;
+use crate::person::service as person;
 use crate::portal::Portal;
 
 /// How long a sender may be silent before what came is kept as a piece.
@@ -46,11 +46,11 @@ pub async fn create_upload(portal: &Portal, actor: &Actor, command: CreateUpload
     let member = policy::may_send(actor, command.for_person)?;
     let declared = Declared::parse(&command, portal.settings.upload_max).map_err(Refused::Rejected)?;
     let db = portal.db.read();
-    let owner = match person::service::resolve(db, command.for_person.unwrap_or(member.person)).await {
+    let owner = match person::resolve(db, command.for_person.unwrap_or(member.person)).await {
         Err(Fault::NotFound) => return Err(Rejection::at(Code::NotFound, "input.forPersonId").into()),
         resolved => resolved?,
     };
-    let identities = person::service::identities(db, owner).await?;
+    let identities = person::identities(db, owner).await?;
     let mut id = DocumentId::new(&portal.env);
     let mut owner_of_row = owner;
     if let Some(wanted) = command.document {
@@ -65,7 +65,7 @@ pub async fn create_upload(portal: &Portal, actor: &Actor, command: CreateUpload
         (id, owner_of_row) = (wanted, document.owner);
     }
     // The key is committed first, the row second.
-    let key = person::service::keys::ensure_key(portal, owner_of_row).await?;
+    let key = person::keys::ensure_key(portal, owner_of_row).await?;
     let now = portal.env.now();
     let token = portal.env.secret();
     let upload = Upload {
@@ -213,7 +213,7 @@ async fn take<S, E>(portal: &Portal, upload: &Upload, wanted: u64, mut body: S) 
 where
     S: Stream<Item = Result<Bytes, E>> + Send + Unpin,
 {
-    let key = person::service::keys::ensure_key(portal, upload.owner).await?;
+    let key = person::keys::ensure_key(portal, upload.owner).await?;
     let object = portal.env.uuid();
     let mut writer = files::Writer::new(files::store(portal)?, &portal.env, key, object);
     let until = tokio::time::Instant::now() + PATIENCE;
@@ -244,7 +244,7 @@ async fn made(portal: &Portal, id: DocumentVersionId) -> Result<DocumentVersion,
 /// Judges a file that has come whole and makes it a version.
 async fn finish(portal: &Portal, actor: &Actor, upload: &Upload, digest: Option<Vec<u8>>) -> Result<DocumentVersion, Refused> {
     let objects = files::store(portal)?;
-    let key = person::service::keys::data_key(portal, upload.owner).await?;
+    let key = person::keys::data_key(portal, upload.owner).await?;
     let segments = store::segments(portal.db.read(), upload.id).await?;
     let (object, sha256) = match (segments.as_slice(), digest) {
         ([], _) => return Err(Rejection::new(Code::UploadInvalid).into()),
