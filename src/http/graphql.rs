@@ -1,0 +1,227 @@
+//! GraphQL over HTTP by the letter of its specification.
+//!
+//! The response type follows `Accept`: `application/graphql-response+json` with a status that tells whether there is
+//! data, or `application/json`, always 200 for a well-formed request, for older clients.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response as GraphQlResponse, ServerError, Variables};
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::router::Server;
+use super::session;
+use crate::api::error::{ApiError, LANGUAGE};
+use crate::api::guard::{self, request_error};
+use crate::api::operations;
+use crate::kernel::fault::Fault;
+use crate::kernel::text::Language;
+
+const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+
+/// The parameters of a request.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameters {
+    query: Option<String>,
+    document_id: Option<String>,
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Option<serde_json::Value>,
+}
+
+/// Which media type the client takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Modern,
+    Legacy,
+}
+
+fn answer_type(headers: &HeaderMap) -> Option<Answer> {
+    let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else { return Some(Answer::Legacy) };
+    accept.split(',').find_map(|part| match part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        GRAPHQL_RESPONSE => Some(Answer::Modern),
+        "application/json" | "*/*" | "application/*" => Some(Answer::Legacy),
+        _ => None,
+    })
+}
+
+/// `POST /graphql`.
+pub async fn post(State(server): State<Server>, info: Option<ConnectInfo<SocketAddr>>, headers: HeaderMap, body: Bytes) -> Response {
+    let Some(answer) = answer_type(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
+    let json = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_some_and(|v| {
+        let mut parts = v.split(';').map(|p| p.trim().to_ascii_lowercase());
+        parts.next().as_deref() == Some("application/json") && parts.all(|p| !p.starts_with("charset=") || p.trim_matches('"').ends_with("utf-8"))
+    });
+    if !json {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    }
+    match serde_json::from_slice::<Parameters>(&body) {
+        Ok(parameters) => run(&server, &headers, info, parameters, answer, false).await,
+        Err(_) => refused(answer, StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", "the body is not a GraphQL request in JSON")),
+    }
+}
+
+/// `GET /graphql`, for queries only.
+pub async fn get(State(server): State<Server>, info: Option<ConnectInfo<SocketAddr>>, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
+    let Some(answer) = answer_type(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
+    let variables = match query.get("variables").map(|text| serde_json::from_str(text)).transpose() {
+        Ok(variables) => variables,
+        Err(_) => return refused(answer, StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", "the variables are not JSON")),
+    };
+    let parameters = Parameters {
+        query: query.get("query").cloned(),
+        document_id: query.get("documentId").cloned(),
+        operation_name: query.get("operationName").cloned(),
+        variables,
+    };
+    run(&server, &headers, info, parameters, answer, true).await
+}
+
+/// Reads a request to what the library executes; the error says what does not fit.
+pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, OperationType), (StatusCode, ServerError)> {
+    let Parameters { query, document_id, operation_name, variables } = parameters.0;
+    let bad = |words: &str| (StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", words));
+    let text = match (query, document_id) {
+        (Some(_), Some(_)) => return Err(bad("give either query or documentId")),
+        (Some(query), None) => query,
+        (None, Some(id)) => operations::document(&id).ok_or_else(|| (StatusCode::BAD_REQUEST, request_error("DOCUMENT_UNKNOWN", "no stored operation has this id")))?.to_owned(),
+        (None, None) => return Err(bad("there is neither query nor documentId")),
+    };
+    let variables = match variables {
+        None | Some(serde_json::Value::Null) => Variables::default(),
+        Some(object @ serde_json::Value::Object(_)) => Variables::from_json(object),
+        Some(_) => return Err(bad("variables must be an object")),
+    };
+    if let Some(words) = guard::refuse_text(&text) {
+        return Err((StatusCode::BAD_REQUEST, request_error("DOCUMENT_TOO_COMPLEX", words)));
+    }
+    let mut request = Request::new(text).variables(variables);
+    let document = request.parsed_query().map_err(|mut error| {
+        error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
+        (StatusCode::BAD_REQUEST, error)
+    })?;
+    let Some(kind) = guard::operation_type(document, operation_name.as_deref()) else { return Err(bad("there is no operation of this name")) };
+    if operation_name.is_none() && document.operations.iter().count() > 1 {
+        return Err(bad("name the operation to run"));
+    }
+    if only_query && kind != OperationType::Query {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, request_error("BAD_REQUEST", "only queries may be sent by GET")));
+    }
+    let document = document.clone();
+    if let Some(name) = guard::missing_variable(&document, operation_name.as_deref(), &request.variables) {
+        return Err((StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", format!("the variable ${name} is required"))));
+    }
+    if let Some(name) = operation_name {
+        request = request.operation_name(name);
+    }
+    Ok((request, kind))
+}
+
+/// Parameters as another transport hands them over.
+#[derive(Debug)]
+pub struct ParametersIn(Parameters);
+
+impl ParametersIn {
+    /// Reads the payload of a `subscribe` message.
+    pub fn read(payload: serde_json::Value) -> Option<Self> {
+        serde_json::from_value(payload).ok().map(Self)
+    }
+}
+
+async fn run(server: &Server, headers: &HeaderMap, info: Option<ConnectInfo<SocketAddr>>, parameters: Parameters, answer: Answer, only_query: bool) -> Response {
+    let request_id = session::request_id(headers, &server.portal);
+    let mut response = answered(server, headers, info, parameters, answer, only_query, request_id.clone()).await;
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+async fn answered(
+    server: &Server,
+    headers: &HeaderMap,
+    info: Option<ConnectInfo<SocketAddr>>,
+    parameters: Parameters,
+    answer: Answer,
+    only_query: bool,
+    request_id: String,
+) -> Response {
+    let (mut request, kind) = match prepare(ParametersIn(parameters), only_query) {
+        Ok(prepared) => prepared,
+        Err((status, error)) => return refused(answer, status, error),
+    };
+    if kind == OperationType::Subscription {
+        return refused(answer, StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", "subscriptions are served at /graphql/ws"));
+    }
+    let address = session::client_address(headers, info.map(|i| i.0), &server.trusted_proxies);
+    let ctx = match session::context(&server.portal, headers, session::token(headers), address, request_id.clone()).await {
+        Ok(ctx) => ctx,
+        Err(fault) => {
+            let status = status_of(&fault);
+            let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).map_or(Language::ZhHans, Language::negotiate);
+            let error = LANGUAGE.sync_scope(language, || async_graphql::Error::from(ApiError::from(fault)).into_server_error(async_graphql::Pos::default()));
+            return refused(answer, status, ServerError { locations: Vec::new(), ..error });
+        }
+    };
+    if ctx.actor.member.is_none() && !server.portal.settings.introspection {
+        request = request.disable_introspection();
+    }
+    let language = ctx.language;
+    let span = tracing::info_span!("graphql", request.id = %request_id);
+    let response = tracing::Instrument::instrument(LANGUAGE.scope(language, server.schema.execute(request.data(ctx))), span).await;
+    respond(answer, response)
+}
+
+const fn status_of(fault: &Fault) -> StatusCode {
+    match fault {
+        Fault::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Fault::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+        Fault::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// Whether the operation never ran: the document did not pass parsing, validation or a bound.
+fn is_request_error(response: &GraphQlResponse) -> bool {
+    response.data == async_graphql::Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|e| e.path.is_empty() && e.extensions.as_ref().and_then(|x| x.get("code")).is_some_and(|c| matches!(c, async_graphql::Value::String(s) if s.starts_with("DOCUMENT_"))))
+}
+
+fn respond(answer: Answer, response: GraphQlResponse) -> Response {
+    if is_request_error(&response) {
+        let body = serde_json::json!({ "errors": response.errors });
+        return write(answer, StatusCode::BAD_REQUEST, &body);
+    }
+    match serde_json::to_value(&response) {
+        Ok(body) => write(answer, StatusCode::OK, &body),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn refused(answer: Answer, status: StatusCode, error: ServerError) -> Response {
+    write(answer, status, &serde_json::json!({ "errors": [error] }))
+}
+
+fn write(answer: Answer, status: StatusCode, body: &serde_json::Value) -> Response {
+    let (kind, status) = match answer {
+        Answer::Modern => ("application/graphql-response+json; charset=utf-8", status),
+        // Older clients read the body only after 200; faults of the transport keep their status.
+        Answer::Legacy => ("application/json; charset=utf-8", status),
+    };
+    let mut response = (status, body.to_string()).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
+    response
+}
+

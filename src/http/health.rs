@@ -1,0 +1,35 @@
+//! Liveness, readiness, metrics, public keys.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+
+use super::router::Server;
+
+/// `/healthz`: the process lives.
+pub async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// `/readyz`: the stores answer and the process is not stopping.
+pub async fn ready(State(server): State<Server>) -> impl IntoResponse {
+    if server.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    let both = async { server.portal.db.read().ping().await.is_ok() && server.portal.db.keys().ping().await.is_ok() };
+    match tokio::time::timeout(std::time::Duration::from_secs(3), both).await {
+        Ok(true) => (StatusCode::OK, "ready\n"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "a store does not answer\n"),
+    }
+}
+
+/// `/metrics`, for Prometheus.
+pub async fn metrics(State(server): State<Server>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], server.metrics.as_ref().map(|m| m.render()).unwrap_or_default())
+}
+
+/// `/.well-known/jwks.json`: the keys by which cards and documents are verified.
+pub async fn jwks(State(server): State<Server>) -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "public, max-age=300")], Json(server.portal.keyring.jwks()))
+}

@@ -1,0 +1,76 @@
+//! All routes, with the bounds that hold for each.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{FromRef, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
+
+use super::{graphql, health, socket};
+use crate::api::schema::PortalSchema;
+use crate::portal::Portal;
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct Server {
+    /// The process.
+    pub portal: Portal,
+    /// The schema.
+    pub schema: PortalSchema,
+    /// Proxies that are believed.
+    pub trusted_proxies: Arc<[IpAddr]>,
+    /// Metrics, where they are collected.
+    pub metrics: Option<PrometheusHandle>,
+    /// Cancelled when the process stops.
+    pub stopping: CancellationToken,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+impl FromRef<Server> for Portal {
+    fn from_ref(server: &Server) -> Self {
+        server.portal.clone()
+    }
+}
+
+/// The routes of the portal.
+pub fn routes(server: Server) -> Router {
+    let body_max = server.portal.settings.request_body_max;
+    let api = Router::new()
+        .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/.well-known/jwks.json", get(health::jwks))
+        .layer(RequestBodyLimitLayer::new(body_max))
+        .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(15)))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(30)));
+    Router::new()
+        .merge(api)
+        .route("/graphql/ws", get(socket::upgrade))
+        .layer(middleware::from_fn(headers))
+        .layer(CatchPanicLayer::new())
+        .with_state(server)
+}
+
+async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")] {
+        response.headers_mut().entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,98 @@
+//! From headers to an actor: request id, token, client address, language.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+
+use crate::account::service as account;
+use crate::api::context::Ctx;
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::Fault;
+use crate::kernel::hex;
+use crate::kernel::text::Language;
+use crate::portal::Portal;
+
+/// Name of the session cookie. The prefix makes browsers refuse it without `Secure`, or from a sister domain.
+pub const COOKIE: &str = "__Host-portal";
+
+/// The id of a request: the caller's, where it is well formed, else a new one.
+pub fn request_id(headers: &HeaderMap, portal: &Portal) -> String {
+    headers
+        .get("x-request-id")
+        .and_then(|v| v.to_str().ok())
+        .filter(|v| (8..=64).contains(&v.len()) && v.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+        .map_or_else(|| hex::encode(&portal.env.bytes::<12>()), str::to_owned)
+}
+
+/// The access token of a request: `Authorization: Bearer`, or the cookie.
+///
+/// A cookie counts only with `Sec-Fetch-Site` of the same origin, or without that header from a client that is no browser.
+pub fn token(headers: &HeaderMap) -> Option<&str> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        return value.to_str().ok()?.strip_prefix("Bearer ").map(str::trim).filter(|t| !t.is_empty());
+    }
+    let site = headers.get("sec-fetch-site").and_then(|v| v.to_str().ok());
+    if site.is_some_and(|s| s != "same-origin") {
+        return None;
+    }
+    headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+/// The client's address: that of the socket, or the last one that a listed proxy vouches for.
+pub fn client_address(headers: &HeaderMap, socket: Option<SocketAddr>, proxies: &[IpAddr]) -> Arc<str> {
+    let Some(socket) = socket.map(|s| s.ip()) else { return Arc::from("local") };
+    let mut address = socket;
+    if proxies.contains(&socket) {
+        let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
+        let hops: Vec<IpAddr> = forwarded.filter_map(|hop| hop.trim().parse().ok()).collect();
+        for hop in hops.into_iter().rev() {
+            address = hop;
+            if !proxies.contains(&hop) {
+                break;
+            }
+        }
+    }
+    Arc::from(match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        // One household has a whole /64.
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| hex::encode(&v6.octets()[..8]), |v4| v4.to_string()),
+    })
+}
+
+/// The context of a request. A token that is unknown, expired or ended is a fault, so that a client fetches a new one.
+pub async fn context(portal: &Portal, headers: &HeaderMap, token: Option<&str>, address: Arc<str>, request_id: String) -> Result<Ctx, Fault> {
+    let member = match token {
+        None => None,
+        Some(token) => Some(account::session_member(portal, token).await?.ok_or(Fault::Unauthenticated)?),
+    };
+    let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).map_or(Language::ZhHans, Language::negotiate);
+    Ok(Ctx { portal: portal.clone(), actor: Arc::new(Actor { member, request_id }), language, address })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listed_proxies_are_believed() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "203.0.113.9, 198.51.100.7".parse().unwrap());
+        let proxy: SocketAddr = "10.0.0.1:5".parse().unwrap();
+        assert_eq!(&*client_address(&headers, Some(proxy), &[]), "10.0.0.1");
+        assert_eq!(&*client_address(&headers, Some(proxy), &[proxy.ip()]), "198.51.100.7");
+        let both = [proxy.ip(), "198.51.100.7".parse().unwrap()];
+        assert_eq!(&*client_address(&headers, Some(proxy), &both), "203.0.113.9");
+    }
+
+    #[test]
+    fn a_cookie_of_another_site_is_no_token() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, "a=b; __Host-portal=secret".parse().unwrap());
+        assert_eq!(token(&headers), Some("secret"));
+        headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
+        assert_eq!(token(&headers), None);
+        headers.insert(header::AUTHORIZATION, "Bearer other".parse().unwrap());
+        assert_eq!(token(&headers), Some("other"));
+    }
+}

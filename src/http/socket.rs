@@ -1,0 +1,212 @@
+//! Subscriptions: graphql-transport-ws by the letter, over the schema's stream.
+//!
+//! The library's own implementation closes with codes on which clients give up for good, so the protocol is served here.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::graphql::{ParametersIn, prepare};
+use super::router::Server;
+use super::session;
+use crate::account::service as account;
+use crate::api::context::Ctx;
+use crate::api::error::LANGUAGE;
+
+/// Seconds in which the first message must come.
+const INIT_SECONDS: u64 = 10;
+/// Seconds between looks at the session, and pings.
+const BEAT_SECONDS: u64 = 1;
+/// Bytes of one message.
+const MESSAGE_MAX: usize = 64 * 1024;
+/// Subscriptions of one socket.
+const SUBSCRIPTIONS: usize = 32;
+/// Messages that may wait for a slow reader before it is dropped.
+const WAITING: usize = 64;
+
+/// `GET /graphql/ws`.
+pub async fn upgrade(State(server): State<Server>, info: Option<ConnectInfo<SocketAddr>>, headers: HeaderMap, socket: WebSocketUpgrade) -> Response {
+    // A browser sends its origin; a page of another site must not open a socket with the reader's cookie.
+    if let Some(origin) = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok()) {
+        let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let own = origin.split_once("://").is_some_and(|(_, rest)| rest == host);
+        let front_end = server.portal.settings.front_end_url.as_deref().is_some_and(|url| url.trim_end_matches('/') == origin);
+        if !own && !front_end {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+    }
+    let address = session::client_address(&headers, info.map(|i| i.0), &server.trusted_proxies);
+    socket.protocols(["graphql-transport-ws"]).max_message_size(MESSAGE_MAX).on_upgrade(move |socket| serve(server, headers, address, socket))
+}
+
+fn close(code: u16, reason: &'static str) -> Message {
+    Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }))
+}
+
+fn text(value: &Value) -> Message {
+    Message::Text(value.to_string().into())
+}
+
+async fn serve(server: Server, headers: HeaderMap, address: Arc<str>, socket: WebSocket) {
+    let chosen = socket.protocol().is_some();
+    let (mut sink, mut stream) = socket.split();
+    if !chosen {
+        let _gone = sink.send(close(4406, "Subprotocol not acceptable")).await;
+        return;
+    }
+    let (out, mut waiting) = mpsc::channel::<Message>(WAITING);
+    let ended = CancellationToken::new();
+    let writer = tokio::spawn({
+        let ended = ended.clone();
+        async move {
+            while let Some(message) = waiting.recv().await {
+                let last = matches!(message, Message::Close(_));
+                let sent = tokio::time::timeout(Duration::from_secs(10), sink.send(message)).await;
+                if last || !matches!(sent, Ok(Ok(()))) {
+                    break;
+                }
+            }
+            ended.cancel();
+        }
+    });
+    let last = converse(&server, &headers, address, &mut stream, &out, &ended).await;
+    if let Some(message) = last {
+        let _gone = out.try_send(message);
+    }
+    drop(out);
+    let _joined = tokio::time::timeout(Duration::from_secs(11), writer).await;
+}
+
+/// Reads messages until the end; gives the close message to send, if the other side is still there.
+async fn converse(
+    server: &Server,
+    headers: &HeaderMap,
+    address: Arc<str>,
+    stream: &mut (impl futures_util::Stream<Item = Result<Message, axum::Error>> + Unpin),
+    out: &mpsc::Sender<Message>,
+    ended: &CancellationToken,
+) -> Option<Message> {
+    let first = tokio::time::timeout(Duration::from_secs(INIT_SECONDS), next_json(stream)).await;
+    let payload = match first {
+        Err(_) => return Some(close(4408, "Connection initialisation timeout")),
+        Ok(None) => return None,
+        Ok(Some(Err(()))) => return Some(close(4400, "Invalid message")),
+        Ok(Some(Ok(message))) => match message["type"].as_str() {
+            Some("connection_init") => message["payload"].clone(),
+            Some("subscribe") => return Some(close(4401, "Unauthorized")),
+            _ => return Some(close(4400, "Invalid message")),
+        },
+    };
+    let given = payload["authorization"].as_str().or_else(|| payload["Authorization"].as_str()).map(|t| t.trim_start_matches("Bearer ").trim().to_owned());
+    let token = given.or_else(|| session::token(headers).map(str::to_owned));
+    let request_id = session::request_id(headers, &server.portal);
+    let Ok(ctx) = session::context(&server.portal, headers, token.as_deref(), address, request_id).await else {
+        return Some(close(4403, "Forbidden"));
+    };
+    out.send(text(&json!({ "type": "connection_ack" }))).await.ok()?;
+    let mut running: HashMap<String, CancellationToken> = HashMap::new();
+    let (done, mut finished) = mpsc::channel::<String>(SUBSCRIPTIONS);
+    let mut beat = tokio::time::interval(Duration::from_secs(BEAT_SECONDS));
+    let mut beats = 0u64;
+    let scope = ended.child_token();
+    let _all = scope.clone().drop_guard();
+    loop {
+        tokio::select! {
+            () = ended.cancelled() => return None,
+            () = server.stopping.cancelled() => return Some(close(1012, "Service restart")),
+            Some(id) = finished.recv() => { running.remove(&id); }
+            _ = beat.tick() => {
+                beats += 1;
+                if let Some(token) = &token
+                    && !matches!(account::session_member(&server.portal, token).await, Ok(Some(_)))
+                {
+                    return Some(close(4403, "Forbidden"));
+                }
+                if beats.is_multiple_of(20) && out.try_send(Message::Ping(Vec::new().into())).is_err() {
+                    return None;
+                }
+            }
+            message = next_json(stream) => {
+                let message = match message {
+                    None => return None,
+                    Some(Err(())) => return Some(close(4400, "Invalid message")),
+                    Some(Ok(message)) => message,
+                };
+                match message["type"].as_str() {
+                    Some("ping") => { out.try_send(text(&json!({ "type": "pong" }))).ok()?; }
+                    Some("pong") => {}
+                    Some("connection_init") => return Some(close(4429, "Too many initialisation requests")),
+                    Some("complete") => {
+                        let Some(id) = message["id"].as_str() else { return Some(close(4400, "Invalid message")) };
+                        if let Some(token) = running.remove(id) { token.cancel(); }
+                    }
+                    Some("subscribe") => {
+                        let Some(id) = message["id"].as_str().filter(|id| !id.is_empty() && id.len() <= 128) else { return Some(close(4400, "Invalid message")) };
+                        if running.contains_key(id) { return Some(close(4409, "Subscriber already exists")) }
+                        if running.len() >= SUBSCRIPTIONS { return Some(close(4429, "Too many subscriptions")) }
+                        let Some(parameters) = ParametersIn::read(message["payload"].clone()) else { return Some(close(4400, "Invalid message")) };
+                        let token = scope.child_token();
+                        running.insert(id.to_owned(), token.clone());
+                        tokio::spawn(run(server.clone(), ctx.clone(), id.to_owned(), parameters, out.clone(), done.clone(), token, ended.clone()));
+                    }
+                    _ => return Some(close(4400, "Invalid message")),
+                }
+            }
+        }
+    }
+}
+
+async fn next_json(stream: &mut (impl futures_util::Stream<Item = Result<Message, axum::Error>> + Unpin)) -> Option<Result<Value, ()>> {
+    loop {
+        return match stream.next().await? {
+            Ok(Message::Text(text)) => Some(serde_json::from_str(&text).map_err(|_| ())),
+            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
+            Ok(Message::Close(_)) | Err(_) => None,
+            Ok(Message::Binary(_)) => Some(Err(())),
+        };
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one task owns all it needs")]
+async fn run(server: Server, ctx: Ctx, id: String, parameters: ParametersIn, out: mpsc::Sender<Message>, done: mpsc::Sender<String>, token: CancellationToken, ended: CancellationToken) {
+    let language = ctx.language;
+    let told = match prepare(parameters, false) {
+        Err((_, error)) => out.try_send(text(&json!({ "id": id, "type": "error", "payload": [error] }))),
+        Ok((request, _)) => {
+            let mut stream = server.schema.execute_stream(request.data(ctx));
+            let mut told = Ok(());
+            loop {
+                let next = tokio::select! {
+                    () = token.cancelled() => return,
+                    next = LANGUAGE.scope(language, stream.next()) => next,
+                };
+                let Some(response) = next else { break };
+                let refused = response.data == async_graphql::Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && !response.errors.is_empty();
+                if refused {
+                    told = out.try_send(text(&json!({ "id": id, "type": "error", "payload": response.errors })));
+                    let _gone = done.send(id).await;
+                    if told.is_err() { ended.cancel(); }
+                    return;
+                }
+                told = out.try_send(text(&json!({ "id": id, "type": "next", "payload": response })));
+                if told.is_err() { break }
+            }
+            told.and_then(|()| out.try_send(text(&json!({ "id": id, "type": "complete" }))))
+        }
+    };
+    // A reader that is too slow is dropped; it comes back and asks anew.
+    if told.is_err() {
+        ended.cancel();
+    }
+    let _gone = done.send(id).await;
+}
