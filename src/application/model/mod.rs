@@ -1,3 +1,7 @@
-//! Types and rules of orders and cases.
+//! Rules of the case engine: pure and total; time and calendar are passed in.
 
+pub mod case;
 pub mod clock;
+pub mod document;
+pub mod order;
+pub mod projection;

@@ -1,0 +1,188 @@
+//! Orders, cases, their events, bound materials and case documents.
+
+use sea_orm_migration::prelude::*;
+
+use crate::schema::{bigint, boolean, bytes, bytes_null, code, date_null, id, index, instant, instant_null, int, refers, table, text, text_null, unique, uuid, uuid_null};
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+const CHANNELS: [&str; 4] = ["ONLINE", "WINDOW", "POST", "EMPLOYER"];
+const STATES: [&str; 10] =
+    ["DRAFT", "RECEIVED", "SUPPLEMENT_REQUESTED", "ACCEPTED", "NOT_ACCEPTED", "IN_REVIEW", "DECIDED", "DELIVERED", "WITHDRAWN", "TERMINATED"];
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_table(
+                table("application_order")
+                    .col(id())
+                    .col(uuid("applicant_person_id"))
+                    .col(uuid_null("applicant_body_id"))
+                    .col(uuid("created_by"))
+                    .col(uuid_null("submitted_by"))
+                    .col(uuid_null("mandate_id"))
+                    .col(code("channel", &CHANNELS))
+                    .col(code("state", &["CART", "SUBMITTED"]))
+                    .col(bigint("version"))
+                    .col(instant("created_at"))
+                    .col(instant("updated_at"))
+                    .col(instant_null("submitted_at"))
+                    .foreign_key(&mut refers("application_order", "applicant_person_id", "person"))
+                    .to_owned(),
+            )
+            .await?;
+        manager.create_index(index("application_order", "application_order_applicant", &["applicant_person_id", "id"])).await?;
+        manager
+            .create_table(
+                table("application")
+                    .col(id())
+                    .col(uuid("order_id"))
+                    .col(text_null("number"))
+                    .col(uuid("item_id"))
+                    .col(uuid("version_id"))
+                    .col(uuid_null("offering_id"))
+                    .col(uuid("applicant_person_id"))
+                    .col(uuid_null("applicant_body_id"))
+                    .col(uuid_null("employer_body_id"))
+                    .col(uuid_null("submitted_by"))
+                    .col(uuid_null("mandate_id"))
+                    .col(code("channel", &CHANNELS))
+                    .col(text_null("region_code"))
+                    .col(text_null("zone_code"))
+                    .col(text_null("category"))
+                    .col(uuid_null("receiving_unit_id"))
+                    .col(uuid_null("current_unit_id"))
+                    .col(code("state", &STATES))
+                    .col(text_null("decision"))
+                    .col(int("step_index"))
+                    .col(text_null("step_key"))
+                    .col(bigint("version"))
+                    .col(uuid_null("claimed_by"))
+                    .col(instant_null("claimed_at"))
+                    .col(instant_null("received_at"))
+                    .col(instant_null("accepted_at"))
+                    .col(instant_null("decided_at"))
+                    .col(instant_null("closed_at"))
+                    .col(instant_null("deemed_at"))
+                    .col(instant_null("promised_due_at"))
+                    .col(instant_null("statutory_due_at"))
+                    .col(instant_null("near_breach_at"))
+                    .col(instant_null("next_clock_at"))
+                    // Sort key of the queue: what is due next, far ahead where nothing is.
+                    .col(instant("due_at"))
+                    .col(boolean("provisional"))
+                    // Applicant and item while such a case is open and only one may be.
+                    .col(text_null("open_key"))
+                    .col(date_null("judged_on"))
+                    .col(bytes_null("form_sealed"))
+                    .col(bytes_null("facts_sealed"))
+                    .col(instant("created_at"))
+                    .col(instant("updated_at"))
+                    .foreign_key(&mut refers("application", "order_id", "application_order"))
+                    .foreign_key(&mut refers("application", "applicant_person_id", "person"))
+                    .to_owned(),
+            )
+            .await?;
+        manager.create_index(unique("application", "application_number", &["number"])).await?;
+        manager.create_index(unique("application", "application_open_key", &["open_key"])).await?;
+        manager.create_index(index("application", "application_order_lines", &["order_id", "id"])).await?;
+        manager.create_index(index("application", "application_applicant", &["applicant_person_id", "id"])).await?;
+        let open = Expr::col("state").is_in(["RECEIVED", "SUPPLEMENT_REQUESTED", "ACCEPTED", "IN_REVIEW", "DECIDED"]);
+        manager.create_index(index("application", "application_queue", &["current_unit_id", "due_at", "id"]).and_where(open).to_owned()).await?;
+        manager.create_index(index("application", "application_clock", &["next_clock_at"]).and_where(Expr::col("next_clock_at").is_not_null()).to_owned()).await?;
+        manager
+            .create_index(
+                index("application", "application_employer", &["employer_body_id", "due_at", "id"])
+                    .and_where(Expr::col("state").is_in(["ACCEPTED", "IN_REVIEW"]))
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_table(
+                table("application_event")
+                    .col(id())
+                    .col(uuid("application_id"))
+                    .col(bigint("seq"))
+                    .col(text("kind"))
+                    .col(int("schema_version"))
+                    .col(instant("at"))
+                    .col(uuid_null("actor_id"))
+                    .col(text_null("actor_role"))
+                    .col(uuid_null("unit_id"))
+                    .col(text("payload"))
+                    .foreign_key(&mut refers("application_event", "application_id", "application"))
+                    .to_owned(),
+            )
+            .await?;
+        manager.create_index(unique("application_event", "application_event_seq", &["application_id", "seq"])).await?;
+        manager
+            .create_table(
+                table("application_beneficiary")
+                    .col(uuid("application_id"))
+                    .col(uuid("person_id"))
+                    .primary_key(Index::create().col("application_id").col("person_id"))
+                    .foreign_key(&mut refers("application_beneficiary", "application_id", "application"))
+                    .foreign_key(&mut refers("application_beneficiary", "person_id", "person"))
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_table(
+                table("application_material")
+                    .col(uuid("application_id"))
+                    .col(text("material_key"))
+                    .col(uuid("document_version_id"))
+                    .col(instant_null("original_seen_at"))
+                    .col(uuid_null("original_seen_by"))
+                    .primary_key(Index::create().col("application_id").col("material_key").col("document_version_id"))
+                    .foreign_key(&mut refers("application_material", "application_id", "application"))
+                    .foreign_key(&mut refers("application_material", "document_version_id", "document_version"))
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_table(
+                table("case_document")
+                    .col(id())
+                    .col(uuid("application_id"))
+                    .col(code("kind", &["RECEIPT", "ACCEPTANCE", "SUPPLEMENT_NOTICE", "NOT_ACCEPTED", "EXTENSION", "DECISION"]))
+                    .col(text("number"))
+                    .col(bytes("data_sealed"))
+                    .col(bytes("jws_sealed"))
+                    .col(uuid("key_person_id"))
+                    .col(instant("issued_at"))
+                    .col(uuid_null("issued_by"))
+                    .foreign_key(&mut refers("case_document", "application_id", "application"))
+                    .to_owned(),
+            )
+            .await?;
+        manager.create_index(unique("case_document", "case_document_number", &["number"])).await?;
+        manager.create_index(index("case_document", "case_document_case", &["application_id", "id"])).await?;
+        manager
+            .create_table(
+                table("case_delivery")
+                    .col(id())
+                    .col(uuid("case_document_id"))
+                    .col(code("channel", &["ONLINE", "IN_PERSON", "POST"]))
+                    .col(uuid("recipient_id"))
+                    .col(uuid_null("recorded_by"))
+                    .col(instant("delivered_at"))
+                    .foreign_key(&mut refers("case_delivery", "case_document_id", "case_document"))
+                    .to_owned(),
+            )
+            .await?;
+        manager.create_index(index("case_delivery", "case_delivery_document", &["case_document_id"])).await?;
+        manager
+            .create_table(table("case_counter").col(ColumnDef::new("prefix").text().not_null().primary_key()).col(bigint("last")).to_owned())
+            .await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for name in ["case_counter", "case_delivery", "case_document", "application_material", "application_beneficiary", "application_event", "application", "application_order"] {
+            manager.drop_table(Table::drop().table(name).to_owned()).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,534 @@
+//! The case (办件): its states, its events, and the one transition table.
+//!
+//! A case is a fold over its events. What is stored beside them is a projection that `check projections` recomputes.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::clock::{Acceptance, ClockState, Timeline};
+use crate::coded_enum;
+use crate::kernel::ids::{OfferingId, PersonId, UnitId};
+use crate::kernel::rejection::Code;
+use crate::kernel::role::Role;
+
+coded_enum! {
+    /// State of a case (办件状态).
+    pub enum State {
+        /// In the cart, not submitted (暂存).
+        Draft => "DRAFT",
+        /// Received, not yet accepted (已收件).
+        Received => "RECEIVED",
+        /// The applicant was told what is missing (待补正).
+        SupplementRequested => "SUPPLEMENT_REQUESTED",
+        /// Accepted (已受理).
+        Accepted => "ACCEPTED",
+        /// Acceptance was refused (不予受理). Closed.
+        NotAccepted => "NOT_ACCEPTED",
+        /// Under review, at one of its steps (审查中).
+        InReview => "IN_REVIEW",
+        /// Decided (已决定).
+        Decided => "DECIDED",
+        /// The decision was delivered (已送达). Closed.
+        Delivered => "DELIVERED",
+        /// Withdrawn by the applicant (已撤回). Closed.
+        Withdrawn => "WITHDRAWN",
+        /// Ended without a decision (已终止). Closed.
+        Terminated => "TERMINATED",
+    }
+}
+
+impl State {
+    /// Whether nothing can happen to the case any more.
+    pub const fn is_closed(self) -> bool {
+        matches!(self, Self::Delivered | Self::NotAccepted | Self::Withdrawn | Self::Terminated)
+    }
+
+    /// Whether it is in the hands of the window: submitted and not closed.
+    pub const fn is_open(self) -> bool {
+        !self.is_closed() && !matches!(self, Self::Draft)
+    }
+}
+
+coded_enum! {
+    /// What was decided (决定).
+    pub enum Decision {
+        /// 准予.
+        Approved => "APPROVED",
+        /// 不予.
+        Refused => "REFUSED",
+    }
+}
+
+coded_enum! {
+    /// Outcome of one step.
+    pub enum StepOutcome {
+        /// Nothing speaks against approval; the employer confirms.
+        Positive => "POSITIVE",
+        /// Approval is advised against; the employer denies.
+        Negative => "NEGATIVE",
+    }
+}
+
+coded_enum! {
+    /// How a decision or notice reaches the applicant (送达方式).
+    pub enum DeliveryChannel {
+        /// Shown in the portal.
+        Online => "ONLINE",
+        /// Handed over at the window.
+        InPerson => "IN_PERSON",
+        /// By post.
+        Post => "POST",
+    }
+}
+
+coded_enum! {
+    /// What may be done with a case.
+    pub enum Action {
+        /// Hand in the cart.
+        Submit => "SUBMIT",
+        /// Take the case to work on it (领办).
+        Claim => "CLAIM",
+        /// Give it back to the queue.
+        Release => "RELEASE",
+        /// Accept (受理).
+        Accept => "ACCEPT",
+        /// Refuse acceptance (不予受理).
+        RefuseAcceptance => "REFUSE_ACCEPTANCE",
+        /// Finish the present step.
+        CompleteStep => "COMPLETE_STEP",
+        /// Decide (决定).
+        Decide => "DECIDE",
+        /// Record the delivery of the decision (送达).
+        Deliver => "DELIVER",
+        /// Withdraw (撤回).
+        Withdraw => "WITHDRAW",
+    }
+}
+
+/// What has happened to a case. Ids and codes only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Event {
+    /// Handed in.
+    Submitted {
+        /// The offering that the case is pinned to.
+        offering: OfferingId,
+        /// The unit that received it.
+        unit: UnitId,
+        /// When it arrived, which for post and walk-ins may be before the event.
+        received_at: DateTime<Utc>,
+        /// Keys of the steps that were pinned.
+        steps: Vec<String>,
+    },
+    /// An officer took it.
+    Claimed {
+        /// The officer.
+        by: PersonId,
+    },
+    /// It went back to the queue.
+    Released,
+    /// An officer accepted it.
+    Accepted,
+    /// It became accepted because nobody answered in time.
+    DeemedAccepted,
+    /// Acceptance was refused.
+    NotAccepted,
+    /// A step was finished.
+    StepCompleted {
+        /// Key of the step.
+        key: String,
+        /// Who finished it.
+        by: PersonId,
+        /// How.
+        outcome: StepOutcome,
+    },
+    /// It was decided.
+    Decided {
+        /// How.
+        decision: Decision,
+        /// Who decided.
+        by: PersonId,
+    },
+    /// The decision reached the applicant.
+    Delivered {
+        /// How.
+        channel: DeliveryChannel,
+    },
+    /// The applicant withdrew.
+    Withdrawn,
+}
+
+impl Event {
+    /// Code of the kind, as stored beside the payload.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Submitted { .. } => "SUBMITTED",
+            Self::Claimed { .. } => "CLAIMED",
+            Self::Released => "RELEASED",
+            Self::Accepted => "ACCEPTED",
+            Self::DeemedAccepted => "DEEMED_ACCEPTED",
+            Self::NotAccepted => "NOT_ACCEPTED",
+            Self::StepCompleted { .. } => "STEP_COMPLETED",
+            Self::Decided { .. } => "DECIDED",
+            Self::Delivered { .. } => "DELIVERED",
+            Self::Withdrawn => "WITHDRAWN",
+        }
+    }
+}
+
+/// A finished step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepDone {
+    /// Key of the step.
+    pub key: String,
+    /// Who finished it.
+    pub by: PersonId,
+    /// How.
+    pub outcome: StepOutcome,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A case as its events tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// The state. Acceptance by lapse of time is asked of [`Case::effective`].
+    pub state: State,
+    /// Number of the last event; the version that clients send back.
+    pub version: i64,
+    /// The offering pinned at submission.
+    pub offering: Option<OfferingId>,
+    /// The unit that works on it.
+    pub unit: Option<UnitId>,
+    /// Keys of the pinned steps.
+    pub steps: Vec<String>,
+    /// The finished steps; their number is the cursor.
+    pub done: Vec<StepDone>,
+    /// Who claimed it, and when.
+    pub claimed: Option<(PersonId, DateTime<Utc>)>,
+    /// What the clock needs.
+    pub timeline: Option<Timeline>,
+    /// When acceptance took effect.
+    pub accepted_at: Option<DateTime<Utc>>,
+    /// The decision.
+    pub decision: Option<Decision>,
+}
+
+impl Case {
+    /// A case before its first event.
+    pub const fn draft() -> Self {
+        Self { state: State::Draft, version: 0, offering: None, unit: None, steps: Vec::new(), done: Vec::new(), claimed: None, timeline: None, accepted_at: None, decision: None }
+    }
+
+    /// The case after all its events, oldest first.
+    pub fn fold<'a>(events: impl IntoIterator<Item = (&'a Event, DateTime<Utc>)>) -> Self {
+        let mut case = Self::draft();
+        for (event, at) in events {
+            case.apply(event, at);
+        }
+        case
+    }
+
+    /// Applies one event that happened at `at`.
+    pub fn apply(&mut self, event: &Event, at: DateTime<Utc>) {
+        self.version += 1;
+        match event {
+            Event::Submitted { offering, unit, received_at, steps } => {
+                self.state = State::Received;
+                self.offering = Some(*offering);
+                self.unit = Some(*unit);
+                self.steps.clone_from(steps);
+                self.timeline = Some(Timeline::received(*received_at));
+            }
+            Event::Claimed { by } => self.claimed = Some((*by, at)),
+            Event::Released => self.claimed = None,
+            Event::Accepted => {
+                self.state = State::Accepted;
+                self.accepted_at = Some(at);
+                if let Some(timeline) = &mut self.timeline {
+                    timeline.accepted_at = Some(at);
+                }
+            }
+            Event::DeemedAccepted => {
+                self.state = State::Accepted;
+                self.accepted_at = Some(at);
+            }
+            Event::NotAccepted => {
+                self.state = State::NotAccepted;
+                self.end(at);
+            }
+            Event::StepCompleted { key, by, outcome } => {
+                self.state = State::InReview;
+                self.claimed = None;
+                self.done.push(StepDone { key: key.clone(), by: *by, outcome: *outcome, at });
+            }
+            Event::Decided { decision, .. } => {
+                self.state = State::Decided;
+                self.decision = Some(*decision);
+                if let Some(timeline) = &mut self.timeline {
+                    timeline.decided_at = Some(at);
+                }
+            }
+            Event::Delivered { .. } => {
+                self.state = State::Delivered;
+                self.claimed = None;
+                if let Some(timeline) = &mut self.timeline {
+                    timeline.delivered_at = Some(at);
+                }
+            }
+            Event::Withdrawn => {
+                self.state = State::Withdrawn;
+                self.end(at);
+            }
+        }
+    }
+
+    fn end(&mut self, at: DateTime<Utc>) {
+        self.claimed = None;
+        if let Some(timeline) = &mut self.timeline {
+            timeline.ended_at = Some(at);
+        }
+    }
+
+    /// The key of the step that is due, if one is.
+    pub fn step(&self) -> Option<&str> {
+        self.steps.get(self.done.len()).map(String::as_str)
+    }
+
+    /// Whether acceptance by lapse of time is true at `now` although no event says so yet.
+    pub fn lapsed(&self, clock: &ClockState, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match clock.acceptance {
+            Acceptance::ByLapse { due, .. } if self.state == State::Received && due.at <= now => Some(due.at),
+            _ => None,
+        }
+    }
+
+    /// The state that holds at `now`.
+    pub fn effective(&self, clock: &ClockState, now: DateTime<Utc>) -> State {
+        if self.lapsed(clock, now).is_some() { State::Accepted } else { self.state }
+    }
+}
+
+/// The one transition table: in which states an action may be done.
+///
+/// Who may do it, the step and the claim are asked besides, in [`may`].
+pub const fn allowed_in(action: Action) -> &'static [State] {
+    match action {
+        Action::Submit => &[State::Draft],
+        Action::Claim => &[State::Received, State::SupplementRequested, State::Accepted, State::InReview, State::Decided],
+        Action::Release => &[State::Received, State::SupplementRequested, State::Accepted, State::InReview, State::Decided],
+        Action::Accept => &[State::Received],
+        Action::RefuseAcceptance => &[State::Received, State::SupplementRequested],
+        Action::CompleteStep => &[State::Accepted, State::InReview],
+        Action::Decide => &[State::Accepted, State::InReview],
+        Action::Deliver => &[State::Decided],
+        Action::Withdraw => &[State::Draft, State::Received, State::SupplementRequested, State::Accepted, State::InReview],
+    }
+}
+
+/// A pinned step as far as the rules of the engine need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepRule<'a> {
+    /// Role that may finish it.
+    pub role: Role,
+    /// Keys of steps whose finisher may not finish this one.
+    pub not_same_person_as: &'a [String],
+    /// Whether it is finished outside the unit, by the employer's confirmer.
+    pub outside: bool,
+}
+
+/// Who wants to act.
+#[derive(Clone, Copy, Debug)]
+pub struct Who<'a> {
+    /// The person.
+    pub person: PersonId,
+    /// Whether she is the applicant, a beneficiary, or acts for them under a mandate.
+    pub own: bool,
+    /// Staff roles that reach the unit of the case.
+    pub roles: &'a [Role],
+    /// Whether she may confirm for the employer named in the form.
+    pub confirms: bool,
+}
+
+/// Roles that work on a case before its decision.
+const OFFICERS: [Role; 4] = [Role::WindowOfficer, Role::Reviewer, Role::Approver, Role::Supervisor];
+
+/// Whether an action may be done now, or the one reason why not.
+///
+/// `state` is the effective state. `step` is the rule of the step that is due. Nobody works on her own case.
+pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option<StepRule<'_>>) -> Result<(), Code> {
+    let holds = |roles: &[Role]| who.roles.iter().any(|r| roles.contains(r));
+    let by_applicant = matches!(action, Action::Submit | Action::Withdraw);
+    if by_applicant {
+        if !who.own {
+            return Err(Code::NotAllowed);
+        }
+    } else if who.own {
+        return Err(Code::OwnCase);
+    }
+    if !allowed_in(action).contains(&state) {
+        return Err(Code::WrongState);
+    }
+    let claimed_by_other = case.claimed.is_some_and(|(by, _)| by != who.person);
+    match action {
+        Action::Submit | Action::Withdraw => Ok(()),
+        Action::Claim if !holds(&OFFICERS) => Err(Code::NotAllowed),
+        Action::Claim if case.claimed.is_some() => Err(Code::ClaimedByAnother),
+        Action::Claim => Ok(()),
+        Action::Release if case.claimed.is_none() => Err(Code::NotClaimed),
+        Action::Release if claimed_by_other && !holds(&[Role::Supervisor]) => Err(Code::ClaimedByAnother),
+        Action::Release => Ok(()),
+        Action::CompleteStep => {
+            let Some(step) = step else { return Err(Code::WrongStep) };
+            let entitled = if step.outside { who.confirms } else { holds(&[step.role]) };
+            if !entitled {
+                return Err(Code::NotAllowed);
+            }
+            if !step.outside && claimed_by_other {
+                return Err(Code::ClaimedByAnother);
+            }
+            let before = case.done.iter().any(|done| done.by == who.person && step.not_same_person_as.contains(&done.key));
+            if before { Err(Code::SamePerson) } else { Ok(()) }
+        }
+        Action::Accept | Action::RefuseAcceptance if !holds(&[Role::WindowOfficer]) => Err(Code::NotAllowed),
+        Action::Decide if !holds(&[Role::Approver]) => Err(Code::NotAllowed),
+        Action::Deliver if !holds(&[Role::WindowOfficer, Role::Approver]) => Err(Code::NotAllowed),
+        Action::Decide if case.step().is_some() => Err(Code::WrongStep),
+        // Who reviewed does not decide: four eyes on every decision.
+        Action::Decide if case.done.iter().any(|done| done.by == who.person) => Err(Code::SamePerson),
+        Action::Accept | Action::RefuseAcceptance | Action::Decide | Action::Deliver => {
+            if claimed_by_other { Err(Code::ClaimedByAnother) } else { Ok(()) }
+        }
+    }
+}
+
+/// Case number (办件编号): region 6 ‖ item 5 ‖ date 8 ‖ sequence 6 ‖ check character. A proposal; the official
+/// layout of 办件编码 was not found.
+pub fn case_number(region: &str, item_code: &str, date: chrono::NaiveDate, sequence: i64) -> String {
+    let tail: Vec<char> = item_code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    let tail: String = tail.iter().skip(tail.len().saturating_sub(5)).collect();
+    let body = format!("{region:0>6}{tail:0>5}{}{sequence:06}", date.format("%Y%m%d"));
+    let check = check_character(&body);
+    format!("{body}{check}")
+}
+
+/// Whether the check character of a case number fits.
+pub fn is_case_number(text: &str) -> bool {
+    let Some((last, body)) = text.char_indices().next_back().map(|(at, last)| (last, &text[..at])) else { return false };
+    body.len() >= 25 && body.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) && check_character(body) == last
+}
+
+/// Check character after ISO/IEC 7064, MOD 37,36: finds every single wrong character and every swap of neighbours.
+fn check_character(body: &str) -> char {
+    let mut product = 36u32;
+    for c in body.chars() {
+        let value = c.to_digit(36).unwrap_or(0);
+        let sum = (product + value) % 36;
+        product = (if sum == 0 { 36 } else { sum }) * 2 % 37;
+    }
+    char::from_digit((37 - product) % 36, 36).unwrap_or('0').to_ascii_uppercase()
+}
+
+/// The prefix under which case numbers are counted.
+pub fn number_prefix(region: &str, item_code: &str, date: chrono::NaiveDate) -> String {
+    let number = case_number(region, item_code, date, 0);
+    number[..number.len() - 7].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::NaiveDate;
+    use uuid::Uuid;
+
+    const TALENT: PersonId = PersonId(Uuid::from_u128(1));
+    const OFFICER: PersonId = PersonId(Uuid::from_u128(2));
+    const OTHER: PersonId = PersonId(Uuid::from_u128(3));
+
+    fn at(hour: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + chrono::Duration::hours(hour)
+    }
+
+    fn submitted() -> Event {
+        Event::Submitted { offering: OfferingId(Uuid::from_u128(5)), unit: UnitId(Uuid::from_u128(6)), received_at: at(0), steps: vec!["employer".into(), "review".into()] }
+    }
+
+    fn staff<'a>(person: PersonId, roles: &'a [Role]) -> Who<'a> {
+        Who { person, own: false, roles, confirms: false }
+    }
+
+    #[test]
+    fn the_events_of_a_whole_case_lead_from_draft_to_delivery() {
+        let events = [
+            submitted(),
+            Event::Claimed { by: OFFICER },
+            Event::Accepted,
+            Event::StepCompleted { key: "employer".into(), by: OTHER, outcome: StepOutcome::Positive },
+            Event::StepCompleted { key: "review".into(), by: OFFICER, outcome: StepOutcome::Positive },
+            Event::Decided { decision: Decision::Approved, by: OTHER },
+            Event::Delivered { channel: DeliveryChannel::Online },
+        ];
+        let case = Case::fold(events.iter().zip(0..).map(|(e, h)| (e, at(h))));
+        assert_eq!((case.state, case.version, case.step(), case.decision), (State::Delivered, 7, None, Some(Decision::Approved)));
+        assert_eq!(case.timeline.unwrap().decided_at, Some(at(5)));
+    }
+
+    #[test]
+    fn nobody_decides_her_own_case_nor_what_she_reviewed() {
+        let mut case = Case::fold([(&submitted(), at(0)), (&Event::Accepted, at(1))]);
+        let all = [Role::WindowOfficer, Role::Reviewer, Role::Approver];
+        let own = Who { person: TALENT, own: true, roles: &all, confirms: true };
+        assert_eq!(may(Action::Decide, &case, case.state, own, None), Err(Code::OwnCase));
+        for key in ["employer", "review"] {
+            case.apply(&Event::StepCompleted { key: key.into(), by: OFFICER, outcome: StepOutcome::Positive }, at(2));
+        }
+        assert_eq!(may(Action::Decide, &case, case.state, staff(OFFICER, &all), None), Err(Code::SamePerson));
+        assert_eq!(may(Action::Decide, &case, case.state, staff(OTHER, &all), None), Ok(()));
+        assert_eq!(may(Action::Decide, &case, case.state, staff(OTHER, &[Role::Reviewer]), None), Err(Code::NotAllowed));
+    }
+
+    #[test]
+    fn a_step_is_finished_by_its_role_and_not_by_who_finished_the_one_before() {
+        let mut case = Case::fold([(&submitted(), at(0)), (&Event::Accepted, at(1))]);
+        let outside = StepRule { role: Role::EmployerConfirmer, not_same_person_as: &[], outside: true };
+        assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OFFICER, &[Role::Reviewer]), Some(outside)), Err(Code::NotAllowed));
+        assert_eq!(may(Action::CompleteStep, &case, case.state, Who { confirms: true, ..staff(OTHER, &[]) }, Some(outside)), Ok(()));
+        case.apply(&Event::StepCompleted { key: "employer".into(), by: OFFICER, outcome: StepOutcome::Positive }, at(2));
+        let before = ["employer".to_owned()];
+        let review = StepRule { role: Role::Reviewer, not_same_person_as: &before, outside: false };
+        assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OFFICER, &[Role::Reviewer]), Some(review)), Err(Code::SamePerson));
+        assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OTHER, &[Role::Reviewer]), Some(review)), Ok(()));
+        assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OTHER, &[Role::Reviewer]), None), Err(Code::WrongStep));
+    }
+
+    #[test]
+    fn a_claimed_case_is_worked_on_by_its_claimer_only() {
+        let case = Case::fold([(&submitted(), at(0)), (&Event::Claimed { by: OFFICER }, at(1))]);
+        assert_eq!(may(Action::Claim, &case, case.state, staff(OTHER, &[Role::WindowOfficer]), None), Err(Code::ClaimedByAnother));
+        assert_eq!(may(Action::Accept, &case, case.state, staff(OTHER, &[Role::WindowOfficer]), None), Err(Code::ClaimedByAnother));
+        assert_eq!(may(Action::Accept, &case, case.state, staff(OFFICER, &[Role::WindowOfficer]), None), Ok(()));
+        assert_eq!(may(Action::Release, &case, case.state, staff(OTHER, &[Role::Supervisor]), None), Ok(()));
+    }
+
+    #[test]
+    fn closed_cases_take_no_action() {
+        for &state in State::ALL.iter().filter(|s| s.is_closed()) {
+            assert!(Action::ALL.iter().all(|a| !allowed_in(*a).contains(&state)), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_case_number_finds_single_errors_and_swaps() {
+        let number = case_number("440100", "GD-TALENT-CARD", NaiveDate::from_ymd_opt(2026, 1, 5).unwrap(), 42);
+        assert_eq!(&number[..25], "440100TCARD20260105000042");
+        assert!(is_case_number(&number));
+        for at in 0..number.len() {
+            let mut bytes = number.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'7' { b'8' } else { b'7' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(changed == number || !is_case_number(&changed), "{changed}");
+        }
+        assert!(!is_case_number(""));
+        assert!(!is_case_number("é"));
+    }
+}

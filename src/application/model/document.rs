@@ -1,0 +1,137 @@
+//! Case documents (文书): numbered, never changed, signed, with reason, legal basis and remedies.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::case::Decision;
+use crate::catalogue::model::version::{LegalBasis, VersionContent};
+use crate::coded_enum;
+use crate::kernel::ids::{ApplicationId, CaseDocumentId, UnitId};
+use crate::kernel::text::Text;
+
+coded_enum! {
+    /// Kind of a case document.
+    pub enum DocumentKind {
+        /// Receipt (收件回执).
+        Receipt => "RECEIPT",
+        /// Notice of acceptance (受理通知书).
+        Acceptance => "ACCEPTANCE",
+        /// One-time notice of what is missing (一次性告知书).
+        SupplementNotice => "SUPPLEMENT_NOTICE",
+        /// Refusal of acceptance (不予受理决定书).
+        NotAccepted => "NOT_ACCEPTED",
+        /// Extension of the limit (延长办理期限告知书).
+        Extension => "EXTENSION",
+        /// Decision (决定书).
+        Decision => "DECISION",
+    }
+}
+
+impl DocumentKind {
+    /// Letter by which the document's number ends, before the number of the event.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Receipt => 'R',
+            Self::Acceptance => 'A',
+            Self::SupplementNotice => 'S',
+            Self::NotAccepted => 'N',
+            Self::Extension => 'E',
+            Self::Decision => 'D',
+        }
+    }
+}
+
+/// Media type of the signed form, in the `typ` of its header.
+pub const JWS_TYPE: &str = "case-document+jws";
+
+/// What a case document says. These are the claims that are signed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Content {
+    /// Id of the document, without prefix.
+    pub jti: String,
+    /// When it was issued, seconds since 1970.
+    pub iat: i64,
+    /// Kind.
+    pub kind: DocumentKind,
+    /// Number of the document.
+    pub number: String,
+    /// Number of the case.
+    pub case_number: String,
+    /// Name of the item.
+    pub item: Text,
+    /// The unit that issued it.
+    pub unit: Option<UnitId>,
+    /// When the case was received.
+    pub received_at: DateTime<Utc>,
+    /// Until when the decision is promised, where it is known.
+    pub promised_due_at: Option<DateTime<Utc>>,
+    /// Until when the law wants the decision, where it is known.
+    pub statutory_due_at: Option<DateTime<Utc>>,
+    /// Whether the dates may still move with the official calendar.
+    pub provisional: bool,
+    /// What was decided.
+    pub decision: Option<Decision>,
+    /// The reason, in the words of the officer.
+    pub reason: Option<String>,
+    /// On what it rests.
+    pub legal_basis: Vec<LegalBasis>,
+    /// 行政复议.
+    pub reconsideration: Option<Text>,
+    /// 行政诉讼.
+    pub litigation: Option<Text>,
+}
+
+/// What differs between documents of one case.
+#[derive(Clone, Debug)]
+pub struct Wording<'a> {
+    /// Kind.
+    pub kind: DocumentKind,
+    /// The reason.
+    pub reason: Option<&'a str>,
+    /// What was decided.
+    pub decision: Option<Decision>,
+}
+
+/// The facts of the case that a document repeats.
+#[derive(Clone, Debug)]
+pub struct CaseFacts<'a> {
+    /// The case.
+    pub application: ApplicationId,
+    /// Its number.
+    pub number: &'a str,
+    /// Its version, which makes the number of the document unique.
+    pub version: i64,
+    /// The unit.
+    pub unit: Option<UnitId>,
+    /// When it was received.
+    pub received_at: DateTime<Utc>,
+    /// Promised limit.
+    pub promised_due_at: Option<DateTime<Utc>>,
+    /// Statutory limit.
+    pub statutory_due_at: Option<DateTime<Utc>>,
+    /// Whether the dates may move.
+    pub provisional: bool,
+}
+
+/// Writes a document. A refusal always tells the remedies (行政许可法 Art. 38).
+pub fn write(id: CaseDocumentId, at: DateTime<Utc>, case: &CaseFacts<'_>, version: &VersionContent, wording: &Wording<'_>) -> Content {
+    let adverse = wording.kind == DocumentKind::NotAccepted || wording.kind == DocumentKind::Decision;
+    Content {
+        jti: id.0.simple().to_string(),
+        iat: at.timestamp(),
+        kind: wording.kind,
+        number: format!("{}-{}{}", case.number, wording.kind.letter(), case.version),
+        case_number: case.number.to_owned(),
+        item: version.name.clone(),
+        unit: case.unit,
+        received_at: case.received_at,
+        promised_due_at: case.promised_due_at,
+        statutory_due_at: case.statutory_due_at,
+        provisional: case.provisional,
+        decision: wording.decision,
+        reason: wording.reason.map(str::to_owned),
+        legal_basis: version.legal_basis.clone(),
+        reconsideration: adverse.then(|| version.remedies.reconsideration.clone()),
+        litigation: adverse.then(|| version.remedies.litigation.clone()),
+    }
+}

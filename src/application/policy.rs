@@ -1,0 +1,48 @@
+//! Who may see and work on a case.
+
+use crate::kernel::actor::{Actor, Member};
+use crate::kernel::fault::Fault;
+use crate::kernel::ids::{BodyId, PersonId};
+use crate::kernel::role::Role;
+
+/// Staff roles that work on cases of their units.
+pub const STAFF: [Role; 4] = [Role::WindowOfficer, Role::Reviewer, Role::Approver, Role::Supervisor];
+
+/// What ties a caller to a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Applicant or beneficiary, or agent of the applicant.
+    pub own: bool,
+    /// Staff roles that reach the unit of the case.
+    pub roles: Vec<Role>,
+    /// Confirmer of the employer named in the form.
+    pub confirms: bool,
+}
+
+/// Anybody who is signed in.
+pub fn signed_in(actor: &Actor) -> Result<&Member, Fault> {
+    actor.member.as_ref().ok_or(Fault::Unauthenticated)
+}
+
+/// What ties the caller to a case, or NOT_FOUND where nothing does: she may not know that it exists.
+///
+/// `persons` are the applicant and the beneficiaries; `unit_path` is that of the unit that works on it.
+pub fn standing(actor: &Actor, persons: &[PersonId], agent: bool, unit_path: Option<&str>, employer: Option<BodyId>) -> Result<Standing, Fault> {
+    let member = signed_in(actor)?;
+    let own = agent || persons.contains(&member.person);
+    let roles: Vec<Role> = unit_path.map(|path| STAFF.into_iter().filter(|role| actor.reaches_unit(&[*role], path)).collect()).unwrap_or_default();
+    let confirms = employer.is_some_and(|body| actor.reaches_body(Role::EmployerConfirmer, body));
+    if own || confirms || !roles.is_empty() { Ok(Standing { own, roles, confirms }) } else { Err(Fault::NotFound) }
+}
+
+/// Staff who may read the queue of a unit: any staff role that reaches it.
+pub fn may_read_queue(actor: &Actor, unit_path: &str) -> Result<(), Fault> {
+    signed_in(actor)?;
+    if actor.reaches_unit(&STAFF, unit_path) { Ok(()) } else { Err(Fault::NotFound) }
+}
+
+/// Window staff fill carts for walk-ins.
+pub fn window_officer(actor: &Actor) -> Result<&Member, Fault> {
+    let member = signed_in(actor)?;
+    if actor.has(Role::WindowOfficer) { Ok(member) } else { Err(Fault::Forbidden) }
+}

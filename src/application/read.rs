@@ -1,0 +1,154 @@
+//! Joined read models: SELECT only, the scope in the finder.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+use uuid::Uuid;
+
+use crate::application::model::case::State;
+use crate::kernel::ids::{ApplicationId, BodyId, ItemId, PersonId, UnitId};
+use crate::kernel::text::Text;
+
+/// A row of a queue with the names that it shows.
+#[derive(Clone, Debug)]
+pub struct QueueRow {
+    /// The case.
+    pub id: ApplicationId,
+    /// Its number.
+    pub number: String,
+    /// The item.
+    pub item: ItemId,
+    /// Name of the item.
+    pub item_name: Text,
+    /// The applicant.
+    pub applicant: PersonId,
+    /// Her Chinese name.
+    pub name_zh: Option<String>,
+    /// Her Latin name.
+    pub name_latin: Option<String>,
+    /// State that holds now, acceptance by lapse included.
+    pub state: State,
+    /// The step that is due.
+    pub step_key: Option<String>,
+    /// Who claimed it.
+    pub claimed_by: Option<PersonId>,
+    /// Version.
+    pub version: i64,
+    /// When it was received.
+    pub received_at: DateTime<Utc>,
+    /// What is due next.
+    pub due_at: DateTime<Utc>,
+    /// Promised limit.
+    pub promised_due_at: Option<DateTime<Utc>>,
+    /// Statutory limit.
+    pub statutory_due_at: Option<DateTime<Utc>>,
+    /// From when on the limit counts as nearly passed.
+    pub near_breach_at: Option<DateTime<Utc>>,
+    /// Whether the dates may move.
+    pub provisional: bool,
+}
+
+/// What is asked of a queue.
+#[derive(Clone, Debug, Default)]
+pub struct QueueFilter {
+    /// Only this state.
+    pub state: Option<State>,
+    /// Only this item.
+    pub item: Option<ItemId>,
+    /// Only this step.
+    pub step: Option<String>,
+    /// Only due before this instant.
+    pub due_before: Option<DateTime<Utc>>,
+    /// Only claimed by this person.
+    pub claimed_by: Option<PersonId>,
+    /// Only those that nobody claimed.
+    pub unclaimed: bool,
+}
+
+const COLUMNS: &str = "SELECT a.id, a.number, a.item_id, i.name, a.applicant_person_id, p.name_zh, p.name_latin, a.state, a.step_key, a.claimed_by, a.version, \
+    a.received_at, a.due_at, a.promised_due_at, a.statutory_due_at, a.near_breach_at, a.provisional, a.deemed_at \
+    FROM application a JOIN service_item i ON i.id = a.item_id JOIN person p ON p.id = a.applicant_person_id";
+
+fn row(r: &QueryResult, now: DateTime<Utc>) -> Result<QueueRow, DbErr> {
+    let name: serde_json::Value = r.try_get_by_index(3)?;
+    let state: State = r.try_get_by_index(7)?;
+    let deemed: Option<DateTime<Utc>> = r.try_get_by_index(17)?;
+    let lapsed = state == State::Received && deemed.is_some_and(|at| at <= now);
+    Ok(QueueRow {
+        id: r.try_get_by_index(0)?,
+        number: r.try_get_by_index(1)?,
+        item: r.try_get_by_index(2)?,
+        item_name: serde_json::from_value(name).map_err(|e| DbErr::Json(e.to_string()))?,
+        applicant: r.try_get_by_index(4)?,
+        name_zh: r.try_get_by_index(5)?,
+        name_latin: r.try_get_by_index(6)?,
+        state: if lapsed { State::Accepted } else { state },
+        step_key: r.try_get_by_index(8)?,
+        claimed_by: r.try_get_by_index(9)?,
+        version: r.try_get_by_index(10)?,
+        received_at: r.try_get_by_index(11)?,
+        due_at: r.try_get_by_index(12)?,
+        promised_due_at: r.try_get_by_index(13)?,
+        statutory_due_at: r.try_get_by_index(14)?,
+        near_breach_at: r.try_get_by_index(15)?,
+        provisional: r.try_get_by_index(16)?,
+    })
+}
+
+struct Sql {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    fn and(&mut self, condition: &str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        self.text.push_str(&condition.replace('?', &format!("${}", self.values.len())));
+    }
+}
+
+async fn run(db: &impl ConnectionTrait, mut sql: Sql, after: Option<(DateTime<Utc>, Uuid)>, limit: u64, now: DateTime<Utc>) -> Result<Vec<QueueRow>, DbErr> {
+    if let Some((due, id)) = after {
+        sql.values.push(due.into());
+        sql.values.push(id.into());
+        sql.text.push_str(&format!(" AND (a.due_at, a.id) > (${}, ${})", sql.values.len() - 1, sql.values.len()));
+    }
+    sql.and(" ORDER BY a.due_at, a.id LIMIT ?", i64::try_from(limit).unwrap_or(i64::MAX));
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql.text, sql.values)).await?;
+    rows.iter().map(|r| row(r, now)).collect()
+}
+
+/// Open cases of a unit, what is due first. The states stand in the text, so that the partial index serves.
+pub async fn queue(db: &impl ConnectionTrait, unit: UnitId, filter: &QueueFilter, after: Option<(DateTime<Utc>, Uuid)>, limit: u64, now: DateTime<Utc>) -> Result<Vec<QueueRow>, DbErr> {
+    let mut sql = Sql { text: format!("{COLUMNS} WHERE a.state IN ('RECEIVED', 'SUPPLEMENT_REQUESTED', 'ACCEPTED', 'IN_REVIEW', 'DECIDED')"), values: Vec::new() };
+    sql.and(" AND a.current_unit_id = ?", unit.0);
+    match filter.state {
+        // What counts as accepted by lapse of time is found under ACCEPTED although no event says so yet.
+        Some(State::Accepted) => sql.and(" AND (a.state = 'ACCEPTED' OR (a.state = 'RECEIVED' AND a.deemed_at <= ?))", now),
+        Some(State::Received) => sql.and(" AND a.state = 'RECEIVED' AND a.deemed_at > ?", now),
+        Some(state) => sql.and(" AND a.state = ?", state.code()),
+        None => {}
+    }
+    if let Some(item) = filter.item {
+        sql.and(" AND a.item_id = ?", item.0);
+    }
+    if let Some(step) = &filter.step {
+        sql.and(" AND a.step_key = ?", step.as_str());
+    }
+    if let Some(before) = filter.due_before {
+        sql.and(" AND a.due_at < ?", before);
+    }
+    if let Some(person) = filter.claimed_by {
+        sql.and(" AND a.claimed_by = ?", person.0);
+    }
+    if filter.unclaimed {
+        sql.text.push_str(" AND a.claimed_by IS NULL");
+    }
+    run(db, sql, after, limit, now).await
+}
+
+/// Cases in which an employer is named, under review.
+pub async fn employer_queue(db: &impl ConnectionTrait, body: BodyId, after: Option<(DateTime<Utc>, Uuid)>, limit: u64) -> Result<Vec<QueueRow>, DbErr> {
+    let mut sql = Sql { text: format!("{COLUMNS} WHERE a.state IN ('ACCEPTED', 'IN_REVIEW')"), values: Vec::new() };
+    sql.and(" AND a.employer_body_id = ?", body.0);
+    run(db, sql, after, limit, DateTime::UNIX_EPOCH).await
+}

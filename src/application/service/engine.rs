@@ -1,0 +1,273 @@
+//! The core of the engine: a case is loaded with its events, judged, and advanced by one event in one transaction.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use serde_json::Value;
+
+use crate::application::entity::{application, document, event};
+use crate::application::model::case::{Action, Case, Event, State, StepRule, Who, may};
+use crate::application::model::clock::{self, ClockSettings, ClockState, Limits};
+use crate::application::model::document::{CaseFacts, DocumentKind, JWS_TYPE, Wording, write};
+use crate::application::model::projection::Projection;
+use crate::application::policy::{self, Standing};
+use crate::application::service::fulfilment::{FulfilmentCase, Fulfilments};
+use crate::application::store::{self, EventBy, Written};
+use crate::audit::model::{Entry, Message};
+use crate::audit::service as audit;
+use crate::catalogue::model::item::CompiledVersion;
+use crate::catalogue::model::offering::Offering;
+use crate::catalogue::model::version::StepKindCode;
+use crate::catalogue::service::read as catalogue;
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::{Fault, Refused};
+use crate::kernel::ids::{ApplicationId, CaseDocumentId, EventId, PersonId, TypedId};
+use crate::kernel::rejection::{Code, Conflict, Rejection};
+use crate::kernel::role::Role;
+use crate::kernel::seal::Place;
+use crate::organisation::service as organisation;
+use crate::person::service as persons;
+use crate::person::service::keys;
+use crate::portal::Portal;
+
+/// A case in the hands of the engine.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The stored row.
+    pub row: application::Model,
+    /// The case as its events tell it.
+    pub case: Case,
+    /// Its clock; a draft has none.
+    pub clock: Option<ClockState>,
+    /// The pinned version.
+    pub version: Arc<CompiledVersion>,
+    /// The pinned offering; a draft has none.
+    pub offering: Option<Offering>,
+    /// Who else it is for.
+    pub beneficiaries: Vec<PersonId>,
+    /// What ties the caller to it.
+    pub standing: Standing,
+}
+
+/// The clock's settings, from those of the portal.
+pub fn clock_settings(portal: &Portal) -> ClockSettings {
+    ClockSettings { office_hours_end: portal.settings.office_hours_end, acceptance_days: portal.settings.acceptance_days, ..ClockSettings::default() }
+}
+
+/// The limits of an offering.
+pub fn limits(offering: &Offering) -> Limits {
+    Limits { promised_days: Some(offering.terms.promised_days), statutory_days: Some(offering.terms.statutory_days) }
+}
+
+/// The clock of a case; a draft has none.
+pub async fn clock_of(portal: &Portal, case: &Case, offering: Option<&Offering>) -> Result<Option<ClockState>, Fault> {
+    let (Some(timeline), Some(offering)) = (&case.timeline, offering) else { return Ok(None) };
+    let calendar = organisation::calendar(portal).await?;
+    Ok(Some(clock::compute(timeline, &limits(offering), &calendar, &clock_settings(portal))))
+}
+
+/// Reads stored events; one that cannot be read is a fault.
+pub fn read_events(rows: &[event::Model]) -> Result<Vec<(Event, DateTime<Utc>)>, Fault> {
+    rows.iter().map(|row| Ok((serde_json::from_str(&row.payload).map_err(Fault::internal)?, row.at))).collect()
+}
+
+/// Loads a case for the caller, or NOT_FOUND where nothing ties her to it.
+pub async fn load(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, id: ApplicationId) -> Result<Loaded, Fault> {
+    policy::signed_in(actor)?;
+    let row = store::application(db, id).await?.ok_or(Fault::NotFound)?;
+    let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
+    let mut people = vec![persons::resolve(db, row.applicant_person_id).await?];
+    for person in &beneficiaries {
+        people.push(persons::resolve(db, *person).await?);
+    }
+    let path = match row.current_unit_id {
+        Some(unit) => organisation::unit_path(db, unit).await?,
+        None => None,
+    };
+    let agent = agent_holds(portal, db, actor, &row).await?;
+    // A draft belongs to who fills it, too: an officer for a walk-in.
+    let filler = row.state == State::Draft && store::order(db, row.order_id).await?.is_some_and(|o| Some(o.created_by) == actor.person());
+    let standing = policy::standing(actor, &people, agent || filler, path.as_deref(), row.employer_body_id)?;
+    assemble(portal, db, row, beneficiaries, standing).await
+}
+
+/// Loads a case for a job of the portal, which no person stands behind.
+pub async fn load_for_clock(portal: &Portal, db: &impl ConnectionTrait, id: ApplicationId) -> Result<Option<Loaded>, Fault> {
+    let Some(row) = store::application(db, id).await? else { return Ok(None) };
+    let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
+    assemble(portal, db, row, beneficiaries, Standing { own: false, roles: Vec::new(), confirms: false }).await.map(Some)
+}
+
+async fn assemble(portal: &Portal, db: &impl ConnectionTrait, row: application::Model, beneficiaries: Vec<PersonId>, standing: Standing) -> Result<Loaded, Fault> {
+    let id = row.id;
+    let events = read_events(&store::events(db, id).await?)?;
+    let case = Case::fold(events.iter().map(|(e, at)| (e, *at)));
+    let version = catalogue::version(portal, row.version_id).await?;
+    let offering = match case.offering {
+        Some(id) => catalogue::offering(db, id).await?,
+        None => None,
+    };
+    let clock = clock_of(portal, &case, offering.as_ref()).await?;
+    Ok(Loaded { row, case, clock, version, offering, beneficiaries, standing })
+}
+
+async fn agent_holds(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, row: &application::Model) -> Result<bool, Fault> {
+    let (Some(mandate), Some(person)) = (row.mandate_id, actor.person()) else { return Ok(false) };
+    let item = catalogue::version(portal, row.version_id).await?;
+    crate::account::service::mandates::mandate_in_force(db, mandate, person, row.applicant_person_id, &item.item_code, portal.env.now()).await
+}
+
+impl Loaded {
+    /// The state that holds at `now`.
+    pub fn state(&self, now: DateTime<Utc>) -> State {
+        self.clock.as_ref().map_or(self.case.state, |clock| self.case.effective(clock, now))
+    }
+
+    /// The rule of the step that is due.
+    pub fn step(&self) -> Option<StepRule<'_>> {
+        let step = self.version.content.step(self.case.step()?)?;
+        Some(StepRule { role: step.role, not_same_person_as: &step.not_same_person_as, outside: step.kind == StepKindCode::EmployerConfirmation })
+    }
+
+    /// Whether the caller may do this now.
+    pub fn may(&self, action: Action, person: PersonId, now: DateTime<Utc>) -> Result<(), Code> {
+        let who = Who { person, own: self.standing.own, roles: &self.standing.roles, confirms: self.standing.confirms };
+        may(action, &self.case, self.state(now), who, self.step())
+    }
+
+    /// The role in which the caller acts, for events and conflicts.
+    pub fn acting_role(&self) -> Role {
+        match (self.standing.own, self.standing.roles.first(), self.standing.confirms) {
+            (true, _, _) => Role::Talent,
+            (false, Some(role), _) => *role,
+            (false, None, true) => Role::EmployerConfirmer,
+            (false, None, false) => Role::Agent,
+        }
+    }
+}
+
+/// A no with the reason why an action is barred.
+pub fn barred(code: Code) -> Refused {
+    Rejection::new(code).into()
+}
+
+/// CONFLICT with what the last event changed. Towards a talent the officer is a role name only, as to everybody.
+pub async fn conflict(db: &impl ConnectionTrait, id: ApplicationId) -> Result<Refused, Fault> {
+    let last = store::events(db, id).await?.pop();
+    let (version, at, by) = last.map_or((0, DateTime::UNIX_EPOCH, None), |e| (e.seq, e.at, e.actor_role));
+    Ok(Rejection::conflict(Conflict { version, at, changed: vec!["state".into(), "step".into()], by }).into())
+}
+
+/// First in every transaction on a case: acceptance by lapse of time is written down, dated at the lapse, and the
+/// client's version is compared. A version from before the lapse is still good: nobody else has changed anything.
+pub async fn settle(portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, loaded: &mut Loaded, expected: Option<i64>) -> Result<(), Refused> {
+    if expected.is_some_and(|v| v != loaded.case.version) {
+        return Err(conflict(txn, loaded.row.id).await?);
+    }
+    let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
+    if let Some(at) = lapsed {
+        advance(portal, txn, loaded, Event::DeemedAccepted, at, EventBy { person: None, role: None, unit: loaded.row.current_unit_id }).await?;
+        issue(portal, txn, loaded, DocumentKind::Acceptance, None, None).await?;
+        let entry = Entry::new("DEEM_ACCEPTED").object("APPLICATION", loaded.row.id.uuid()).person(loaded.row.applicant_person_id).by_system();
+        audit::record(txn, portal, actor, entry).await?;
+    }
+    Ok(())
+}
+
+/// Appends one event and writes the projection; somebody else's change in between is a CONFLICT.
+pub async fn advance(portal: &Portal, txn: &DatabaseTransaction, loaded: &mut Loaded, event: Event, at: DateTime<Utc>, by: EventBy) -> Result<(), Refused> {
+    let before = loaded.case.version;
+    loaded.case.apply(&event, at);
+    loaded.clock = clock_of(portal, &loaded.case, loaded.offering.as_ref()).await?;
+    let projection = Projection::of(&loaded.case, loaded.clock.as_ref());
+    // The compare-and-set comes first: on PostgreSQL the loser waits here and reads the winner's version.
+    if store::write_projection(txn, loaded.row.id, before, &projection, portal.env.now()).await? == Written::Stale {
+        return Err(conflict(txn, loaded.row.id).await?);
+    }
+    store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, &event, at, by).await?;
+    tell(portal, txn, loaded).await?;
+    Ok(())
+}
+
+/// Announces that a case changed, to whom it concerns.
+pub async fn tell(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded) -> Result<(), Fault> {
+    let data = serde_json::json!({
+        "version": loaded.case.version,
+        "unit": loaded.row.current_unit_id.or(loaded.case.unit).map(|u| u.0),
+        "applicant": loaded.row.applicant_person_id.0,
+    });
+    audit::announce(txn, portal, Message::new("APPLICATION_CHANGED", "APPLICATION", loaded.row.id.uuid()).data(data)).await
+}
+
+/// Who acts, for an event.
+pub fn by(actor: &Actor, loaded: &Loaded) -> EventBy {
+    EventBy { person: actor.person(), role: Some(loaded.acting_role()), unit: loaded.row.current_unit_id }
+}
+
+/// Issues a case document: numbered, signed, sealed with the applicant's key.
+pub async fn issue(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded, kind: DocumentKind, reason: Option<&str>, by: Option<PersonId>) -> Result<CaseDocumentId, Fault> {
+    let id = CaseDocumentId::new(&portal.env);
+    let now = portal.env.now();
+    let projection = Projection::of(&loaded.case, loaded.clock.as_ref());
+    let facts = CaseFacts {
+        application: loaded.row.id,
+        number: loaded.row.number.as_deref().unwrap_or_default(),
+        version: loaded.case.version,
+        unit: loaded.case.unit,
+        received_at: loaded.case.timeline.as_ref().map_or(now, |t| t.received_at),
+        promised_due_at: projection.promised_due_at,
+        statutory_due_at: projection.statutory_due_at,
+        provisional: projection.provisional,
+    };
+    let content = write(id, now, &facts, &loaded.version.content, &Wording { kind, reason, decision: loaded.case.decision });
+    let jws = portal.keyring.signing().sign(JWS_TYPE, &content).map_err(Fault::internal)?;
+    let data = serde_json::to_vec(&content).map_err(Fault::internal)?;
+    let person = loaded.row.applicant_person_id;
+    let key = keys::data_key(portal, person).await?;
+    let row = document::Model {
+        id,
+        application_id: loaded.row.id,
+        kind,
+        number: content.number,
+        data_sealed: key.seal(&portal.env, Place::new("case_document", "data_sealed", id.0), &data),
+        jws_sealed: key.seal(&portal.env, Place::new("case_document", "jws_sealed", id.0), jws.as_bytes()),
+        key_person_id: person,
+        issued_at: now,
+        issued_by: by,
+    };
+    store::insert_document(txn, row).await?;
+    Ok(id)
+}
+
+/// The answers of the form, opened.
+pub async fn answers(portal: &Portal, row: &application::Model) -> Result<Value, Fault> {
+    let Some(sealed) = &row.form_sealed else { return Ok(Value::Object(serde_json::Map::new())) };
+    let key = keys::data_key(portal, row.applicant_person_id).await?;
+    let plain = key.open(Place::new("application", "form_sealed", row.id.0), sealed).ok_or_else(|| Fault::bug("the answers of a case do not open"))?;
+    serde_json::from_slice(&plain).map_err(Fault::internal)
+}
+
+/// The fulfilment of a case with what it is asked with, where the version has one.
+pub async fn fulfilment_case(portal: &Portal, loaded: &Loaded) -> Result<Option<(String, FulfilmentCase)>, Fault> {
+    let Some(spec) = &loaded.version.content.fulfilment else { return Ok(None) };
+    let case = FulfilmentCase {
+        application: loaded.row.id,
+        item_code: loaded.version.item_code.clone(),
+        params: spec.params.clone(),
+        applicant: loaded.row.applicant_person_id,
+        beneficiaries: loaded.beneficiaries.clone(),
+        form: answers(portal, &loaded.row).await?,
+        on: portal.env.today(),
+        region_code: loaded.offering.as_ref().map(|o| o.region.clone()),
+    };
+    Ok(Some((spec.kind.clone(), case)))
+}
+
+/// Why the fulfilment could not be carried out, empty where it could or there is none.
+pub async fn check_fulfilment(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded) -> Result<Vec<Rejection>, Fault> {
+    match fulfilment_case(portal, loaded).await? {
+        None => Ok(Vec::new()),
+        Some((kind, case)) => portal.part::<Fulfilments>()?.of(&kind)?.check(portal, txn, &case).await,
+    }
+}

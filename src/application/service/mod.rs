@@ -1,0 +1,9 @@
+//! Use cases of the slice.
+
+pub mod cart;
+pub mod check;
+pub mod engine;
+pub mod fulfilment;
+pub mod submit;
+pub mod view;
+pub mod work;

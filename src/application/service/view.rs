@@ -1,0 +1,170 @@
+//! Reading orders, cases and the queue of a unit.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::application::entity::{application, document, order};
+use crate::application::model::case::Action;
+use crate::application::model::document::Content;
+use crate::application::read::{self, QueueFilter, QueueRow};
+use crate::application::service::engine::{self, Loaded};
+use crate::application::{policy, store};
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::Fault;
+use crate::kernel::ids::{ApplicationId, BodyId, OrderId, UnitId};
+use crate::kernel::page::{Page, PageRequest};
+use crate::kernel::rejection::Code;
+use crate::kernel::seal::Place;
+use crate::organisation::service as organisation;
+use crate::person::service as persons;
+use crate::person::service::keys;
+use crate::portal::Portal;
+
+/// Order of a person's lists, newest first.
+pub const OWN_ORDER: &str = "own";
+/// Order of a unit's queue: what is due first.
+pub const QUEUE_ORDER: &str = "queue";
+
+/// An action with the reason why it is barred, if it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Available {
+    /// The action.
+    pub action: Action,
+    /// Why it may not be done now.
+    pub reason: Option<Code>,
+}
+
+/// A case for its reader.
+pub async fn application(portal: &Portal, actor: &Actor, id: ApplicationId) -> Result<Loaded, Fault> {
+    engine::load(portal, portal.db.read(), actor, id).await
+}
+
+/// What the caller may do with a case now, each action with the reason if not.
+pub fn available(portal: &Portal, actor: &Actor, loaded: &Loaded) -> Vec<Available> {
+    let Some(person) = actor.person() else { return Vec::new() };
+    let now = portal.env.now();
+    Action::ALL.iter().map(|&action| Available { action, reason: loaded.may(action, person, now).err() }).collect()
+}
+
+fn after_id(request: &PageRequest) -> Result<Option<Uuid>, Fault> {
+    let key = request.after.as_deref().and_then(|keys| keys.first());
+    key.map(|k| Uuid::try_parse(k).map_err(|_| Fault::CursorInvalid)).transpose()
+}
+
+/// The caller's cases, newest first.
+pub async fn my_applications(portal: &Portal, actor: &Actor, request: PageRequest) -> Result<Page<application::Model>, Fault> {
+    let member = policy::signed_in(actor)?;
+    let persons = persons::identities(portal.db.read(), member.person).await?;
+    let rows = store::applications_of(portal.db.read(), &persons, after_id(&request)?, request.limit()).await?;
+    Ok(Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]))
+}
+
+/// The caller's orders, newest first.
+pub async fn my_orders(portal: &Portal, actor: &Actor, request: PageRequest) -> Result<Page<order::Model>, Fault> {
+    let member = policy::signed_in(actor)?;
+    let persons = persons::identities(portal.db.read(), member.person).await?;
+    let rows = store::orders_of(portal.db.read(), &persons, after_id(&request)?, request.limit()).await?;
+    Ok(Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]))
+}
+
+/// An order of the caller, or one that she filled.
+pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<order::Model, Fault> {
+    let member = policy::signed_in(actor)?;
+    let db = portal.db.read();
+    let row = store::order(db, id).await?.ok_or(Fault::NotFound)?;
+    let own = row.created_by == member.person || persons::resolve(db, row.applicant_person_id).await? == member.person;
+    if own { Ok(row) } else { Err(Fault::NotFound) }
+}
+
+/// The lines of orders that the caller may see.
+pub async fn lines(portal: &Portal, orders: &[OrderId]) -> Result<HashMap<OrderId, Vec<application::Model>>, Fault> {
+    let mut by_order: HashMap<OrderId, Vec<application::Model>> = HashMap::new();
+    for row in store::lines_of(portal.db.read(), orders).await? {
+        by_order.entry(row.order_id).or_default().push(row);
+    }
+    Ok(by_order)
+}
+
+/// The answers of a case that the caller may see.
+pub async fn answers(portal: &Portal, row: &application::Model) -> Result<Value, Fault> {
+    engine::answers(portal, row).await
+}
+
+/// A case document, opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The stored row.
+    pub row: document::Model,
+    /// What it says.
+    pub content: Content,
+    /// The signed form.
+    pub jws: String,
+}
+
+/// The documents of a case that the caller may see, oldest first.
+pub async fn documents(portal: &Portal, id: ApplicationId) -> Result<Vec<Opened>, Fault> {
+    let rows = store::documents_of(portal.db.read(), &[id]).await?;
+    let mut opened = Vec::with_capacity(rows.len());
+    for row in rows {
+        let key = keys::data_key(portal, row.key_person_id).await?;
+        let data = key.open(Place::new("case_document", "data_sealed", row.id.0), &row.data_sealed);
+        let jws = key.open(Place::new("case_document", "jws_sealed", row.id.0), &row.jws_sealed);
+        let (Some(data), Some(jws)) = (data, jws) else { return Err(Fault::bug("a case document does not open")) };
+        let content = serde_json::from_slice(&data).map_err(Fault::internal)?;
+        let jws = String::from_utf8(jws.to_vec()).map_err(Fault::internal)?;
+        opened.push(Opened { row, content, jws });
+    }
+    Ok(opened)
+}
+
+/// An event as it is shown: kind, time, role.
+pub async fn events(portal: &Portal, id: ApplicationId) -> Result<Vec<crate::application::entity::event::Model>, Fault> {
+    Ok(store::events(portal.db.read(), id).await?)
+}
+
+/// The queue of a unit and of everything below it, what is due first.
+pub async fn work_queue(portal: &Portal, actor: &Actor, unit: UnitId, filter: QueueFilter, request: PageRequest) -> Result<Page<QueueRow>, Fault> {
+    policy::signed_in(actor)?;
+    let db = portal.db.read();
+    let path = organisation::unit_path(db, unit).await?.ok_or(Fault::NotFound)?;
+    policy::may_read_queue(actor, &path)?;
+    let rows = read::queue(db, unit, &filter, after_due(&request)?, request.limit(), portal.env.now()).await?;
+    Ok(Page::cut(rows, &request, QUEUE_ORDER, |row| vec![row.due_at.timestamp_millis().to_string(), row.id.0.to_string()]))
+}
+
+/// Cases that wait for the confirmation of an employer.
+pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, request: PageRequest) -> Result<Page<QueueRow>, Fault> {
+    policy::signed_in(actor)?;
+    if !actor.reaches_body(crate::kernel::role::Role::EmployerConfirmer, body) {
+        return Err(Fault::NotFound);
+    }
+    let rows = read::employer_queue(portal.db.read(), body, after_due(&request)?, request.limit()).await?;
+    Ok(Page::cut(rows, &request, QUEUE_ORDER, |row| vec![row.due_at.timestamp_millis().to_string(), row.id.0.to_string()]))
+}
+
+fn after_due(request: &PageRequest) -> Result<Option<(DateTime<Utc>, Uuid)>, Fault> {
+    let Some([due, id]) = request.after.as_deref() else { return Ok(None) };
+    let due = due.parse().ok().and_then(DateTime::from_timestamp_millis).ok_or(Fault::CursorInvalid)?;
+    Ok(Some((due, Uuid::try_parse(id).map_err(|_| Fault::CursorInvalid)?)))
+}
+
+/// Whether a listener may hear of a case: asked for each event, since roles and mandates end.
+pub async fn may_hear(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, id: ApplicationId) -> Result<bool, Fault> {
+    match engine::load(portal, db, actor, id).await {
+        Ok(_) => Ok(true),
+        Err(Fault::NotFound | Fault::Unauthenticated) => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Whether a listener may hear of the queue of a unit.
+pub async fn may_hear_queue(portal: &Portal, actor: &Actor, unit: UnitId) -> Result<(), Fault> {
+    policy::signed_in(actor)?;
+    let path = organisation::unit_path(portal.db.read(), unit).await?.ok_or(Fault::NotFound)?;
+    policy::may_read_queue(actor, &path)
+}
+

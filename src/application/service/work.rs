@@ -1,0 +1,191 @@
+//! Working on a case: claim, accept or refuse, steps, decision, delivery, withdrawal. One transaction each.
+
+use chrono::{DateTime, Utc};
+use sea_orm::DatabaseTransaction;
+
+use crate::application::model::case::{Action, Decision, DeliveryChannel, Event, StepOutcome};
+use crate::application::model::document::DocumentKind;
+use crate::application::policy;
+use crate::application::service::engine::{self, Loaded};
+use crate::application::service::fulfilment::Fulfilments;
+use crate::application::store::{self, EventBy};
+use crate::audit::model::Entry;
+use crate::audit::service as audit;
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::{Fault, Refused};
+use crate::kernel::ids::{ApplicationId, PersonId, TypedId};
+use crate::kernel::rejection::{Code, Rejection};
+use crate::portal::Portal;
+
+/// Most characters of a reason.
+const MAX_REASON: usize = 2_000;
+
+/// What a caller names of the case that she means.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The case.
+    pub id: ApplicationId,
+    /// The version that she saw.
+    pub expected_version: i64,
+}
+
+struct Work {
+    txn: DatabaseTransaction,
+    loaded: Loaded,
+    person: PersonId,
+    now: DateTime<Utc>,
+}
+
+/// Opens the transaction, loads, settles the clock, and asks whether the action may be done.
+async fn begin(portal: &Portal, actor: &Actor, target: Target, action: Action) -> Result<Work, Refused> {
+    let person = policy::signed_in(actor)?.person;
+    let txn = portal.db.begin_write().await?;
+    let mut loaded = engine::load(portal, &txn, actor, target.id).await?;
+    engine::settle(portal, &txn, actor, &mut loaded, Some(target.expected_version)).await?;
+    let now = portal.env.now();
+    loaded.may(action, person, now).map_err(engine::barred)?;
+    Ok(Work { txn, loaded, person, now })
+}
+
+async fn end(portal: &Portal, actor: &Actor, work: Work, action: Action, details: &[(&'static str, &str)]) -> Result<ApplicationId, Refused> {
+    let row = &work.loaded.row;
+    let mut entry = Entry::new(action.code()).object("APPLICATION", row.id.uuid()).person(row.applicant_person_id);
+    for (name, value) in details {
+        entry = entry.detail(name, *value);
+    }
+    if row.mandate_id.is_some() && work.loaded.standing.own && work.person != row.applicant_person_id {
+        entry = entry.on_behalf(row.applicant_person_id, row.mandate_id);
+    }
+    audit::record(&work.txn, portal, actor, entry).await?;
+    portal.commit(work.txn).await?;
+    Ok(work.loaded.row.id)
+}
+
+async fn step(portal: &Portal, actor: &Actor, work: &mut Work, event: Event) -> Result<(), Refused> {
+    let by = engine::by(actor, &work.loaded);
+    engine::advance(portal, &work.txn, &mut work.loaded, event, work.now, by).await
+}
+
+fn reason(text: &str, field: &str) -> Result<String, Refused> {
+    let text = text.trim();
+    if text.is_empty() {
+        Err(Rejection::at(Code::ReasonRequired, field).into())
+    } else if text.chars().count() > MAX_REASON {
+        Err(Rejection::at(Code::TooLong, field).into())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// Takes a case from the queue. Of many who try at once, one wins; the others get CONFLICT or CLAIMED_BY_ANOTHER.
+pub async fn claim(portal: &Portal, actor: &Actor, target: Target) -> Result<ApplicationId, Refused> {
+    let mut work = begin(portal, actor, target, Action::Claim).await?;
+    let by = work.person;
+    step(portal, actor, &mut work, Event::Claimed { by }).await?;
+    end(portal, actor, work, Action::Claim, &[]).await
+}
+
+/// Gives a case back to the queue.
+pub async fn release(portal: &Portal, actor: &Actor, target: Target) -> Result<ApplicationId, Refused> {
+    let mut work = begin(portal, actor, target, Action::Release).await?;
+    step(portal, actor, &mut work, Event::Released).await?;
+    end(portal, actor, work, Action::Release, &[]).await
+}
+
+/// Accepts a case (受理) and issues the notice of acceptance.
+pub async fn accept(portal: &Portal, actor: &Actor, target: Target) -> Result<ApplicationId, Refused> {
+    let mut work = begin(portal, actor, target, Action::Accept).await?;
+    step(portal, actor, &mut work, Event::Accepted).await?;
+    engine::issue(portal, &work.txn, &work.loaded, DocumentKind::Acceptance, None, Some(work.person)).await?;
+    end(portal, actor, work, Action::Accept, &[]).await
+}
+
+/// Refuses acceptance (不予受理) with a reason, and tells the remedies.
+pub async fn refuse_acceptance(portal: &Portal, actor: &Actor, target: Target, why: &str) -> Result<ApplicationId, Refused> {
+    policy::signed_in(actor)?;
+    let why = reason(why, "input.reason")?;
+    let mut work = begin(portal, actor, target, Action::RefuseAcceptance).await?;
+    step(portal, actor, &mut work, Event::NotAccepted).await?;
+    engine::issue(portal, &work.txn, &work.loaded, DocumentKind::NotAccepted, Some(&why), Some(work.person)).await?;
+    end(portal, actor, work, Action::RefuseAcceptance, &[]).await
+}
+
+/// Finishes the step that is due. `key` names the step that the caller means.
+pub async fn complete_step(portal: &Portal, actor: &Actor, target: Target, key: &str, outcome: StepOutcome) -> Result<ApplicationId, Refused> {
+    let mut work = begin(portal, actor, target, Action::CompleteStep).await?;
+    if work.loaded.case.step() != Some(key) {
+        return Err(Rejection::at(Code::WrongStep, "input.stepKey").into());
+    }
+    let event = Event::StepCompleted { key: key.to_owned(), by: work.person, outcome };
+    step(portal, actor, &mut work, event).await?;
+    end(portal, actor, work, Action::CompleteStep, &[("step", key), ("outcome", outcome.code())]).await
+}
+
+/// Decides (决定). An approval carries out the fulfilment in the same transaction; a refusal needs a reason.
+pub async fn decide(portal: &Portal, actor: &Actor, target: Target, decision: Decision, why: Option<&str>) -> Result<ApplicationId, Refused> {
+    policy::signed_in(actor)?;
+    let why = match (decision, why.map(str::trim).filter(|w| !w.is_empty())) {
+        (Decision::Refused, None) => return Err(Rejection::at(Code::ReasonRequired, "input.reason").into()),
+        (_, Some(text)) => Some(reason(text, "input.reason")?),
+        (Decision::Approved, None) => None,
+    };
+    let mut work = begin(portal, actor, target, Action::Decide).await?;
+    if decision == Decision::Approved {
+        let impossible = engine::check_fulfilment(portal, &work.txn, &work.loaded).await?;
+        if !impossible.is_empty() {
+            return Err(Refused::Rejected(impossible));
+        }
+    }
+    let event = Event::Decided { decision, by: work.person };
+    step(portal, actor, &mut work, event).await?;
+    if decision == Decision::Approved
+        && let Some((kind, case)) = engine::fulfilment_case(portal, &work.loaded).await?
+    {
+        portal.part::<Fulfilments>()?.of(&kind)?.fulfil(portal, &work.txn, actor, &case).await?;
+    }
+    engine::issue(portal, &work.txn, &work.loaded, DocumentKind::Decision, why.as_deref(), Some(work.person)).await?;
+    end(portal, actor, work, Action::Decide, &[("decision", decision.code())]).await
+}
+
+/// Records that the decision reached the applicant (送达), which closes the case.
+pub async fn deliver(portal: &Portal, actor: &Actor, target: Target, channel: DeliveryChannel) -> Result<ApplicationId, Refused> {
+    let mut work = begin(portal, actor, target, Action::Deliver).await?;
+    step(portal, actor, &mut work, Event::Delivered { channel }).await?;
+    let documents = store::documents_of(&work.txn, &[target.id]).await?;
+    let decision = documents.iter().rev().find(|d| d.kind == DocumentKind::Decision).ok_or_else(|| Fault::bug("a decided case has no decision document"))?;
+    store::insert_delivery(&work.txn, portal.env.uuid(), decision.id, channel.code(), work.loaded.row.applicant_person_id, Some(work.person), work.now).await?;
+    end(portal, actor, work, Action::Deliver, &[("channel", channel.code())]).await
+}
+
+/// Withdraws a case (撤回) that is not decided yet.
+pub async fn withdraw(portal: &Portal, actor: &Actor, target: Target) -> Result<ApplicationId, Refused> {
+    let mut work = begin(portal, actor, target, Action::Withdraw).await?;
+    step(portal, actor, &mut work, Event::Withdrawn).await?;
+    end(portal, actor, work, Action::Withdraw, &[]).await
+}
+
+/// Writes down acceptances by lapse of time that nobody has met yet; gives how many.
+pub async fn run_clock(portal: &Portal) -> Result<usize, Fault> {
+    let due = store::clock_due(portal.db.read(), portal.env.now(), 100).await?;
+    let mut done = 0;
+    for id in due {
+        let txn = portal.db.begin_write().await?;
+        let actor = Actor::anonymous("clock");
+        let Some(mut loaded) = engine::load_for_clock(portal, &txn, id).await? else { continue };
+        let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
+        let Some(at) = lapsed else { continue };
+        let by = EventBy { person: None, role: None, unit: loaded.row.current_unit_id };
+        match engine::advance(portal, &txn, &mut loaded, Event::DeemedAccepted, at, by).await {
+            Ok(()) => {}
+            // Somebody was faster; the next round sees what is left.
+            Err(Refused::Rejected(_)) => continue,
+            Err(Refused::Fault(fault)) => return Err(fault),
+        }
+        engine::issue(portal, &txn, &loaded, DocumentKind::Acceptance, None, None).await?;
+        let entry = Entry::new("DEEM_ACCEPTED").object("APPLICATION", id.uuid()).person(loaded.row.applicant_person_id).by_system();
+        audit::record(&txn, portal, &actor, entry).await?;
+        portal.commit(txn).await?;
+        done += 1;
+    }
+    Ok(done)
+}

@@ -1,0 +1,371 @@
+//! Every query of the slice that is not a joined list.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder, QuerySelect, SqlErr, Statement,
+};
+use uuid::Uuid;
+
+use super::entity::{application, beneficiary, document, event, material, order};
+use super::model::case::{Event, State};
+use super::model::order::OrderState;
+use super::model::projection::Projection;
+use crate::kernel::ids::{ApplicationId, CaseDocumentId, DocumentVersionId, EventId, ItemId, OrderId, PersonId, UnitId};
+use crate::kernel::role::Role;
+
+/// An order by id.
+pub async fn order(db: &impl ConnectionTrait, id: OrderId) -> Result<Option<order::Model>, DbErr> {
+    order::Entity::find_by_id(id).one(db).await
+}
+
+/// Adds an order.
+pub async fn insert_order(txn: &impl ConnectionTrait, row: order::Model) -> Result<(), DbErr> {
+    order::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(txn).await.map(|_| ())
+}
+
+/// Raises the version of a cart that still has `version`; `submitted` hands it in. Whether it had.
+pub async fn bump_order(txn: &impl ConnectionTrait, id: OrderId, version: i64, now: DateTime<Utc>, submitted: Option<PersonId>) -> Result<bool, DbErr> {
+    let mut change = order::ActiveModel { version: Set(version + 1), updated_at: Set(now), ..Default::default() };
+    if let Some(by) = submitted {
+        change.state = Set(OrderState::Submitted);
+        change.submitted_by = Set(Some(by));
+        change.submitted_at = Set(Some(now));
+    }
+    let result = order::Entity::update_many()
+        .set(change)
+        .filter(order::Column::Id.eq(id))
+        .filter(order::Column::Version.eq(version))
+        .filter(order::Column::State.eq(OrderState::Cart))
+        .exec(txn)
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// The orders of a person, newest first.
+pub async fn orders_of(db: &impl ConnectionTrait, persons: &[PersonId], before: Option<Uuid>, limit: u64) -> Result<Vec<order::Model>, DbErr> {
+    let mut find = order::Entity::find().filter(order::Column::ApplicantPersonId.is_in(persons.iter().copied()));
+    if let Some(before) = before {
+        find = find.filter(order::Column::Id.lt(before));
+    }
+    find.order_by_desc(order::Column::Id).limit(limit).all(db).await
+}
+
+/// The lines of orders, in the order in which they were made.
+pub async fn lines_of(db: &impl ConnectionTrait, orders: &[OrderId]) -> Result<Vec<application::Model>, DbErr> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    application::Entity::find().filter(application::Column::OrderId.is_in(orders.iter().copied())).order_by_asc(application::Column::Id).all(db).await
+}
+
+/// A case by id.
+pub async fn application(db: &impl ConnectionTrait, id: ApplicationId) -> Result<Option<application::Model>, DbErr> {
+    application::Entity::find_by_id(id).one(db).await
+}
+
+/// The cases of a person that were handed in, newest first.
+pub async fn applications_of(db: &impl ConnectionTrait, persons: &[PersonId], before: Option<Uuid>, limit: u64) -> Result<Vec<application::Model>, DbErr> {
+    let mut find =
+        application::Entity::find().filter(application::Column::ApplicantPersonId.is_in(persons.iter().copied())).filter(application::Column::State.ne(State::Draft));
+    if let Some(before) = before {
+        find = find.filter(application::Column::Id.lt(before));
+    }
+    find.order_by_desc(application::Column::Id).limit(limit).all(db).await
+}
+
+/// Adds a draft.
+pub async fn insert_application(txn: &impl ConnectionTrait, row: application::Model) -> Result<(), DbErr> {
+    application::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(txn).await.map(|_| ())
+}
+
+/// Writes all columns of a draft.
+pub async fn update_draft(txn: &impl ConnectionTrait, row: application::Model) -> Result<(), DbErr> {
+    row.into_active_model().reset_all().update(txn).await.map(|_| ())
+}
+
+/// Deletes drafts with what is bound to them.
+pub async fn delete_drafts(txn: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<(), DbErr> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    clear_bindings(txn, ids).await?;
+    application::Entity::delete_many()
+        .filter(application::Column::Id.is_in(ids.iter().copied()))
+        .filter(application::Column::State.eq(State::Draft))
+        .exec(txn)
+        .await
+        .map(|_| ())
+}
+
+/// Unbinds materials and beneficiaries.
+pub async fn clear_bindings(txn: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<(), DbErr> {
+    material::Entity::delete_many().filter(material::Column::ApplicationId.is_in(ids.iter().copied())).exec(txn).await?;
+    beneficiary::Entity::delete_many().filter(beneficiary::Column::ApplicationId.is_in(ids.iter().copied())).exec(txn).await.map(|_| ())
+}
+
+/// Binds document versions by key of the material.
+pub async fn bind_materials(txn: &impl ConnectionTrait, id: ApplicationId, bound: &[(String, DocumentVersionId)]) -> Result<(), DbErr> {
+    if bound.is_empty() {
+        return Ok(());
+    }
+    let rows = bound.iter().map(|(key, version)| material::ActiveModel {
+        application_id: Set(id),
+        material_key: Set(key.clone()),
+        document_version_id: Set(*version),
+        original_seen_at: Set(None),
+        original_seen_by: Set(None),
+    });
+    material::Entity::insert_many(rows).exec_without_returning(txn).await.map(|_| ())
+}
+
+/// Adds beneficiaries.
+pub async fn add_beneficiaries(txn: &impl ConnectionTrait, id: ApplicationId, persons: &[PersonId]) -> Result<(), DbErr> {
+    if persons.is_empty() {
+        return Ok(());
+    }
+    let rows = persons.iter().map(|person| beneficiary::ActiveModel { application_id: Set(id), person_id: Set(*person) });
+    beneficiary::Entity::insert_many(rows).exec_without_returning(txn).await.map(|_| ())
+}
+
+/// Bound document versions of cases.
+pub async fn materials_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<Vec<material::Model>, DbErr> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    material::Entity::find().filter(material::Column::ApplicationId.is_in(ids.iter().copied())).order_by_asc(material::Column::MaterialKey).all(db).await
+}
+
+/// Beneficiaries of cases.
+pub async fn beneficiaries_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<HashMap<ApplicationId, Vec<PersonId>>, DbErr> {
+    let mut by_case: HashMap<ApplicationId, Vec<PersonId>> = HashMap::new();
+    for row in beneficiary::Entity::find().filter(beneficiary::Column::ApplicationId.is_in(ids.iter().copied())).all(db).await? {
+        by_case.entry(row.application_id).or_default().push(row.person_id);
+    }
+    Ok(by_case)
+}
+
+/// Events of a case, oldest first.
+pub async fn events(db: &impl ConnectionTrait, id: ApplicationId) -> Result<Vec<event::Model>, DbErr> {
+    event::Entity::find().filter(event::Column::ApplicationId.eq(id)).order_by_asc(event::Column::Seq).all(db).await
+}
+
+/// Events of many cases, by case and number.
+pub async fn events_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<Vec<event::Model>, DbErr> {
+    event::Entity::find()
+        .filter(event::Column::ApplicationId.is_in(ids.iter().copied()))
+        .order_by_asc(event::Column::ApplicationId)
+        .order_by_asc(event::Column::Seq)
+        .all(db)
+        .await
+}
+
+/// Who writes an event.
+#[derive(Clone, Copy, Debug)]
+pub struct EventBy {
+    /// The person, or `None` for the clock.
+    pub person: Option<PersonId>,
+    /// As what.
+    pub role: Option<Role>,
+    /// In which unit.
+    pub unit: Option<UnitId>,
+}
+
+/// Outcome of writing to a case whose version others may change at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Done.
+    Done,
+    /// The case has another version by now.
+    Stale,
+    /// The applicant has an open case of this item already.
+    OneOpenAlready,
+}
+
+/// Adds event number `seq`; two writers of one number cannot both.
+pub async fn insert_event(txn: &impl ConnectionTrait, id: EventId, case: ApplicationId, seq: i64, event: &Event, at: DateTime<Utc>, by: EventBy) -> Result<Written, DbErr> {
+    let payload = serde_json::to_string(event).map_err(|e| DbErr::Json(e.to_string()))?;
+    let insert = event::Entity::insert(event::ActiveModel {
+        id: Set(id),
+        application_id: Set(case),
+        seq: Set(seq),
+        kind: Set(event.kind().into()),
+        schema_version: Set(1),
+        at: Set(at),
+        actor_id: Set(by.person),
+        actor_role: Set(by.role),
+        unit_id: Set(by.unit),
+        payload: Set(payload),
+    });
+    match insert.exec_without_returning(txn).await {
+        Ok(_) => Ok(Written::Done),
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(Written::Stale),
+        Err(error) => Err(error),
+    }
+}
+
+/// Columns that a submission sets besides the projection.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Everything, as it shall be.
+    pub row: application::Model,
+}
+
+/// Writes the projection of a case that still has `version`.
+pub async fn write_projection(txn: &impl ConnectionTrait, id: ApplicationId, version: i64, projection: &Projection, now: DateTime<Utc>) -> Result<Written, DbErr> {
+    let mut change = columns(projection, now);
+    if projection.state.is_closed() {
+        change.open_key = Set(None);
+    }
+    let result = application::Entity::update_many()
+        .set(change)
+        .filter(application::Column::Id.eq(id))
+        .filter(application::Column::Version.eq(version))
+        .exec(txn)
+        .await?;
+    Ok(if result.rows_affected == 1 { Written::Done } else { Written::Stale })
+}
+
+/// Turns a draft into a case.
+pub async fn write_submission(txn: &impl ConnectionTrait, submission: Submission, projection: &Projection, now: DateTime<Utc>) -> Result<Written, DbErr> {
+    let row = submission.row;
+    let change = application::ActiveModel {
+        number: Set(row.number),
+        version_id: Set(row.version_id),
+        offering_id: Set(row.offering_id),
+        employer_body_id: Set(row.employer_body_id),
+        submitted_by: Set(row.submitted_by),
+        mandate_id: Set(row.mandate_id),
+        channel: Set(row.channel),
+        receiving_unit_id: Set(row.receiving_unit_id),
+        current_unit_id: Set(row.current_unit_id),
+        received_at: Set(row.received_at),
+        open_key: Set(row.open_key),
+        judged_on: Set(row.judged_on),
+        facts_sealed: Set(row.facts_sealed),
+        ..columns(projection, now)
+    };
+    let update = application::Entity::update_many()
+        .set(change)
+        .filter(application::Column::Id.eq(row.id))
+        .filter(application::Column::State.eq(State::Draft))
+        .exec(txn)
+        .await;
+    match update {
+        Ok(result) if result.rows_affected == 1 => Ok(Written::Done),
+        Ok(_) => Ok(Written::Stale),
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(Written::OneOpenAlready),
+        Err(error) => Err(error),
+    }
+}
+
+fn columns(p: &Projection, now: DateTime<Utc>) -> application::ActiveModel {
+    application::ActiveModel {
+        state: Set(p.state),
+        decision: Set(p.decision),
+        step_index: Set(p.step_index),
+        step_key: Set(p.step_key.clone()),
+        version: Set(p.version),
+        claimed_by: Set(p.claimed_by),
+        claimed_at: Set(p.claimed_at),
+        accepted_at: Set(p.accepted_at),
+        decided_at: Set(p.decided_at),
+        closed_at: Set(p.closed_at),
+        deemed_at: Set(p.deemed_at),
+        promised_due_at: Set(p.promised_due_at),
+        statutory_due_at: Set(p.statutory_due_at),
+        near_breach_at: Set(p.near_breach_at),
+        next_clock_at: Set(p.next_clock_at),
+        due_at: Set(p.due_at),
+        provisional: Set(p.provisional),
+        updated_at: Set(now),
+        ..Default::default()
+    }
+}
+
+/// The projection that is stored.
+pub fn stored_projection(row: &application::Model) -> Projection {
+    Projection {
+        state: row.state,
+        decision: row.decision,
+        step_index: row.step_index,
+        step_key: row.step_key.clone(),
+        version: row.version,
+        claimed_by: row.claimed_by,
+        claimed_at: row.claimed_at,
+        accepted_at: row.accepted_at,
+        decided_at: row.decided_at,
+        closed_at: row.closed_at,
+        deemed_at: row.deemed_at,
+        promised_due_at: row.promised_due_at,
+        statutory_due_at: row.statutory_due_at,
+        near_breach_at: row.near_breach_at,
+        next_clock_at: row.next_clock_at,
+        due_at: row.due_at,
+        provisional: row.provisional,
+    }
+}
+
+/// The next number under a prefix, from 1.
+pub async fn next_number(txn: &impl ConnectionTrait, prefix: &str) -> Result<i64, DbErr> {
+    let row = txn
+        .query_one_raw(Statement::from_sql_and_values(
+            txn.get_database_backend(),
+            "INSERT INTO case_counter (prefix, last) VALUES ($1, 1) ON CONFLICT (prefix) DO UPDATE SET last = case_counter.last + 1 RETURNING last",
+            [prefix.into()],
+        ))
+        .await?;
+    row.map_or_else(|| Err(DbErr::RecordNotFound("counter".into())), |r| r.try_get_by_index(0))
+}
+
+/// Adds a case document.
+pub async fn insert_document(txn: &impl ConnectionTrait, row: document::Model) -> Result<(), DbErr> {
+    document::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(txn).await.map(|_| ())
+}
+
+/// The documents of cases, oldest first.
+pub async fn documents_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<Vec<document::Model>, DbErr> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    document::Entity::find().filter(document::Column::ApplicationId.is_in(ids.iter().copied())).order_by_asc(document::Column::Id).all(db).await
+}
+
+/// Records that a document reached somebody.
+pub async fn insert_delivery(txn: &impl ConnectionTrait, id: Uuid, document: CaseDocumentId, channel: &str, recipient: PersonId, by: Option<PersonId>, at: DateTime<Utc>) -> Result<(), DbErr> {
+    txn.execute_raw(Statement::from_sql_and_values(
+        txn.get_database_backend(),
+        "INSERT INTO case_delivery (id, case_document_id, channel, recipient_id, recorded_by, delivered_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        [id.into(), document.0.into(), channel.into(), recipient.0.into(), by.map(|p| p.0).into(), at.into()],
+    ))
+    .await
+    .map(|_| ())
+}
+
+/// Cases for which the clock brings something about by `now`.
+pub async fn clock_due(db: &impl ConnectionTrait, now: DateTime<Utc>, limit: u64) -> Result<Vec<ApplicationId>, DbErr> {
+    application::Entity::find()
+        .select_only()
+        .column(application::Column::Id)
+        .filter(application::Column::NextClockAt.lte(now))
+        .order_by_asc(application::Column::NextClockAt)
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// Cases after an id, for walks over all of them.
+pub async fn walk(db: &impl ConnectionTrait, after: Option<ApplicationId>, limit: u64) -> Result<Vec<application::Model>, DbErr> {
+    let mut find = application::Entity::find().filter(application::Column::State.ne(State::Draft));
+    if let Some(after) = after {
+        find = find.filter(application::Column::Id.gt(after));
+    }
+    find.order_by_asc(application::Column::Id).limit(limit).all(db).await
+}
+
+/// Key under which one open case of an item is counted per applicant.
+pub fn open_key(applicant: PersonId, item: ItemId) -> String {
+    format!("{}:{}", applicant.0.simple(), item.0.simple())
+}
