@@ -1,6 +1,6 @@
 //! The backend of the Greater Bay Area talent-service portal: one GraphQL API over SQLite or PostgreSQL.
 //!
-//! Read [`kernel`] first, then a slice (each tells itself in its `mod.rs`), then `app`, which puts all together.
+//! Read [`kernel`] first, then a slice (each tells itself in its `mod.rs`), then [`app`], which puts all together.
 //! `ARCHITECTURE.md` draws the house.
 
 pub mod config;
@@ -11,14 +11,17 @@ pub mod portal;
 #[macro_use]
 pub mod api;
 
-pub mod account;
-pub mod http;
-
-pub mod application;
+// The slices, each using only those before it.
 pub mod audit;
-pub mod catalogue;
-pub mod material;
 pub mod organisation;
 pub mod person;
+pub mod account;
 pub mod talent;
+pub mod catalogue;
+pub mod material;
+pub mod application;
 pub mod talent_card;
+
+pub mod app;
+pub mod demo;
+pub mod http;

@@ -9,6 +9,7 @@ mod m20261124_000003_create_person;
 mod m20261124_000005_create_talent;
 mod m20261124_000006_create_catalogue;
 mod m20261124_000007_create_material;
+mod m20261124_000008_create_application;
 mod m20261124_000009_create_talent_card;
 pub mod schema;
 
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_create_talent::Migration),
             Box::new(m20261124_000006_create_catalogue::Migration),
             Box::new(m20261124_000007_create_material::Migration),
+            Box::new(m20261124_000008_create_application::Migration),
             Box::new(m20261124_000009_create_talent_card::Migration),
         ]
     }

@@ -8,6 +8,8 @@
 //! whether or not a job has run. What an approval gives is done by fulfilments that later slices register.
 
 pub mod entity;
+pub mod graphql;
+pub mod job;
 pub mod model;
 pub mod policy;
 pub mod read;

@@ -68,3 +68,84 @@ pub async fn demo_session(portal: &Portal, account: AccountId) -> Result<String,
     portal.commit(txn).await?;
     Ok(token)
 }
+
+/// A person of the demo with her account.
+#[derive(Clone)]
+pub struct NewDemoAccount {
+    /// E-mail address.
+    pub login: String,
+    /// Password.
+    pub password: String,
+    /// Name in Chinese characters.
+    pub name_zh: String,
+    /// Name in Latin letters.
+    pub name_latin: String,
+    /// Birth date.
+    pub birth_date: Option<chrono::NaiveDate>,
+    /// Roles, each for a unit or a body, or for the whole portal.
+    pub roles: Vec<(Role, Option<UnitId>, Option<BodyId>)>,
+}
+
+impl std::fmt::Debug for NewDemoAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The password is not printed.
+        f.debug_struct("NewDemoAccount").field("login", &self.login).finish_non_exhaustive()
+    }
+}
+
+/// Adds a person with an account to a demo database; elsewhere it is refused with [`Fault::Forbidden`].
+pub async fn add_account(portal: &Portal, new: NewDemoAccount) -> Result<AccountId, Refused> {
+    if !is_demo(portal).await? {
+        return Err(Fault::Forbidden.into());
+    }
+    let contact = Contact::parse(&new.login, "login").map_err(Refused::because)?;
+    let hash = portal.part::<HashPool>()?.hash(&portal.env, &new.password).await?;
+    let (person, account, point) = (PersonId::new(&portal.env), AccountId::new(&portal.env), ContactPointId::new(&portal.env));
+    let key = persons::keys::ensure_key(portal, person).await?;
+    let now = portal.env.now();
+    let row = store::ContactRow {
+        id: point,
+        kind: contact.kind(),
+        sealed: key.seal(&portal.env, Place::new("contact_point", "value_sealed", point.0), contact.value().as_bytes()),
+        verified_at: Some(now),
+    };
+    let index = portal.keyring.blind_index(contact.kind().code(), contact.value());
+    let txn = portal.db.begin_write().await?;
+    let profile = NewPerson {
+        name: PersonName { zh: Some(new.name_zh), latin: Some(new.name_latin) },
+        birth_date: new.birth_date,
+        sex: None,
+        nationality: None,
+        language: Some(Language::ZhHans),
+    };
+    persons::new_person(&txn, portal, person, profile).await?;
+    store::insert_account(&txn, account, person, Language::ZhHans, &hash, now).await?;
+    persons::mark_has_account(&txn, portal, person).await?;
+    store::insert_contact(&txn, account, &row, &index, now).await?;
+    for (role, unit, body) in new.roles {
+        let scope = match (unit, body) {
+            (Some(unit), _) => GrantScope::Unit(unit),
+            (None, Some(body)) => GrantScope::Body(body),
+            (None, None) => GrantScope::Portal,
+        };
+        store::insert_grant(&txn, GrantId::new(&portal.env), person, role, scope, None, now).await?;
+    }
+    let entry = Entry::new("ADD_DEMO_ACCOUNT").object("ACCOUNT", account.0).person(person).by_system();
+    audit::record(&txn, portal, &Actor::anonymous("demo"), entry).await?;
+    portal.commit(txn).await?;
+    Ok(account)
+}
+
+/// The accounts of a demo database with their addresses, oldest first.
+pub async fn accounts(portal: &Portal) -> Result<Vec<(String, AccountId)>, Fault> {
+    if !is_demo(portal).await? {
+        return Err(Fault::Forbidden);
+    }
+    let mut found = Vec::new();
+    for (account, person, point, sealed) in store::first_contacts(portal.db.read(), 100).await? {
+        let key = persons::keys::data_key(portal, person).await?;
+        let login = key.open(Place::new("contact_point", "value_sealed", point.0), &sealed).and_then(|plain| String::from_utf8(plain.to_vec()).ok());
+        found.push((login.unwrap_or_default(), account));
+    }
+    Ok(found)
+}

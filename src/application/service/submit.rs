@@ -18,7 +18,7 @@ use crate::audit::service::{self as audit, Claim};
 use crate::catalogue::model::bundle::vocabulary;
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::{Channel, Offering, Route};
-use crate::catalogue::model::rule::{Outcome, failed_leaves};
+use crate::catalogue::model::rule::{Outcome, RuleAnswer};
 use crate::catalogue::model::version::Necessity;
 use crate::catalogue::service::{eligibility, read as catalogue};
 use crate::kernel::actor::Actor;
@@ -118,7 +118,7 @@ async fn judge(
 ) -> Result<(Offering, Value), Refused> {
     let mut wrong = Vec::new();
     let today = portal.env.today();
-    let asked = Route { region: row.region_code.as_deref(), zone: row.zone_code.as_deref(), category: row.category.as_deref() };
+    let asked = Route { region: row.region_code.as_deref().unwrap_or_default(), zone: row.zone_code.as_deref(), category: row.category.as_deref() };
     let offering = catalogue::route(portal, row.item_id, asked, today).await?.filter(|o| o.terms.takes_applications(today) && o.terms.channels.contains(&channel));
     if offering.is_none() {
         wrong.push(Rejection::at(Code::NotOffered, path));
@@ -150,7 +150,7 @@ async fn judge(
     }
     let rules = version.rules.evaluate(&facts).map_err(Fault::internal)?;
     if rules.outcome == Outcome::Fail {
-        for leaf in failed_leaves(&rules) {
+        for leaf in failed(&rules) {
             wrong.push(Rejection::at(Code::NotEligible, path).text("rule", leaf));
         }
     }
@@ -217,4 +217,9 @@ async fn open_case(
     engine::issue(portal, txn, &loaded, DocumentKind::Receipt, None, actor.person()).await?;
     engine::tell(portal, txn, &loaded).await?;
     Ok(())
+}
+
+/// Keys of the conditions that are not met.
+fn failed(answer: &RuleAnswer) -> Vec<String> {
+    answer.nodes.iter().filter(|n| n.outcome == Outcome::Fail).filter_map(|n| n.leaf.as_ref().map(|l| l.leaf.key.clone())).collect()
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::application::entity::{application, document, order};
-use crate::application::model::case::Action;
+use crate::application::model::case::{Action, State};
 use crate::application::model::document::Content;
 use crate::application::read::{self, QueueFilter, QueueRow};
 use crate::application::service::engine::{self, Loaded};
@@ -23,6 +23,15 @@ use crate::organisation::service as organisation;
 use crate::person::service as persons;
 use crate::person::service::keys;
 use crate::portal::Portal;
+
+/// A case as stored, for readers whom a function of this module let through.
+pub type CaseRow = application::Model;
+/// An order as stored, likewise.
+pub type OrderRow = order::Model;
+/// An event as stored, likewise.
+pub type EventRow = crate::application::entity::event::Model;
+/// A bound document version as stored, likewise.
+pub type MaterialRow = crate::application::entity::material::Model;
 
 /// Order of a person's lists, newest first.
 pub const OWN_ORDER: &str = "own";
@@ -122,7 +131,7 @@ pub async fn documents(portal: &Portal, id: ApplicationId) -> Result<Vec<Opened>
 }
 
 /// An event as it is shown: kind, time, role.
-pub async fn events(portal: &Portal, id: ApplicationId) -> Result<Vec<crate::application::entity::event::Model>, Fault> {
+pub async fn events(portal: &Portal, id: ApplicationId) -> Result<Vec<EventRow>, Fault> {
     Ok(store::events(portal.db.read(), id).await?)
 }
 
@@ -168,3 +177,14 @@ pub async fn may_hear_queue(portal: &Portal, actor: &Actor, unit: UnitId) -> Res
     policy::may_read_queue(actor, &path)
 }
 
+
+/// Document versions bound to a case that the caller may see.
+pub async fn materials(portal: &Portal, id: ApplicationId) -> Result<Vec<MaterialRow>, Fault> {
+    Ok(store::materials_of(portal.db.read(), &[id]).await?)
+}
+
+/// The state that holds now, acceptance by lapse of time included.
+pub fn state_now(portal: &Portal, row: &CaseRow) -> State {
+    let lapsed = row.state == State::Received && row.deemed_at.is_some_and(|at| at <= portal.env.now());
+    if lapsed { State::Accepted } else { row.state }
+}

@@ -1,0 +1,6 @@
+//! Orders and cases in the API.
+
+pub mod mutation;
+pub mod query;
+pub mod subscription;
+pub mod types;

@@ -1,0 +1,139 @@
+//! Root fields that read.
+
+use async_graphql::connection::{Connection, EmptyFields};
+use async_graphql::{Context, ID, InputObject, Object};
+use chrono::{DateTime, Utc};
+
+use crate::api::connection;
+use crate::api::context::ContextExt;
+use crate::api::error::ApiError;
+use crate::api::ids;
+use crate::application::graphql::types::{Application, Order, QueueEntry};
+use crate::application::model::case::State;
+use crate::application::read::QueueFilter;
+use crate::application::service::view;
+use crate::kernel::ids::{ApplicationId, BodyId, ItemId, OrderId, UnitId};
+use crate::kernel::page::PageRequest;
+
+type Page<T> = Connection<String, T, EmptyFields, EmptyFields>;
+
+/// What to show of a work queue.
+#[derive(InputObject, Debug, Default)]
+pub struct WorkQueueFilter {
+    /// Only this state. ACCEPTED holds what counts as accepted by lapse of time, too.
+    pub state: Option<State>,
+    /// Only this item.
+    pub item_id: Option<ID>,
+    /// Only this step.
+    pub step_key: Option<String>,
+    /// Only what is due before this instant.
+    pub due_before: Option<DateTime<Utc>>,
+    /// Only what the viewer has claimed.
+    #[graphql(default)]
+    pub mine: bool,
+    /// Only what nobody has claimed.
+    #[graphql(default)]
+    pub unclaimed: bool,
+}
+
+/// Root fields of orders and cases.
+#[derive(Default)]
+pub struct ApplicationQuery;
+
+/// Root fields of orders and cases.
+#[Object]
+impl ApplicationQuery {
+    /// A case that the viewer may see: her own, of her unit, or one in which her body is the employer.
+    async fn application(&self, ctx: &Context<'_>, #[graphql(desc = "The case.")] id: ID) -> Option<Result<Application, ApiError>> {
+        let read = async {
+            let id = ids::decode::<ApplicationId>(&id, "id")?;
+            Ok(Application(view::application(ctx.portal(), ctx.actor(), id).await?.row))
+        };
+        Some(read.await)
+    }
+
+    /// An order of the viewer, or one that she filled for somebody.
+    async fn order(&self, ctx: &Context<'_>, #[graphql(desc = "The order.")] id: ID) -> Option<Result<Order, ApiError>> {
+        let read = async {
+            let id = ids::decode::<OrderId>(&id, "id")?;
+            Ok(Order(view::order(ctx.portal(), ctx.actor(), id).await?))
+        };
+        Some(read.await)
+    }
+
+    /// The viewer's cases, newest first; carts are under `myOrders`.
+    #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
+    async fn my_applications(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
+    ) -> Option<Result<Page<Application>, ApiError>> {
+        let read = async {
+            let request = PageRequest::parse(first, after.as_deref(), view::OWN_ORDER, 1)?;
+            Ok(connection::of(view::my_applications(ctx.portal(), ctx.actor(), request).await?, Application))
+        };
+        Some(read.await)
+    }
+
+    /// The viewer's orders, newest first: carts and what was handed in.
+    #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
+    async fn my_orders(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
+    ) -> Option<Result<Page<Order>, ApiError>> {
+        let read = async {
+            let request = PageRequest::parse(first, after.as_deref(), view::OWN_ORDER, 1)?;
+            Ok(connection::of(view::my_orders(ctx.portal(), ctx.actor(), request).await?, Order))
+        };
+        Some(read.await)
+    }
+
+    /// Open cases of a unit, what is due first. For staff of the unit or above.
+    #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
+    async fn work_queue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The unit.")] unit_id: ID,
+        #[graphql(desc = "What to show.")] filter: Option<WorkQueueFilter>,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
+    ) -> Option<Result<Page<QueueEntry>, ApiError>> {
+        let read = async {
+            let unit = ids::decode::<UnitId>(&unit_id, "unitId")?;
+            let request = PageRequest::parse(first, after.as_deref(), view::QUEUE_ORDER, 2)?;
+            let filter = filter.unwrap_or_default();
+            let filter = QueueFilter {
+                state: filter.state,
+                item: ids::decode_option::<ItemId>(filter.item_id.as_ref(), "filter.itemId")?,
+                step: filter.step_key,
+                due_before: filter.due_before,
+                claimed_by: if filter.mine { ctx.actor().person() } else { None },
+                unclaimed: filter.unclaimed,
+            };
+            let language = ctx.language();
+            Ok(connection::of(view::work_queue(ctx.portal(), ctx.actor(), unit, filter, request).await?, |row| QueueEntry::of(row, language)))
+        };
+        Some(read.await)
+    }
+
+    /// Cases in which an employer is named and that are under review, for its confirmers.
+    #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
+    async fn employer_queue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The employer.")] body_id: ID,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
+    ) -> Option<Result<Page<QueueEntry>, ApiError>> {
+        let read = async {
+            let body = ids::decode::<BodyId>(&body_id, "bodyId")?;
+            let request = PageRequest::parse(first, after.as_deref(), view::QUEUE_ORDER, 2)?;
+            let language = ctx.language();
+            Ok(connection::of(view::employer_queue(ctx.portal(), ctx.actor(), body, request).await?, |row| QueueEntry::of(row, language)))
+        };
+        Some(read.await)
+    }
+}

@@ -1,0 +1,425 @@
+//! Types of orders and cases.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use crate::api::context::ContextExt;
+use crate::api::error::{ApiError, UserError};
+use crate::api::ids;
+use crate::api::messages::message;
+use crate::api::scalars::Json;
+use crate::api::text::LocalizedText;
+use crate::application::model::case::{Action, Decision, DeliveryChannel, State, StepOutcome};
+use crate::application::model::document::DocumentKind;
+use crate::application::model::order::OrderState;
+use crate::application::model::projection::never;
+use crate::application::read::QueueRow;
+use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, OrderRow};
+use crate::catalogue::model::version::StepKindCode;
+use crate::catalogue::service::read as catalogue;
+use crate::kernel::rejection::Code;
+use crate::kernel::role::Role;
+use crate::person::service as persons;
+
+api_enum!(State, "ApplicationState", "State of a case (办件).");
+api_enum!(Decision, "Decision", "What was decided.");
+api_enum!(StepOutcome, "StepOutcome", "Outcome of one step of the review.");
+api_enum!(DeliveryChannel, "DeliveryChannel", "How a decision reaches the applicant.");
+api_enum!(Action, "ApplicationAction", "What may be done with a case.");
+api_enum!(OrderState, "OrderState", "Where an order stands.");
+api_enum!(DocumentKind, "CaseDocumentKind", "Kind of a case document.");
+
+/// A case (办件): one request for one service item, from the cart to the delivery of the decision.
+#[derive(Clone, Debug)]
+pub struct Application(pub CaseRow);
+
+/// A case (办件): one request for one service item, from the cart to the delivery of the decision.
+#[Object]
+impl Application {
+    /// Global id.
+    async fn id(&self) -> ID {
+        ids::encode(self.0.id)
+    }
+    /// Number of the case, with a check character; drafts have none.
+    async fn number(&self) -> Option<&str> {
+        self.0.number.as_deref()
+    }
+    /// The order that it was handed in with.
+    async fn order_id(&self) -> ID {
+        ids::encode(self.0.order_id)
+    }
+    /// The service item.
+    async fn item_id(&self) -> ID {
+        ids::encode(self.0.item_id)
+    }
+    /// Code of the service item, for example `GD-TALENT-CARD`.
+    async fn item_code(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+        Some(catalogue::version(ctx.portal(), self.0.version_id).await.map(|v| v.item_code.clone()).map_err(ApiError::from))
+    }
+    /// Name of the service item under the pinned version.
+    async fn item_name(&self, ctx: &Context<'_>) -> Option<Result<LocalizedText, ApiError>> {
+        let version = catalogue::version(ctx.portal(), self.0.version_id).await;
+        Some(version.map(|v| LocalizedText::of(&v.content.name, ctx.language())).map_err(ApiError::from))
+    }
+    /// Version of the case: send it back as `expectedVersion`.
+    async fn version(&self) -> i64 {
+        self.0.version
+    }
+    /// State that holds now. A case that nobody answered in time is ACCEPTED from the lapse on, whether or not anything has run.
+    async fn state(&self, ctx: &Context<'_>) -> State {
+        view::state_now(ctx.portal(), &self.0)
+    }
+    /// What was decided.
+    async fn decision(&self) -> Option<Decision> {
+        self.0.decision
+    }
+    /// The step of the review that is due.
+    async fn step(&self, ctx: &Context<'_>) -> Option<Result<Step, ApiError>> {
+        let key = self.0.step_key.as_deref()?;
+        match catalogue::version(ctx.portal(), self.0.version_id).await {
+            Err(fault) => Some(Err(fault.into())),
+            Ok(version) => version.content.step(key).map(|s| {
+                Ok(Step { key: s.key.clone(), name: LocalizedText::of(&s.name, ctx.language()), kind: s.kind, role: s.role })
+            }),
+        }
+    }
+    /// How many steps are finished.
+    async fn steps_done(&self) -> i32 {
+        self.0.step_index
+    }
+    /// When it was received; the clock runs from here.
+    async fn received_at(&self) -> Option<DateTime<Utc>> {
+        self.0.received_at
+    }
+    /// When acceptance took effect.
+    async fn accepted_at(&self) -> Option<DateTime<Utc>> {
+        self.0.accepted_at
+    }
+    /// When it was decided.
+    async fn decided_at(&self) -> Option<DateTime<Utc>> {
+        self.0.decided_at
+    }
+    /// When it was closed.
+    async fn closed_at(&self) -> Option<DateTime<Utc>> {
+        self.0.closed_at
+    }
+    /// From when on it counts as accepted unless it is answered before (24:00 UTC+8 of the fifth working day).
+    async fn deemed_accepted_at(&self) -> Option<DateTime<Utc>> {
+        self.0.deemed_at
+    }
+    /// What is due next: acceptance, the promised limit, or the delivery. Null where nothing is.
+    async fn due_at(&self) -> Option<DateTime<Utc>> {
+        (self.0.due_at != never()).then_some(self.0.due_at)
+    }
+    /// End of the promised limit (承诺办结时限).
+    async fn promised_due_at(&self) -> Option<DateTime<Utc>> {
+        self.0.promised_due_at
+    }
+    /// End of the statutory limit (法定办结时限).
+    async fn statutory_due_at(&self) -> Option<DateTime<Utc>> {
+        self.0.statutory_due_at
+    }
+    /// From when on the limit counts as nearly passed.
+    async fn near_breach_at(&self) -> Option<DateTime<Utc>> {
+        self.0.near_breach_at
+    }
+    /// Whether a date may still move, because the official calendar of that year is not published yet.
+    async fn provisional(&self) -> bool {
+        self.0.provisional
+    }
+    /// Whether somebody has claimed it.
+    async fn claimed(&self) -> bool {
+        self.0.claimed_by.is_some()
+    }
+    /// Name of the applicant.
+    async fn applicant_name(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+        let names = persons::names_of(ctx.portal().db.read(), &[self.0.applicant_person_id]).await;
+        Some(names.map(|n| n.values().next().map(|name| name.display().to_owned()).unwrap_or_default()).map_err(ApiError::from))
+    }
+    /// The applicant.
+    async fn applicant_id(&self) -> ID {
+        ids::encode(self.0.applicant_person_id)
+    }
+    /// Answers of the form, as given.
+    async fn answers(&self, ctx: &Context<'_>) -> Option<Result<Json, ApiError>> {
+        Some(view::answers(ctx.portal(), &self.0).await.map(Json).map_err(ApiError::from))
+    }
+    /// Documents handed in, by key of the material.
+    async fn materials(&self, ctx: &Context<'_>) -> Option<Result<Vec<BoundMaterial>, ApiError>> {
+        Some(view::materials(ctx.portal(), self.0.id).await.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
+    }
+    /// Documents issued in the case: receipt, notice of acceptance, decision.
+    async fn documents(&self, ctx: &Context<'_>) -> Option<Result<Vec<CaseDocument>, ApiError>> {
+        Some(view::documents(ctx.portal(), self.0.id).await.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
+    }
+    /// What has happened, oldest first.
+    async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {
+        Some(view::events(ctx.portal(), self.0.id).await.map(|rows| rows.into_iter().map(ApplicationEvent::from).collect()).map_err(ApiError::from))
+    }
+    /// What the viewer may do now. An action that is barred says why.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn available_actions(&self, ctx: &Context<'_>) -> Option<Result<Vec<AvailableAction>, ApiError>> {
+        let read = async {
+            let loaded = view::application(ctx.portal(), ctx.actor(), self.0.id).await?;
+            let language = ctx.language();
+            Ok(view::available(ctx.portal(), ctx.actor(), &loaded)
+                .into_iter()
+                .map(|a| AvailableAction {
+                    action: a.action,
+                    allowed: a.reason.is_none(),
+                    reason: a.reason,
+                    message: a.reason.map(|code| message(language, code.code(), &[])),
+                })
+                .collect())
+        };
+        Some(read.await)
+    }
+}
+
+/// A step of the review.
+#[derive(SimpleObject, Clone, Debug)]
+#[graphql(name = "ApplicationStep")]
+pub struct Step {
+    /// Key, as `completeStep` wants it.
+    pub key: String,
+    /// Name.
+    pub name: LocalizedText,
+    /// Kind.
+    pub kind: StepKindCode,
+    /// Role that may finish it.
+    pub role: Role,
+}
+
+/// A document version bound to a case.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct BoundMaterial {
+    /// Key of the material.
+    pub key: String,
+    /// The document version.
+    pub document_version_id: ID,
+    /// When an officer compared the original.
+    pub original_seen_at: Option<DateTime<Utc>>,
+}
+
+impl From<MaterialRow> for BoundMaterial {
+    fn from(row: MaterialRow) -> Self {
+        Self { key: row.material_key, document_version_id: ids::encode(row.document_version_id), original_seen_at: row.original_seen_at }
+    }
+}
+
+/// Something that happened to a case.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct ApplicationEvent {
+    /// Number in the case, from 1.
+    pub seq: i64,
+    /// Kind, for example `ACCEPTED`.
+    pub kind: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The role of who did it; null for the clock.
+    pub by_role: Option<Role>,
+}
+
+impl From<EventRow> for ApplicationEvent {
+    fn from(row: EventRow) -> Self {
+        Self { seq: row.seq, kind: row.kind, at: row.at, by_role: row.actor_role }
+    }
+}
+
+/// A numbered document of a case (文书). It never changes; `jws` is its signed form (EdDSA, keys at `/.well-known/jwks.json`).
+#[derive(SimpleObject, Clone, Debug)]
+pub struct CaseDocument {
+    /// Global id.
+    pub id: ID,
+    /// Kind.
+    pub kind: DocumentKind,
+    /// Number.
+    pub number: String,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// The reason, in the words of the officer.
+    pub reason: Option<String>,
+    /// What was decided.
+    pub decision: Option<Decision>,
+    /// The document as compact JWS.
+    pub jws: String,
+}
+
+impl From<Opened> for CaseDocument {
+    fn from(opened: Opened) -> Self {
+        Self {
+            id: ids::encode(opened.row.id),
+            kind: opened.row.kind,
+            number: opened.row.number,
+            issued_at: opened.row.issued_at,
+            reason: opened.content.reason,
+            decision: opened.content.decision,
+            jws: opened.jws,
+        }
+    }
+}
+
+/// An action with the reason why it is barred, if it is.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct AvailableAction {
+    /// The action.
+    pub action: Action,
+    /// Whether it may be done now.
+    pub allowed: bool,
+    /// Why not.
+    pub reason: Option<Code>,
+    /// Why not, in the reader's language.
+    pub message: Option<String>,
+}
+
+/// An order: a cart, or what became of it.
+#[derive(Clone, Debug)]
+pub struct Order(pub OrderRow);
+
+/// An order: a cart, or what became of it.
+#[Object]
+impl Order {
+    /// Global id.
+    async fn id(&self) -> ID {
+        ids::encode(self.0.id)
+    }
+    /// Version: send it back as `expectedVersion`.
+    async fn version(&self) -> i64 {
+        self.0.version
+    }
+    /// Cart or submitted.
+    async fn state(&self) -> OrderState {
+        self.0.state
+    }
+    /// When it was made.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+    /// When it was handed in.
+    async fn submitted_at(&self) -> Option<DateTime<Utc>> {
+        self.0.submitted_at
+    }
+    /// Its lines: drafts in a cart, cases once it is handed in.
+    #[graphql(complexity = "5 * child_complexity")]
+    async fn applications(&self, ctx: &Context<'_>) -> Option<Result<Vec<Application>, ApiError>> {
+        let lines = view::lines(ctx.portal(), &[self.0.id]).await;
+        Some(lines.map(|mut by| by.remove(&self.0.id).unwrap_or_default().into_iter().map(Application).collect()).map_err(ApiError::from))
+    }
+}
+
+/// A row of a work queue, with all that a list shows.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct QueueEntry {
+    /// The case.
+    pub application_id: ID,
+    /// Number of the case.
+    pub number: String,
+    /// The item.
+    pub item_id: ID,
+    /// Name of the item.
+    pub item_name: LocalizedText,
+    /// Name of the applicant.
+    pub applicant_name: String,
+    /// State that holds now.
+    pub state: State,
+    /// Key of the step that is due.
+    pub step_key: Option<String>,
+    /// Who claimed it.
+    pub claimed_by_id: Option<ID>,
+    /// Version of the case.
+    pub version: i64,
+    /// When it was received.
+    pub received_at: DateTime<Utc>,
+    /// What is due next.
+    pub due_at: DateTime<Utc>,
+    /// Promised limit.
+    pub promised_due_at: Option<DateTime<Utc>>,
+    /// Statutory limit.
+    pub statutory_due_at: Option<DateTime<Utc>>,
+    /// From when on the limit counts as nearly passed.
+    pub near_breach_at: Option<DateTime<Utc>>,
+    /// Whether the dates may still move with the official calendar.
+    pub provisional: bool,
+}
+
+impl QueueEntry {
+    /// The row for its reader.
+    pub fn of(row: QueueRow, language: crate::kernel::text::Language) -> Self {
+        Self {
+            application_id: ids::encode(row.id),
+            number: row.number,
+            item_id: ids::encode(row.item),
+            item_name: LocalizedText::of(&row.item_name, language),
+            applicant_name: row.name_zh.or(row.name_latin).unwrap_or_default(),
+            state: row.state,
+            step_key: row.step_key,
+            claimed_by_id: row.claimed_by.map(ids::encode),
+            version: row.version,
+            received_at: row.received_at,
+            due_at: row.due_at,
+            promised_due_at: row.promised_due_at,
+            statutory_due_at: row.statutory_due_at,
+            near_breach_at: row.near_breach_at,
+            provisional: row.provisional,
+        }
+    }
+}
+
+/// Result of saving a cart.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct SaveCartPayload {
+    /// The cart.
+    pub order: Option<Order>,
+    /// Why not.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Result of handing a cart in.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct SubmitCartPayload {
+    /// The order; its lines are cases now.
+    pub order: Option<Order>,
+    /// Why not, each with the line that it is about.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Declares payloads that carry the case.
+macro_rules! payloads {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {
+        $(
+            $(#[$meta])*
+            #[derive(SimpleObject, Clone, Debug)]
+            pub struct $name {
+                /// The case as it is now.
+                pub application: Option<Application>,
+                /// Why not.
+                pub user_errors: Vec<UserError>,
+            }
+
+            impl From<(Option<Application>, Vec<UserError>)> for $name {
+                fn from((application, user_errors): (Option<Application>, Vec<UserError>)) -> Self {
+                    Self { application, user_errors }
+                }
+            }
+        )+
+    };
+}
+
+payloads! {
+    /// Result of claiming a case.
+    ClaimApplicationPayload,
+    /// Result of giving a case back.
+    ReleaseApplicationPayload,
+    /// Result of accepting a case.
+    AcceptApplicationPayload,
+    /// Result of refusing acceptance.
+    RefuseAcceptancePayload,
+    /// Result of finishing a step.
+    CompleteStepPayload,
+    /// Result of deciding a case.
+    DecideApplicationPayload,
+    /// Result of recording a delivery.
+    RecordDeliveryPayload,
+    /// Result of withdrawing a case.
+    WithdrawApplicationPayload,
+}

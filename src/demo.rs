@@ -1,0 +1,146 @@
+//! A small world to try the portal in: bodies, units, staff of each role, talents. Only in a database that is empty or
+//! a demo already; nothing in it is real.
+
+use chrono::NaiveDate;
+
+use crate::account::service::demo::{DemoMark, NewDemoAccount, add_account, demo_session, mark_demo};
+use crate::app::told;
+use crate::catalogue::model::version::UnitLevel;
+use crate::catalogue::service::publish::{UnitPlace, bind_units};
+use crate::kernel::fault::Refused;
+use crate::kernel::ids::{BodyId, TypedId, UnitId};
+use crate::kernel::role::Role;
+use crate::kernel::text::{Language, Origin, Text};
+use crate::organisation::model::body::BodyKind;
+use crate::organisation::service::{self as organisation, NewBody, NewUnit};
+use crate::portal::Portal;
+
+fn text(simplified: &str, traditional: &str, english: &str, portuguese: &str) -> Text {
+    Text::simplified(simplified, Origin::Human)
+        .with(Language::ZhHant, traditional, Origin::Human)
+        .with(Language::En, english, Origin::Human)
+        .with(Language::Pt, portuguese, Origin::Human)
+}
+
+fn refused(refused: Refused) -> anyhow::Error {
+    match refused {
+        Refused::Rejected(reasons) => anyhow::anyhow!("{reasons:?}"),
+        Refused::Fault(fault) => told(fault),
+    }
+}
+
+/// Fills the database; gives the lines to print: ids of units and bodies, and for each person a password and a token
+/// for one day. In a demo database that is filled already, new tokens only.
+pub async fn fill(portal: &Portal) -> anyhow::Result<Vec<String>> {
+    let known = match mark_demo(portal).await.map_err(told)? {
+        DemoMark::Refused => anyhow::bail!("--demo refuses a database that is neither empty nor a demo"),
+        DemoMark::WasDemo => true,
+        DemoMark::Marked => false,
+    };
+    let mut lines = vec!["Demo data. Nothing in it is real; the tokens are good for one day and count as two-factor.".to_owned()];
+    if known {
+        for (login, account) in crate::account::service::demo::accounts(portal).await.map_err(told)? {
+            let token = demo_session(portal, account).await.map_err(told)?;
+            lines.push(format!("{login:<28} token {token}"));
+        }
+        return Ok(lines);
+    }
+    let world = Box::pin(build(portal)).await?;
+    lines.push(format!("unit {:<22} {}", "province", world.province.global()));
+    lines.push(format!("unit {:<22} {}", "city", world.city.global()));
+    lines.push(format!("unit {:<22} {}", "window", world.window.global()));
+    lines.push(format!("body {:<22} {}", "employer", world.employer.global()));
+    for person in people(&world) {
+        let password = portal.env.secret()[..20].to_owned();
+        let account = add_account(portal, person.account(&password)).await.map_err(refused)?;
+        let token = demo_session(portal, account).await.map_err(told)?;
+        lines.push(format!("{:<28} password {password}  token {token}", person.login));
+    }
+    Ok(lines)
+}
+
+/// The units and bodies of the demo.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    /// The province's unit.
+    pub province: UnitId,
+    /// A city's unit.
+    pub city: UnitId,
+    /// A window of the city.
+    pub window: UnitId,
+    /// An employer.
+    pub employer: BodyId,
+}
+
+/// Makes bodies and units, and binds the catalogue's offerings to them.
+pub async fn build(portal: &Portal) -> anyhow::Result<World> {
+    let world = World { province: UnitId::new(&portal.env), city: UnitId::new(&portal.env), window: UnitId::new(&portal.env), employer: BodyId::new(&portal.env) };
+    let department = BodyId::new(&portal.env);
+    let txn = portal.db.begin_write().await?;
+    let name = text("示范人才服务厅（非真实机构）", "示範人才服務廳（非真實機構）", "Demo talent department (not a real body)", "Departamento de demonstração (não real)");
+    organisation::insert_body(&txn, portal, department, NewBody { kind: BodyKind::Government, uscc: None, name }).await.map_err(refused)?;
+    let name = text("示范科技公司（非真实企业）", "示範科技公司（非真實企業）", "Demo technology company (not real)", "Empresa de demonstração (não real)");
+    let uscc = Some("91440101MA0000007B".to_owned());
+    organisation::insert_body(&txn, portal, world.employer, NewBody { kind: BodyKind::Employer, uscc, name }).await.map_err(refused)?;
+    let units = [
+        (world.province, None, UnitLevel::Province, "440000", text("示范省级窗口", "示範省級窗口", "Demo provincial unit", "Unidade provincial de demonstração")),
+        (world.city, Some(world.province), UnitLevel::City, "440100", text("示范市级窗口", "示範市級窗口", "Demo city unit", "Unidade municipal de demonstração")),
+        (world.window, Some(world.city), UnitLevel::Window, "440100", text("示范分窗口", "示範分窗口", "Demo window", "Balcão de demonstração")),
+    ];
+    let mut places = Vec::new();
+    for (id, parent, level, region, name) in units {
+        let level = level.code().parse().map_err(|e| anyhow::anyhow!("{e}"))?;
+        let new = NewUnit { body: department, parent, level, name, region_code: region.to_owned(), zone_code: None };
+        organisation::insert_unit(&txn, portal, id, new).await.map_err(refused)?;
+        places.push(UnitPlace { unit: id, level: UnitLevel::ALL[places.len().min(3)], region: region.to_owned(), zone: None });
+    }
+    places[2].level = UnitLevel::Window;
+    bind_units(&txn, portal, &places).await.map_err(told)?;
+    portal.commit(txn).await.map_err(told)?;
+    Ok(world)
+}
+
+/// A person of the demo.
+#[derive(Clone, Debug)]
+pub struct DemoPerson {
+    /// E-mail address by which she signs in.
+    pub login: &'static str,
+    name_zh: &'static str,
+    name_latin: &'static str,
+    roles: Vec<(Role, Option<UnitId>, Option<BodyId>)>,
+}
+
+impl DemoPerson {
+    /// What the account slice needs to add her.
+    pub fn account(&self, password: &str) -> NewDemoAccount {
+        NewDemoAccount {
+            login: self.login.to_owned(),
+            password: password.to_owned(),
+            name_zh: self.name_zh.to_owned(),
+            name_latin: self.name_latin.to_owned(),
+            birth_date: NaiveDate::from_ymd_opt(1890, 1, 1),
+            roles: self.roles.clone(),
+        }
+    }
+}
+
+/// Staff of each role and two talents.
+pub fn people(world: &World) -> Vec<DemoPerson> {
+    let person = |login, name_zh, name_latin, roles| DemoPerson { login, name_zh, name_latin, roles };
+    let (province, city, window, employer) = (Some(world.province), Some(world.city), Some(world.window), Some(world.employer));
+    vec![
+        person("officer@demo.invalid", "窗口甲", "Officer One", vec![(Role::WindowOfficer, city, None)]),
+        person("reviewer@demo.invalid", "审查甲", "Reviewer One", vec![(Role::Reviewer, city, None)]),
+        person("reviewer2@demo.invalid", "审查乙", "Reviewer Two", vec![(Role::Reviewer, province, None)]),
+        person("approver@demo.invalid", "审批甲", "Approver One", vec![(Role::Approver, province, None)]),
+        person("supervisor@demo.invalid", "主管甲", "Supervisor One", vec![(Role::Supervisor, province, None)]),
+        person("counter@demo.invalid", "柜台甲", "Counter One", vec![(Role::Counter, window, None)]),
+        person("confirmer@demo.invalid", "企业甲", "Confirmer One", vec![(Role::EmployerConfirmer, None, employer)]),
+        person("manager@demo.invalid", "管理甲", "Manager One", vec![(Role::Manager, province, None)]),
+        person("system@demo.invalid", "系统甲", "System One", vec![(Role::SystemAdmin, None, None)]),
+        person("security@demo.invalid", "安全甲", "Security One", vec![(Role::SecurityAdmin, None, None)]),
+        person("audit@demo.invalid", "审计甲", "Audit One", vec![(Role::AuditAdmin, None, None)]),
+        person("talent@demo.invalid", "人才甲", "Talent One", vec![]),
+        person("talent2@demo.invalid", "人才乙", "Talent Two", vec![]),
+    ]
+}
