@@ -8,6 +8,7 @@
 //! factor was shown. Mandates let one person act for another. `service::session_actor` is asked once per request.
 
 pub mod adapter;
+pub mod graphql;
 pub mod job;
 pub mod model;
 pub mod policy;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::account::model::client::AgentClass;
 use crate::account::model::code::{CodePurpose, PendingCode};
 use crate::account::model::contact::ContactKind;
-use crate::account::model::grant::{GrantScope, RoleGrant};
+use crate::account::model::grant::{GrantScope, InvitationRow, RoleGrant};
 use crate::account::model::limit::Rate;
 use crate::account::model::mandate::{Mandate, MandateScope};
 use crate::account::model::session::{Lifetime, RefreshFacts, SessionActor, SessionEnd, SessionKind, SessionView};
@@ -509,25 +509,6 @@ pub async fn grants_of(db: &impl ConnectionTrait, person: PersonId) -> Result<Ve
 pub async fn end_grant(db: &impl ConnectionTrait, id: GrantId, by: PersonId, now: DateTime<Utc>) -> Result<bool, DbErr> {
     let text = "UPDATE role_grant SET ended_at = $2, ended_by = $3 WHERE id = $1 AND ended_at IS NULL";
     Ok(changed(db, text, vec![id.into(), now.into(), by.into()]).await? == 1)
-}
-
-/// An invitation.
-#[derive(Clone, Debug)]
-pub struct InvitationRow {
-    /// Its id.
-    pub id: InvitationId,
-    /// The role.
-    pub role: Role,
-    /// For what.
-    pub scope: GrantScope,
-    /// Contact point and token, until sent.
-    pub sealed: Option<Vec<u8>>,
-    /// Language of the message.
-    pub language: Language,
-    /// Who invited; `None` is the operator.
-    pub invited_by: Option<PersonId>,
-    /// Until when.
-    pub expires_at: DateTime<Utc>,
 }
 
 /// Adds an invitation.

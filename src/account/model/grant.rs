@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::kernel::ids::{BodyId, GrantId, PersonId, UnitId};
+use crate::kernel::ids::{BodyId, GrantId, InvitationId, PersonId, UnitId};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
+use crate::kernel::text::Language;
 
 /// For what a role is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -81,6 +82,25 @@ pub struct RoleGrant {
     pub starts_at: DateTime<Utc>,
     /// When it ended, if it did.
     pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// An invitation.
+#[derive(Clone, Debug)]
+pub struct InvitationRow {
+    /// Its id.
+    pub id: InvitationId,
+    /// The role.
+    pub role: Role,
+    /// For what.
+    pub scope: GrantScope,
+    /// Contact point and token, until sent.
+    pub sealed: Option<Vec<u8>>,
+    /// Language of the message.
+    pub language: Language,
+    /// Who invited; `None` is the operator.
+    pub invited_by: Option<PersonId>,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
 }
 
 #[cfg(test)]

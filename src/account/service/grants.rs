@@ -4,10 +4,10 @@ use chrono::Duration;
 use sea_orm::ConnectionTrait;
 
 use crate::account::model::contact::Contact;
-use crate::account::model::grant::{GrantScope, RoleGrant, check_scope};
+use crate::account::model::grant::{GrantScope, InvitationRow, RoleGrant, check_scope};
 use crate::account::policy;
 use crate::account::service::letters;
-use crate::account::store::{self, Inserted, InvitationRow};
+use crate::account::store::{self, Inserted};
 use crate::audit::model::{Entry, Message};
 use crate::audit::service::{self as audit, Claim};
 use crate::kernel::actor::Actor;

@@ -12,6 +12,7 @@ pub mod recovery;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_up;
+pub mod viewer;
 
 // The names by which other slices and the HTTP layer ask.
 pub use demo::{demo_session, is_demo, mark_demo};

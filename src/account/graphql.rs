@@ -1,0 +1,634 @@
+//! Sign-up, sign-in, sessions, grants and mandates, for the API.
+
+use std::net::IpAddr;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
+use chrono::{DateTime, Utc};
+
+use crate::account::model::client::{AgentClass, Client};
+use crate::account::model::code::Challenge;
+use crate::account::model::grant::{GrantScope, InvitationRow, RoleGrant};
+use crate::account::model::session::{self as model, SessionView, Transport};
+use crate::account::service::grants::{self, GrantRole, InviteStaff};
+use crate::account::service::recovery::{self, CompleteRecovery};
+use crate::account::service::sign_in::{self, SignedIn};
+use crate::account::service::sign_up::{self, AskCode, CompleteSignUp};
+use crate::account::service::{sessions, viewer};
+use crate::api::context::ContextExt as _;
+use crate::api::error::{ApiError, UserError, nullable, payload};
+use crate::api::ids::{decode, decode_option, encode};
+use crate::api::text::ApiLanguage;
+use crate::kernel::ids::PersonId;
+use crate::kernel::role::{Assurance, Role};
+use crate::person::graphql::PersonObject;
+use crate::person::model::profile::PersonInput;
+
+crate::api_enum!(Transport, "SessionTransport", "How a client wants to hold its tokens.");
+crate::api_enum!(AgentClass, "ProgramClass", "Class of the program that a session was begun with.");
+crate::api_enum!(crate::account::model::contact::ContactKind, "ContactPointKind", "Kind of a contact point.");
+
+/// The refresh token of the request's cookie; the HTTP layer puts it into the request where there is one.
+#[derive(Clone)]
+pub struct RefreshCookie(pub String);
+
+fn client(ctx: &Context<'_>) -> Client {
+    let agent = ctx.data_opt::<AgentClass>().copied().unwrap_or(AgentClass::Unknown);
+    Client { address: ctx.ctx().address.parse::<IpAddr>().ok(), agent }
+}
+
+/// A code was asked for. The answer is the same for known and unknown contact points.
+#[derive(SimpleObject)]
+#[graphql(name = "CodeChallenge")]
+pub struct CodeChallenge {
+    /// To be sent back together with the code.
+    id: ID,
+    /// Until when.
+    expires_at: DateTime<Utc>,
+}
+
+impl From<Challenge> for CodeChallenge {
+    fn from(challenge: Challenge) -> Self {
+        Self { id: encode(challenge.id), expires_at: challenge.expires_at }
+    }
+}
+
+/// A session: an access token that lasts minutes, and a refresh token that is spent at each use.
+#[derive(SimpleObject)]
+#[graphql(name = "SessionPair")]
+pub struct SessionPairObject {
+    /// Id of the session.
+    session_id: ID,
+    /// To be sent as `Authorization: Bearer`; `null` where cookies were asked for.
+    access_token: Option<String>,
+    /// To be sent to `refreshSession`; `null` where cookies were asked for.
+    refresh_token: Option<String>,
+    /// End of the access token.
+    access_expires_at: DateTime<Utc>,
+    /// End of the refresh token.
+    refresh_expires_at: DateTime<Utc>,
+}
+
+impl SessionPairObject {
+    fn of(ctx: &Context<'_>, pair: model::SessionPair, transport: Transport) -> Self {
+        let bearer = transport == Transport::Bearer;
+        if !bearer {
+            for cookie in pair.cookies(ctx.portal().env.now()) {
+                ctx.append_http_header("set-cookie", cookie);
+            }
+        }
+        Self {
+            session_id: encode(pair.session),
+            access_token: bearer.then_some(pair.access),
+            refresh_token: bearer.then_some(pair.refresh),
+            access_expires_at: pair.lifetime.access_until,
+            refresh_expires_at: pair.lifetime.refresh_until,
+        }
+    }
+}
+
+/// The password was right; a second factor is to be shown with `completeSignIn`.
+#[derive(SimpleObject)]
+pub struct SecondFactorRequired {
+    /// To be sent back together with the code of the factor.
+    challenge: ID,
+    /// Until when.
+    expires_at: DateTime<Utc>,
+}
+
+/// What a right password gives.
+#[derive(Union)]
+pub enum SignInResult {
+    /// A session.
+    SessionPair(SessionPairObject),
+    /// A second factor is to be shown.
+    SecondFactorRequired(SecondFactorRequired),
+}
+
+/// A contact point of the viewer.
+#[derive(SimpleObject)]
+pub struct ContactPoint {
+    /// Global id.
+    id: ID,
+    /// Kind.
+    kind: crate::account::model::contact::ContactKind,
+    /// Masked, for example `138****8000`.
+    masked: String,
+    /// Whether it was confirmed by a code.
+    verified: bool,
+}
+
+/// A session of the viewer.
+#[derive(SimpleObject)]
+pub struct Session {
+    /// Global id.
+    id: ID,
+    /// Class of the program.
+    program: AgentClass,
+    /// Whether a second factor was shown.
+    second_factor: bool,
+    /// When it began.
+    created_at: DateTime<Utc>,
+    /// When it was last used, to five minutes.
+    last_seen_at: DateTime<Utc>,
+    /// When it ends at the latest.
+    ends_at: DateTime<Utc>,
+    /// Whether it is the one of this request.
+    current: bool,
+}
+
+impl From<SessionView> for Session {
+    fn from(view: SessionView) -> Self {
+        Self {
+            id: encode(view.id),
+            program: view.agent,
+            second_factor: view.second_factor,
+            created_at: view.created_at,
+            last_seen_at: view.last_seen_at,
+            ends_at: view.ends_at,
+            current: view.current,
+        }
+    }
+}
+
+/// A role that the viewer may act in now.
+#[derive(SimpleObject)]
+pub struct ActiveRole {
+    /// The role.
+    role: Role,
+    /// The unit whose subtree it reaches.
+    unit_id: Option<ID>,
+    /// The body, for a unit the one that it belongs to.
+    body_id: Option<ID>,
+}
+
+/// A role given to a person.
+#[derive(SimpleObject)]
+#[graphql(name = "RoleGrant")]
+pub struct RoleGrantObject {
+    /// Global id.
+    id: ID,
+    /// Who holds it.
+    person_id: ID,
+    /// The role.
+    role: Role,
+    /// The unit whose subtree it reaches.
+    unit_id: Option<ID>,
+    /// The body.
+    body_id: Option<ID>,
+    /// From when.
+    starts_at: DateTime<Utc>,
+    /// When it ended; `null` while it is in force.
+    ended_at: Option<DateTime<Utc>>,
+}
+
+impl From<RoleGrant> for RoleGrantObject {
+    fn from(grant: RoleGrant) -> Self {
+        Self {
+            id: encode(grant.id),
+            person_id: encode(grant.person),
+            role: grant.role,
+            unit_id: grant.scope.unit().map(encode),
+            body_id: grant.scope.body().map(encode),
+            starts_at: grant.starts_at,
+            ended_at: grant.ended_at,
+        }
+    }
+}
+
+/// Who is signed in.
+pub struct Viewer {
+    person: PersonId,
+}
+
+/// Who is signed in.
+#[Object]
+impl Viewer {
+    /// The person.
+    async fn person(&self, ctx: &Context<'_>) -> Result<PersonObject, ApiError> {
+        Ok(PersonObject(crate::person::service::person_for(ctx.portal(), ctx.actor(), self.person).await?))
+    }
+
+    /// Contact points, masked, oldest first.
+    async fn contact_points(&self, ctx: &Context<'_>) -> Result<Vec<ContactPoint>, ApiError> {
+        let points = viewer::contact_points(ctx.portal(), ctx.actor()).await?;
+        Ok(points.into_iter().map(|p| ContactPoint { id: encode(p.id), kind: p.kind, masked: p.masked, verified: p.verified }).collect())
+    }
+
+    /// Sessions that last, newest first, at most 100.
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>, ApiError> {
+        Ok(sessions::sessions(ctx.portal(), ctx.actor()).await?.into_iter().map(Into::into).collect())
+    }
+
+    /// Roles in force in this session; those of staff only where a second factor was shown.
+    async fn grants(&self, ctx: &Context<'_>) -> Vec<ActiveRole> {
+        use crate::kernel::actor::Scope;
+        let grants = ctx.actor().member.iter().flat_map(|m| &m.grants);
+        grants
+            .map(|g| match &g.scope {
+                Scope::Portal => ActiveRole { role: g.role, unit_id: None, body_id: None },
+                Scope::Unit { id, body, .. } => ActiveRole { role: g.role, unit_id: Some(encode(*id)), body_id: Some(encode(*body)) },
+                Scope::Body(body) => ActiveRole { role: g.role, unit_id: None, body_id: Some(encode(*body)) },
+            })
+            .collect()
+    }
+
+    /// How surely the portal knows the viewer.
+    async fn assurance(&self, ctx: &Context<'_>) -> Assurance {
+        ctx.actor().member.as_ref().map_or(Assurance::L1, |m| m.assurance)
+    }
+
+    /// Language of this answer.
+    async fn language(&self, ctx: &Context<'_>) -> ApiLanguage {
+        ctx.language().into()
+    }
+}
+
+/// Queries of the slice.
+#[derive(Default)]
+pub struct AccountQuery;
+
+#[Object]
+impl AccountQuery {
+    /// Who is signed in; `null` for nobody.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
+        ctx.actor().person().map(|person| Viewer { person })
+    }
+
+    /// The grants of a person, in force or ended, newest first. For security administration.
+    async fn role_grants(&self, ctx: &Context<'_>, #[graphql(desc = "The person.")] person_id: ID) -> Option<Result<Vec<RoleGrantObject>, ApiError>> {
+        let person = match decode::<PersonId>(&person_id, "personId") {
+            Ok(person) => person,
+            Err(error) => return Some(Err(error)),
+        };
+        let grants = grants::grants_of(ctx.portal(), ctx.actor(), person).await;
+        nullable(grants.map(|g| Some(g.into_iter().map(Into::into).collect())))
+    }
+}
+
+/// Asks for a code.
+#[derive(InputObject)]
+pub struct StartSignUpInput {
+    /// E-mail address, or mobile number with its country code (mainland numbers may go without).
+    contact: String,
+    /// Language of the message; by default that of the request.
+    language: Option<ApiLanguage>,
+}
+
+/// Asks for a code.
+#[derive(InputObject)]
+pub struct StartRecoveryInput {
+    /// A confirmed e-mail address or mobile number of the account.
+    contact: String,
+    /// Language of the message; by default that of the request.
+    language: Option<ApiLanguage>,
+}
+
+/// Ends a sign-up.
+#[derive(InputObject)]
+pub struct CompleteSignUpInput {
+    /// The challenge of `startSignUp`.
+    challenge: ID,
+    /// The six digits that were sent.
+    code: String,
+    /// 15 to 128 characters.
+    password: String,
+    /// Name in Chinese characters; this or the Latin one is needed.
+    name_zh: Option<String>,
+    /// Name in Latin letters, as in the passport.
+    name_latin: Option<String>,
+    /// Token of an invitation to a role.
+    invitation_token: Option<String>,
+    /// How the tokens are held.
+    #[graphql(default_with = "Transport::Bearer")]
+    transport: Transport,
+}
+
+/// Ends a recovery.
+#[derive(InputObject)]
+pub struct CompleteRecoveryInput {
+    /// The challenge of `startRecovery`.
+    challenge: ID,
+    /// The six digits that were sent.
+    code: String,
+    /// The new password, 15 to 128 characters.
+    password: String,
+    /// How the tokens are held.
+    #[graphql(default_with = "Transport::Bearer")]
+    transport: Transport,
+}
+
+/// Signs in.
+#[derive(InputObject)]
+pub struct SignInInput {
+    /// A confirmed e-mail address or mobile number of the account.
+    contact: String,
+    /// The password.
+    password: String,
+    /// How the tokens are held.
+    #[graphql(default_with = "Transport::Bearer")]
+    transport: Transport,
+}
+
+/// Shows the second factor.
+#[derive(InputObject)]
+pub struct CompleteSignInInput {
+    /// The challenge of `signIn`.
+    challenge: ID,
+    /// The code of the factor.
+    code: String,
+    /// How the tokens are held.
+    #[graphql(default_with = "Transport::Bearer")]
+    transport: Transport,
+}
+
+/// Renews a session.
+#[derive(InputObject)]
+pub struct RefreshSessionInput {
+    /// The refresh token; without it that of the cookie.
+    refresh_token: Option<String>,
+    /// How the tokens are held.
+    #[graphql(default_with = "Transport::Bearer")]
+    transport: Transport,
+}
+
+/// Ends one session.
+#[derive(InputObject)]
+pub struct EndSessionInput {
+    /// One of the viewer's sessions.
+    session_id: ID,
+}
+
+/// Ends all sessions.
+#[derive(InputObject)]
+pub struct EndAllSessionsInput {
+    /// Whether the session of this request goes on.
+    #[graphql(default = false)]
+    keep_current: bool,
+}
+
+/// Accepts an invitation.
+#[derive(InputObject)]
+pub struct AcceptInvitationInput {
+    /// The one-time token.
+    token: String,
+}
+
+/// Invites somebody to a role.
+#[derive(InputObject)]
+pub struct InviteStaffInput {
+    /// Where the one-time token is sent.
+    contact: String,
+    /// The role.
+    role: Role,
+    /// The unit, for roles of a unit.
+    unit_id: Option<ID>,
+    /// The body, for roles of a body.
+    body_id: Option<ID>,
+    /// Language of the message; by default that of the request.
+    language: Option<ApiLanguage>,
+    /// 16 to 64 characters, new for each new invitation.
+    idempotency_key: String,
+}
+
+/// Gives a role.
+#[derive(InputObject)]
+pub struct GrantRoleInput {
+    /// To whom.
+    person_id: ID,
+    /// The role.
+    role: Role,
+    /// The unit, for roles of a unit.
+    unit_id: Option<ID>,
+    /// The body, for roles of a body.
+    body_id: Option<ID>,
+    /// 16 to 64 characters, new for each new grant.
+    idempotency_key: String,
+}
+
+/// Ends a role.
+#[derive(InputObject)]
+pub struct EndGrantInput {
+    /// The grant.
+    grant_id: ID,
+}
+
+macro_rules! payloads {
+    ($($(#[$meta:meta])* $name:ident { $(#[$fmeta:meta])* $field:ident: $type:ty })+) => {$(
+        $(#[$meta])*
+        #[derive(SimpleObject)]
+        pub struct $name {
+            $(#[$fmeta])*
+            $field: Option<$type>,
+            /// Why nothing was changed.
+            user_errors: Vec<UserError>,
+        }
+
+        impl $name {
+            fn done($field: $type) -> Self {
+                Self { $field: Some($field), user_errors: Vec::new() }
+            }
+            fn refused(user_errors: Vec<UserError>) -> Self {
+                Self { $field: None, user_errors }
+            }
+        }
+    )+};
+}
+
+payloads! {
+    /// Answer of `startSignUp`.
+    StartSignUpPayload { /// What waits for the code.
+        challenge: CodeChallenge }
+    /// Answer of `completeSignUp`.
+    CompleteSignUpPayload { /// The new session.
+        session: SessionPairObject }
+    /// Answer of `startRecovery`.
+    StartRecoveryPayload { /// What waits for the code.
+        challenge: CodeChallenge }
+    /// Answer of `completeRecovery`.
+    CompleteRecoveryPayload { /// The new session.
+        session: SessionPairObject }
+    /// Answer of `signIn`.
+    SignInPayload { /// A session, or the wish for a second factor.
+        result: SignInResult }
+    /// Answer of `completeSignIn`.
+    CompleteSignInPayload { /// The new session.
+        session: SessionPairObject }
+    /// Answer of `refreshSession`.
+    RefreshSessionPayload { /// The renewed session.
+        session: SessionPairObject }
+    /// Answer of `signOut`.
+    SignOutPayload { /// The session that ended.
+        ended_session_id: ID }
+    /// Answer of `endSession`.
+    EndSessionPayload { /// The session that ended.
+        ended_session_id: ID }
+    /// Answer of `endAllSessions`.
+    EndAllSessionsPayload { /// How many ended.
+        ended: usize }
+    /// Answer of `acceptInvitation`.
+    AcceptInvitationPayload { /// The role.
+        grant: RoleGrantObject }
+    /// Answer of `inviteStaff`.
+    InviteStaffPayload { /// The invitation.
+        invitation: StaffInvitation }
+    /// Answer of `grantRole`.
+    GrantRolePayload { /// The role.
+        grant: RoleGrantObject }
+    /// Answer of `endGrant`.
+    EndGrantPayload { /// The role that ended.
+        grant: RoleGrantObject }
+}
+
+/// An invitation to a role; its token goes to the contact point only.
+#[derive(SimpleObject)]
+pub struct StaffInvitation {
+    /// Global id.
+    id: ID,
+    /// The role.
+    role: Role,
+    /// Until when.
+    expires_at: DateTime<Utc>,
+}
+
+type Answer<T> = Option<Result<T, ApiError>>;
+
+macro_rules! read {
+    ($decoded:expr) => {
+        match $decoded {
+            Ok(value) => value,
+            Err(error) => return Some(Err(error)),
+        }
+    };
+}
+
+fn scope(unit: Option<&ID>, body: Option<&ID>) -> Result<Result<GrantScope, crate::kernel::fault::Refused>, ApiError> {
+    Ok(GrantScope::parse(decode_option(unit, "input.unitId")?, decode_option(body, "input.bodyId")?).map_err(Into::into))
+}
+
+/// Mutations of the slice.
+#[derive(Default)]
+pub struct AccountMutation;
+
+#[Object]
+impl AccountMutation {
+    /// Begins a sign-up: a code is sent to the contact point. Known contact points get a notice instead, and the answer
+    /// is the same. User errors: CONTACT_MALFORMED.
+    async fn start_sign_up(&self, ctx: &Context<'_>, input: StartSignUpInput) -> Answer<StartSignUpPayload> {
+        let command = AskCode { contact: input.contact, language: input.language.map_or(ctx.language(), Into::into) };
+        let done = sign_up::start_sign_up(ctx.portal(), ctx.actor(), &client(ctx), command).await;
+        payload(ctx.ctx(), done, |c| StartSignUpPayload::done(c.into()), StartSignUpPayload::refused)
+    }
+
+    /// Ends a sign-up with the code that was sent, and signs in. User errors: CODE_INVALID, TOO_SHORT, TOO_LONG,
+    /// PASSWORD_WEAK, REQUIRED, MALFORMED, ALREADY_EXISTS, TOKEN_INVALID.
+    async fn complete_sign_up(&self, ctx: &Context<'_>, input: CompleteSignUpInput) -> Answer<CompleteSignUpPayload> {
+        let command = CompleteSignUp {
+            challenge: read!(decode(&input.challenge, "input.challenge")),
+            code: input.code,
+            password: input.password,
+            person: PersonInput { name_zh: input.name_zh, name_latin: input.name_latin, ..PersonInput::default() },
+            invitation: input.invitation_token,
+            language: ctx.language(),
+        };
+        let done = sign_up::complete_sign_up(ctx.portal(), ctx.actor(), &client(ctx), command).await;
+        payload(ctx.ctx(), done, |p| CompleteSignUpPayload::done(SessionPairObject::of(ctx, p, input.transport)), CompleteSignUpPayload::refused)
+    }
+
+    /// Begins a recovery: a code is sent to the contact point. The answer is the same for unknown ones. User errors:
+    /// CONTACT_MALFORMED.
+    async fn start_recovery(&self, ctx: &Context<'_>, input: StartRecoveryInput) -> Answer<StartRecoveryPayload> {
+        let command = AskCode { contact: input.contact, language: input.language.map_or(ctx.language(), Into::into) };
+        let done = recovery::start_recovery(ctx.portal(), ctx.actor(), &client(ctx), command).await;
+        payload(ctx.ctx(), done, |c| StartRecoveryPayload::done(c.into()), StartRecoveryPayload::refused)
+    }
+
+    /// Sets a new password, ends all sessions and signs in. User errors: CODE_INVALID, TOO_SHORT, TOO_LONG, PASSWORD_WEAK.
+    async fn complete_recovery(&self, ctx: &Context<'_>, input: CompleteRecoveryInput) -> Answer<CompleteRecoveryPayload> {
+        let command = CompleteRecovery { challenge: read!(decode(&input.challenge, "input.challenge")), code: input.code, password: input.password };
+        let done = recovery::complete_recovery(ctx.portal(), ctx.actor(), &client(ctx), command).await;
+        payload(ctx.ctx(), done, |p| CompleteRecoveryPayload::done(SessionPairObject::of(ctx, p, input.transport)), CompleteRecoveryPayload::refused)
+    }
+
+    /// Signs in by password. Unknown, wrong, locked and disabled have one answer. User errors: SIGN_IN_FAILED.
+    async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Answer<SignInPayload> {
+        let done = sign_in::sign_in(ctx.portal(), ctx.actor(), &client(ctx), &input.contact, &input.password).await;
+        let result = |signed: SignedIn| match signed {
+            SignedIn::Session(pair) => SignInResult::SessionPair(SessionPairObject::of(ctx, pair, input.transport)),
+            SignedIn::SecondFactorRequired(c) => SignInResult::SecondFactorRequired(SecondFactorRequired { challenge: encode(c.id), expires_at: c.expires_at }),
+        };
+        payload(ctx.ctx(), done, |s| SignInPayload::done(result(s)), SignInPayload::refused)
+    }
+
+    /// Ends a sign-in that waits for a second factor. User errors: CODE_INVALID.
+    async fn complete_sign_in(&self, ctx: &Context<'_>, input: CompleteSignInInput) -> Answer<CompleteSignInPayload> {
+        let challenge = read!(decode(&input.challenge, "input.challenge"));
+        let done = sign_in::complete_sign_in(ctx.portal(), ctx.actor(), &client(ctx), challenge, &input.code).await;
+        payload(ctx.ctx(), done, |p| CompleteSignInPayload::done(SessionPairObject::of(ctx, p, input.transport)), CompleteSignInPayload::refused)
+    }
+
+    /// A new pair for a refresh token, which is spent by it. A token spent before ends the session; within a minute, and
+    /// while the new pair was not used, it works once more (the answer was lost). User errors: REFRESH_INVALID.
+    async fn refresh_session(&self, ctx: &Context<'_>, input: RefreshSessionInput) -> Answer<RefreshSessionPayload> {
+        let token = input.refresh_token.or_else(|| ctx.data_opt::<RefreshCookie>().map(|c| c.0.clone())).unwrap_or_default();
+        let done = sessions::refresh_session(ctx.portal(), ctx.actor(), &token).await;
+        payload(ctx.ctx(), done, |p| RefreshSessionPayload::done(SessionPairObject::of(ctx, p, input.transport)), RefreshSessionPayload::refused)
+    }
+
+    /// Ends the session of this request.
+    async fn sign_out(&self, ctx: &Context<'_>) -> Answer<SignOutPayload> {
+        let done = sessions::sign_out(ctx.portal(), ctx.actor()).await;
+        for cookie in model::clearing_cookies() {
+            ctx.append_http_header("set-cookie", cookie);
+        }
+        payload(ctx.ctx(), done, |id| SignOutPayload::done(encode(id)), SignOutPayload::refused)
+    }
+
+    /// Ends one of the viewer's sessions. User errors: NOT_FOUND.
+    async fn end_session(&self, ctx: &Context<'_>, input: EndSessionInput) -> Answer<EndSessionPayload> {
+        let id = read!(decode(&input.session_id, "input.sessionId"));
+        payload(ctx.ctx(), sessions::end_session(ctx.portal(), ctx.actor(), id).await, |id| EndSessionPayload::done(encode(id)), EndSessionPayload::refused)
+    }
+
+    /// Ends all of the viewer's sessions.
+    async fn end_all_sessions(&self, ctx: &Context<'_>, input: EndAllSessionsInput) -> Answer<EndAllSessionsPayload> {
+        let done = sessions::end_all_sessions(ctx.portal(), ctx.actor(), input.keep_current).await;
+        payload(ctx.ctx(), done, EndAllSessionsPayload::done, EndAllSessionsPayload::refused)
+    }
+
+    /// Takes the role of a one-time token. User errors: TOKEN_INVALID, OWN_GRANT, ADMINISTRATORS_APART, ALREADY_EXISTS.
+    async fn accept_invitation(&self, ctx: &Context<'_>, input: AcceptInvitationInput) -> Answer<AcceptInvitationPayload> {
+        let done = grants::accept_invitation(ctx.portal(), ctx.actor(), &input.token).await;
+        payload(ctx.ctx(), done, |g| AcceptInvitationPayload::done(g.into()), AcceptInvitationPayload::refused)
+    }
+
+    /// Sends a one-time token that gives a role. For system administration. User errors: CONTACT_MALFORMED, NOT_ALLOWED,
+    /// REQUIRED, NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
+    async fn invite_staff(&self, ctx: &Context<'_>, input: InviteStaffInput) -> Answer<InviteStaffPayload> {
+        let done = match read!(scope(input.unit_id.as_ref(), input.body_id.as_ref())) {
+            Err(refused) => Err(refused),
+            Ok(scope) => {
+                let command = InviteStaff { contact: input.contact, role: input.role, scope, language: input.language.map_or(ctx.language(), Into::into) };
+                grants::invite_staff(ctx.portal(), ctx.actor(), command, &input.idempotency_key).await
+            }
+        };
+        let invitation = |i: InvitationRow| StaffInvitation { id: encode(i.id), role: i.role, expires_at: i.expires_at };
+        payload(ctx.ctx(), done, |i| InviteStaffPayload::done(invitation(i)), InviteStaffPayload::refused)
+    }
+
+    /// Gives a role. For security administration. User errors: NOT_FOUND, NOT_ALLOWED, REQUIRED, OWN_GRANT,
+    /// ADMINISTRATORS_APART, ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED.
+    async fn grant_role(&self, ctx: &Context<'_>, input: GrantRoleInput) -> Answer<GrantRolePayload> {
+        let person = read!(decode(&input.person_id, "input.personId"));
+        let done = match read!(scope(input.unit_id.as_ref(), input.body_id.as_ref())) {
+            Err(refused) => Err(refused),
+            Ok(scope) => grants::grant_role(ctx.portal(), ctx.actor(), GrantRole { person, role: input.role, scope }, &input.idempotency_key).await,
+        };
+        payload(ctx.ctx(), done, |g| GrantRolePayload::done(g.into()), GrantRolePayload::refused)
+    }
+
+    /// Ends a role at once. For security administration. User errors: NOT_FOUND, OWN_GRANT.
+    async fn end_grant(&self, ctx: &Context<'_>, input: EndGrantInput) -> Answer<EndGrantPayload> {
+        let id = read!(decode(&input.grant_id, "input.grantId"));
+        payload(ctx.ctx(), grants::end_grant(ctx.portal(), ctx.actor(), id).await, |g| EndGrantPayload::done(g.into()), EndGrantPayload::refused)
+    }
+}

@@ -1,0 +1,40 @@
+//! What the viewer sees of her account.
+
+use crate::account::model::contact::{Contact, ContactKind};
+use crate::account::{policy, store};
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::Fault;
+use crate::kernel::ids::ContactPointId;
+use crate::kernel::seal::Place;
+use crate::person::service::keys;
+use crate::portal::Portal;
+
+/// A contact point as its owner sees it.
+#[derive(Debug)]
+pub struct ContactView {
+    /// Its id.
+    pub id: ContactPointId,
+    /// Kind.
+    pub kind: ContactKind,
+    /// Masked.
+    pub masked: String,
+    /// Whether it was confirmed.
+    pub verified: bool,
+}
+
+/// The caller's contact points, masked, oldest first.
+pub async fn contact_points(portal: &Portal, actor: &Actor) -> Result<Vec<ContactView>, Fault> {
+    let member = policy::signed_in(actor)?;
+    let account = store::account(portal.db.read(), member.account).await?.ok_or(Fault::Unauthenticated)?;
+    // Sealed for the person as whom she signed up, who may redirect to another by now.
+    let key = keys::data_key(portal, account.person).await?;
+    let rows = store::contacts(portal.db.read(), member.account).await?;
+    rows.into_iter()
+        .map(|row| {
+            let plain = key.open(Place::new("contact_point", "value_sealed", row.id.0), &row.sealed);
+            let contact = plain.as_deref().and_then(|p| std::str::from_utf8(p).ok()).and_then(Contact::stored);
+            let contact = contact.ok_or_else(|| Fault::bug("a sealed contact point does not open"))?;
+            Ok(ContactView { id: row.id, kind: row.kind, masked: contact.masked(), verified: row.verified_at.is_some() })
+        })
+        .collect()
+}
