@@ -20,8 +20,7 @@ use crate::account::service::hashing::HashPool;
 use crate::api::schema;
 use crate::application::service::fulfilment::Fulfilments;
 use crate::audit::service::{Bus, Workers};
-use crate::catalogue::service::eligibility::FactSources;
-use crate::catalogue::service::read::CompiledVersions;
+use crate::catalogue::service::{CompiledVersions, FactSources, ProfileFacts};
 use crate::config::Config;
 use crate::db::{self, Db, Engine, KEY_SCHEMA};
 use crate::http::router::{Server, routes};
@@ -29,12 +28,10 @@ use crate::kernel::env::Env;
 use crate::kernel::fault::Fault;
 use crate::kernel::seal::Keyring;
 use crate::material::adapter::{Clamd, local_store};
-use crate::material::model::scan::Scanner;
-use crate::material::service::scan::Scanning;
+use crate::material::model::scan::{Scanner, Scanning};
 use crate::organisation::service::CalendarCache;
 use crate::person::service::keys::KeyCache;
 use crate::portal::{Parts, Portal};
-use crate::talent::service::source::ProfileFacts;
 use crate::talent_card::service::fulfilment::CardFulfilment;
 use crate::talent_card::service::view::OfferCache;
 
@@ -125,8 +122,14 @@ pub async fn migrations_pending(db: &Db) -> anyhow::Result<bool> {
 /// Publishes what the binary carries: regions, calendar, catalogue, card products.
 pub async fn publish(portal: &Portal) -> anyhow::Result<()> {
     crate::organisation::service::publish_reference_data(portal).await.map_err(told)?;
-    let report = crate::catalogue::service::publish::publish_bundle(portal).await.map_err(told)?;
-    tracing::info!(report = ?report, "catalogue published");
+    let report = crate::catalogue::service::publish_bundle(portal).await.map_err(told)?;
+    tracing::info!(
+        bundle = report.number,
+        items = report.items_added.len(),
+        versions = report.versions_added.len(),
+        conflicts = report.conflicts.len(),
+        "catalogue published"
+    );
     crate::talent_card::service::publish::publish_products(portal).await.map_err(told)?;
     Ok(())
 }

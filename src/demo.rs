@@ -6,20 +6,23 @@ use chrono::NaiveDate;
 use crate::account::service::demo::{DemoMark, NewDemoAccount, add_account, demo_session, mark_demo};
 use crate::app::told;
 use crate::catalogue::model::version::UnitLevel;
-use crate::catalogue::service::publish::{UnitPlace, bind_units};
+use crate::catalogue::service::{UnitPlace, bind_units};
+use crate::kernel::code::Verification;
 use crate::kernel::fault::Refused;
 use crate::kernel::ids::{BodyId, TypedId, UnitId};
 use crate::kernel::role::Role;
 use crate::kernel::text::{Language, Origin, Text};
-use crate::organisation::model::body::BodyKind;
-use crate::organisation::service::{self as organisation, NewBody, NewUnit};
+use crate::organisation::model::body::{BodyKind, NewBody};
+use crate::organisation::model::unit::NewUnit;
+use crate::organisation::service as organisation;
 use crate::portal::Portal;
 
 fn text(simplified: &str, traditional: &str, english: &str, portuguese: &str) -> Text {
-    Text::simplified(simplified, Origin::Human)
-        .with(Language::ZhHant, traditional, Origin::Human)
-        .with(Language::En, english, Origin::Human)
-        .with(Language::Pt, portuguese, Origin::Human)
+    Text::simplified(simplified, Origin::Human).with(Language::ZhHant, traditional, Origin::Human).with(Language::En, english, Origin::Human).with(
+        Language::Pt,
+        portuguese,
+        Origin::Human,
+    )
 }
 
 fn refused(refused: Refused) -> anyhow::Error {
@@ -27,6 +30,10 @@ fn refused(refused: Refused) -> anyhow::Error {
         Refused::Rejected(reasons) => anyhow::anyhow!("{reasons:?}"),
         Refused::Fault(fault) => told(fault),
     }
+}
+
+fn body(kind: BodyKind, uscc: Option<String>, name: Text) -> NewBody {
+    NewBody { kind, name, uscc, region_code: Some("440100".to_owned()), verification: Verification::StandIn }
 }
 
 /// Fills the database; gives the lines to print: ids of units and bodies, and for each person a password and a token
@@ -74,27 +81,50 @@ pub struct World {
 
 /// Makes bodies and units, and binds the catalogue's offerings to them.
 pub async fn build(portal: &Portal) -> anyhow::Result<World> {
-    let world = World { province: UnitId::new(&portal.env), city: UnitId::new(&portal.env), window: UnitId::new(&portal.env), employer: BodyId::new(&portal.env) };
+    let world =
+        World { province: UnitId::new(&portal.env), city: UnitId::new(&portal.env), window: UnitId::new(&portal.env), employer: BodyId::new(&portal.env) };
     let department = BodyId::new(&portal.env);
     let txn = portal.db.begin_write().await?;
-    let name = text("示范人才服务厅（非真实机构）", "示範人才服務廳（非真實機構）", "Demo talent department (not a real body)", "Departamento de demonstração (não real)");
-    organisation::insert_body(&txn, portal, department, NewBody { kind: BodyKind::Government, uscc: None, name }).await.map_err(refused)?;
+    let name = text(
+        "示范人才服务厅（非真实机构）",
+        "示範人才服務廳（非真實機構）",
+        "Demo talent department (not a real body)",
+        "Departamento de demonstração (não real)",
+    );
+    organisation::insert_body(&txn, portal, department, body(BodyKind::Government, None, name)).await.map_err(told)?;
     let name = text("示范科技公司（非真实企业）", "示範科技公司（非真實企業）", "Demo technology company (not real)", "Empresa de demonstração (não real)");
     let uscc = Some("91440101MA0000007B".to_owned());
-    organisation::insert_body(&txn, portal, world.employer, NewBody { kind: BodyKind::Employer, uscc, name }).await.map_err(refused)?;
+    organisation::insert_body(&txn, portal, world.employer, body(BodyKind::Employer, uscc, name)).await.map_err(told)?;
     let units = [
-        (world.province, None, UnitLevel::Province, "440000", text("示范省级窗口", "示範省級窗口", "Demo provincial unit", "Unidade provincial de demonstração")),
-        (world.city, Some(world.province), UnitLevel::City, "440100", text("示范市级窗口", "示範市級窗口", "Demo city unit", "Unidade municipal de demonstração")),
+        (
+            world.province,
+            None,
+            UnitLevel::Province,
+            "440000",
+            text("示范省级窗口", "示範省級窗口", "Demo provincial unit", "Unidade provincial de demonstração"),
+        ),
+        (
+            world.city,
+            Some(world.province),
+            UnitLevel::City,
+            "440100",
+            text("示范市级窗口", "示範市級窗口", "Demo city unit", "Unidade municipal de demonstração"),
+        ),
         (world.window, Some(world.city), UnitLevel::Window, "440100", text("示范分窗口", "示範分窗口", "Demo window", "Balcão de demonstração")),
     ];
     let mut places = Vec::new();
     for (id, parent, level, region, name) in units {
-        let level = level.code().parse().map_err(|e| anyhow::anyhow!("{e}"))?;
-        let new = NewUnit { body: department, parent, level, name, region_code: region.to_owned(), zone_code: None };
-        organisation::insert_unit(&txn, portal, id, new).await.map_err(refused)?;
-        places.push(UnitPlace { unit: id, level: UnitLevel::ALL[places.len().min(3)], region: region.to_owned(), zone: None });
+        let new = NewUnit {
+            body: department,
+            parent,
+            level: level.code().parse().map_err(|e| anyhow::anyhow!("{e}"))?,
+            name,
+            region_code: region.to_owned(),
+            zone_code: None,
+        };
+        organisation::insert_unit(&txn, portal, id, new).await.map_err(told)?;
+        places.push(UnitPlace { unit: id, level, region: region.to_owned(), zone: None });
     }
-    places[2].level = UnitLevel::Window;
     bind_units(&txn, portal, &places).await.map_err(told)?;
     portal.commit(txn).await.map_err(told)?;
     Ok(world)

@@ -12,14 +12,14 @@ pub mod portal;
 pub mod api;
 
 // The slices, each using only those before it.
-pub mod audit;
-pub mod organisation;
-pub mod person;
 pub mod account;
-pub mod talent;
+pub mod application;
+pub mod audit;
 pub mod catalogue;
 pub mod material;
-pub mod application;
+pub mod organisation;
+pub mod person;
+pub mod talent;
 pub mod talent_card;
 
 pub mod app;

@@ -189,7 +189,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve { data, listen, demo } => return serve(load(data, vec![("listen", listen)])?, env, demo).await,
         Command::Migrate { direction, data } => return migrate(load(data, vec![])?, env, direction).await,
         Command::Catalogue { what: CatalogueWork::Check, .. } => {
-            let problems = catalogue::service::publish::check_bundle();
+            let problems = catalogue::service::check_bundle();
             for problem in &problems {
                 println!("{problem:?}");
             }
@@ -210,7 +210,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 AdminRole::Security => Role::SecurityAdmin,
                 AdminRole::Audit => Role::AuditAdmin,
             };
-            let token = talent_portal::account::service::grants::create_admin_invitation(&portal, role).await.map_err(|refused| anyhow::anyhow!("{refused:?}"))?;
+            let token =
+                talent_portal::account::service::grants::create_admin_invitation(&portal, role).await.map_err(|refused| anyhow::anyhow!("{refused:?}"))?;
             match &config.settings.front_end_url {
                 Some(url) => println!("{}/invitation#{token}", url.trim_end_matches('/')),
                 None => println!("{token}"),
@@ -259,9 +260,10 @@ async fn migrate(config: Config, env: Env, direction: Direction) -> anyhow::Resu
             Migrator::down(portal.db.writer(), Some(1)).await?;
         }
         Direction::Status => {
-            for (store, pending) in
-                [("data", Migrator::get_pending_migrations(portal.db.writer()).await?.len()), ("keys", KeyMigrator::get_pending_migrations(portal.db.keys()).await?.len())]
-            {
+            for (store, pending) in [
+                ("data", Migrator::get_pending_migrations(portal.db.writer()).await?.len()),
+                ("keys", KeyMigrator::get_pending_migrations(portal.db.keys()).await?.len()),
+            ] {
                 println!("{store}: {pending} pending");
             }
         }

@@ -2,7 +2,9 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::schema::{bigint, boolean, bytes, bytes_null, code, date_null, id, index, instant, instant_null, int, refers, table, text, text_null, unique, uuid, uuid_null};
+use crate::schema::{
+    bigint, boolean, bytes, bytes_null, code, date_null, id, index, instant, instant_null, int, refers, table, text, text_null, unique, uuid, uuid_null,
+};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -91,7 +93,9 @@ impl MigrationTrait for Migration {
         manager.create_index(index("application", "application_applicant", &["applicant_person_id", "id"])).await?;
         let open = Expr::col("state").is_in(["RECEIVED", "SUPPLEMENT_REQUESTED", "ACCEPTED", "IN_REVIEW", "DECIDED"]);
         manager.create_index(index("application", "application_queue", &["current_unit_id", "due_at", "id"]).and_where(open).to_owned()).await?;
-        manager.create_index(index("application", "application_clock", &["next_clock_at"]).and_where(Expr::col("next_clock_at").is_not_null()).to_owned()).await?;
+        manager
+            .create_index(index("application", "application_clock", &["next_clock_at"]).and_where(Expr::col("next_clock_at").is_not_null()).to_owned())
+            .await?;
         manager
             .create_index(
                 index("application", "application_employer", &["employer_body_id", "due_at", "id"])
@@ -174,13 +178,20 @@ impl MigrationTrait for Migration {
             )
             .await?;
         manager.create_index(index("case_delivery", "case_delivery_document", &["case_document_id"])).await?;
-        manager
-            .create_table(table("case_counter").col(ColumnDef::new("prefix").text().not_null().primary_key()).col(bigint("last")).to_owned())
-            .await
+        manager.create_table(table("case_counter").col(ColumnDef::new("prefix").text().not_null().primary_key()).col(bigint("last")).to_owned()).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for name in ["case_counter", "case_delivery", "case_document", "application_material", "application_beneficiary", "application_event", "application", "application_order"] {
+        for name in [
+            "case_counter",
+            "case_delivery",
+            "case_document",
+            "application_material",
+            "application_beneficiary",
+            "application_event",
+            "application",
+            "application_order",
+        ] {
             manager.drop_table(Table::drop().table(name).to_owned()).await?;
         }
         Ok(())

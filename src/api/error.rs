@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_graphql::{ErrorExtensionValues, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use super::context::Ctx;
-use super::messages::message;
+use crate::api::context::Ctx;
+use crate::api::messages::message;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;

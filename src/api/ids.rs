@@ -2,7 +2,7 @@
 
 use async_graphql::ID;
 
-use super::error::ApiError;
+use crate::api::error::ApiError;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::TypedId;
 

@@ -2,10 +2,10 @@
 
 use async_graphql::{Context, Object};
 
-use super::context::ContextExt;
+use crate::api::context::ContextExt;
 use crate::kernel::clock::civil_date;
 
-use super::scalars::Date;
+use crate::api::scalars::Date;
 
 /// Root fields that belong to no slice.
 #[derive(Default)]

@@ -1,9 +1,13 @@
 //! The schema: roots put together from the slices. Not: fields.
 
-use async_graphql::{MergedObject, SDLExportOptions, Schema};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
 
-use super::guard::GuardFactory;
-use super::node::NodeQuery;
+use crate::account::graphql::{AccountMutation, AccountQuery};
+use crate::api::guard::GuardFactory;
+use crate::api::node::NodeQuery;
+use crate::application::graphql::mutation::ApplicationMutation;
+use crate::application::graphql::query::ApplicationQuery;
+use crate::application::graphql::subscription::ApplicationSubscription;
 use crate::audit::graphql::AuditQuery;
 use crate::catalogue::graphql::CatalogueQuery;
 use crate::material::graphql::{MaterialMutation, MaterialQuery};
@@ -13,23 +17,22 @@ use crate::talent_card::graphql::{TalentCardMutation, TalentCardQuery};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, AuditQuery, TalentQuery, CatalogueQuery, TalentCardQuery);
+pub struct Query(NodeQuery, AuditQuery, AccountQuery, TalentQuery, CatalogueQuery, MaterialQuery, ApplicationQuery, TalentCardQuery);
 
-/// Everything that writes.
+/// Everything that can be done. Each field is one transaction.
 #[derive(MergedObject, Default)]
-pub struct Mutation(PersonMutation, TalentMutation, TalentCardMutation);
-pub struct Query(NodeQuery, AuditQuery, MaterialQuery, TalentQuery, CatalogueQuery);
+pub struct Mutation(AccountMutation, PersonMutation, TalentMutation, MaterialMutation, ApplicationMutation, TalentCardMutation);
 
-/// Everything that writes.
-#[derive(MergedObject, Default)]
-pub struct Mutation(MaterialMutation, PersonMutation, TalentMutation);
+/// Everything that can be listened to.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(ApplicationSubscription);
 
 /// The schema of the portal.
-pub type PortalSchema = Schema<Query, Mutation, async_graphql::EmptySubscription>;
+pub type PortalSchema = Schema<Query, Mutation, Subscription>;
 
-/// Builds the schema. Bounds are held by [`super::guard`].
+/// Builds the schema. Bounds are held by [`crate::api::guard`].
 pub fn build() -> PortalSchema {
-    Schema::build(Query::default(), Mutation::default(), async_graphql::EmptySubscription)
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .limit_recursive_depth(96)
         .disable_suggestions()
         .extension(GuardFactory::default())

@@ -118,8 +118,16 @@ async fn run(db: &impl ConnectionTrait, mut sql: Sql, after: Option<(DateTime<Ut
 }
 
 /// Open cases of a unit, what is due first. The states stand in the text, so that the partial index serves.
-pub async fn queue(db: &impl ConnectionTrait, unit: UnitId, filter: &QueueFilter, after: Option<(DateTime<Utc>, Uuid)>, limit: u64, now: DateTime<Utc>) -> Result<Vec<QueueRow>, DbErr> {
-    let mut sql = Sql { text: format!("{COLUMNS} WHERE a.state IN ('RECEIVED', 'SUPPLEMENT_REQUESTED', 'ACCEPTED', 'IN_REVIEW', 'DECIDED')"), values: Vec::new() };
+pub async fn queue(
+    db: &impl ConnectionTrait,
+    unit: UnitId,
+    filter: &QueueFilter,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: u64,
+    now: DateTime<Utc>,
+) -> Result<Vec<QueueRow>, DbErr> {
+    let mut sql =
+        Sql { text: format!("{COLUMNS} WHERE a.state IN ('RECEIVED', 'SUPPLEMENT_REQUESTED', 'ACCEPTED', 'IN_REVIEW', 'DECIDED')"), values: Vec::new() };
     sql.and(" AND a.current_unit_id = ?", unit.0);
     match filter.state {
         // What counts as accepted by lapse of time is found under ACCEPTED although no event says so yet.

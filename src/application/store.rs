@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder, QuerySelect, SqlErr, Statement,
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder, QuerySelect,
+    SqlErr, Statement,
 };
 use uuid::Uuid;
 
-use super::entity::{application, beneficiary, document, event, material, order};
-use super::model::case::{Event, State};
-use super::model::order::OrderState;
-use super::model::projection::Projection;
+use crate::application::entity::{application, beneficiary, document, event, material, order};
+use crate::application::model::case::{Event, State};
+use crate::application::model::order::OrderState;
+use crate::application::model::projection::Projection;
 use crate::kernel::ids::{ApplicationId, CaseDocumentId, DocumentVersionId, EventId, ItemId, OrderId, PersonId, UnitId};
 use crate::kernel::role::Role;
 
@@ -67,8 +68,9 @@ pub async fn application(db: &impl ConnectionTrait, id: ApplicationId) -> Result
 
 /// The cases of a person that were handed in, newest first.
 pub async fn applications_of(db: &impl ConnectionTrait, persons: &[PersonId], before: Option<Uuid>, limit: u64) -> Result<Vec<application::Model>, DbErr> {
-    let mut find =
-        application::Entity::find().filter(application::Column::ApplicantPersonId.is_in(persons.iter().copied())).filter(application::Column::State.ne(State::Draft));
+    let mut find = application::Entity::find()
+        .filter(application::Column::ApplicantPersonId.is_in(persons.iter().copied()))
+        .filter(application::Column::State.ne(State::Draft));
     if let Some(before) = before {
         find = find.filter(application::Column::Id.lt(before));
     }
@@ -184,7 +186,15 @@ pub enum Written {
 }
 
 /// Adds event number `seq`; two writers of one number cannot both.
-pub async fn insert_event(txn: &impl ConnectionTrait, id: EventId, case: ApplicationId, seq: i64, event: &Event, at: DateTime<Utc>, by: EventBy) -> Result<Written, DbErr> {
+pub async fn insert_event(
+    txn: &impl ConnectionTrait,
+    id: EventId,
+    case: ApplicationId,
+    seq: i64,
+    event: &Event,
+    at: DateTime<Utc>,
+    by: EventBy,
+) -> Result<Written, DbErr> {
     let payload = serde_json::to_string(event).map_err(|e| DbErr::Json(e.to_string()))?;
     let insert = event::Entity::insert(event::ActiveModel {
         id: Set(id),
@@ -213,7 +223,13 @@ pub struct Submission {
 }
 
 /// Writes the projection of a case that still has `version`.
-pub async fn write_projection(txn: &impl ConnectionTrait, id: ApplicationId, version: i64, projection: &Projection, now: DateTime<Utc>) -> Result<Written, DbErr> {
+pub async fn write_projection(
+    txn: &impl ConnectionTrait,
+    id: ApplicationId,
+    version: i64,
+    projection: &Projection,
+    now: DateTime<Utc>,
+) -> Result<Written, DbErr> {
     let mut change = columns(projection, now);
     if projection.state.is_closed() {
         change.open_key = Set(None);
@@ -333,7 +349,15 @@ pub async fn documents_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> R
 }
 
 /// Records that a document reached somebody.
-pub async fn insert_delivery(txn: &impl ConnectionTrait, id: Uuid, document: CaseDocumentId, channel: &str, recipient: PersonId, by: Option<PersonId>, at: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn insert_delivery(
+    txn: &impl ConnectionTrait,
+    id: Uuid,
+    document: CaseDocumentId,
+    channel: &str,
+    recipient: PersonId,
+    by: Option<PersonId>,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
     txn.execute_raw(Statement::from_sql_and_values(
         txn.get_database_backend(),
         "INSERT INTO case_delivery (id, case_document_id, channel, recipient_id, recorded_by, delivered_at) VALUES ($1, $2, $3, $4, $5, $6)",

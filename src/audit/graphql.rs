@@ -4,12 +4,12 @@ use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use super::model::{ActorKind, TrailRow};
-use super::service;
 use crate::api::connection;
 use crate::api::context::ContextExt;
 use crate::api::error::ApiError;
 use crate::api::ids;
+use crate::audit::model::{ActorKind, TrailRow};
+use crate::audit::service;
 use crate::kernel::ids::{AccountId, PersonId, TypedId};
 use crate::kernel::page::PageRequest;
 

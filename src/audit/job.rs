@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
 
-use super::service;
+use crate::audit::service;
 use crate::db::Engine;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ProcessId, TypedId};

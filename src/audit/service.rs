@@ -10,8 +10,8 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use super::model::{self, ActorKind, Announcement, Entry, MAX_ATTEMPTS, Message, OutboxState, Stream, TrailRow, Verdict, Work};
-use super::{policy, store};
+use crate::audit::model::{self, ActorKind, Announcement, Entry, MAX_ATTEMPTS, Message, OutboxState, Stream, TrailRow, Verdict, Work};
+use crate::audit::{policy, store};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{OutboxId, PersonId, ProcessId, TrailId, TypedId};

@@ -5,8 +5,8 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value};
 use uuid::Uuid;
 
-use super::entity::{outbox, trail};
-use super::model::{Announcement, Message, OutboxState, Stream, TrailRow, Work};
+use crate::audit::entity::{outbox, trail};
+use crate::audit::model::{Announcement, Message, OutboxState, Stream, TrailRow, Work};
 use crate::kernel::ids::{OutboxId, PersonId};
 
 fn sql(db: &impl ConnectionTrait, text: &'static str, values: Vec<Value>) -> Statement {

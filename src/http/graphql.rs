@@ -8,17 +8,18 @@ use std::net::SocketAddr;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response as GraphQlResponse, ServerError, Variables};
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::router::Server;
-use super::session;
 use crate::api::error::{ApiError, LANGUAGE};
 use crate::api::guard::{self, request_error};
 use crate::api::operations;
+use crate::http::router::Server;
+use crate::http::session;
 use crate::kernel::fault::Fault;
 use crate::kernel::text::Language;
 
@@ -52,7 +53,7 @@ fn answer_type(headers: &HeaderMap) -> Option<Answer> {
 }
 
 /// `POST /graphql`.
-pub async fn post(State(server): State<Server>, info: Option<ConnectInfo<SocketAddr>>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn post(State(server): State<Server>, info: Option<Extension<ConnectInfo<SocketAddr>>>, headers: HeaderMap, body: Bytes) -> Response {
     let Some(answer) = answer_type(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     let json = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_some_and(|v| {
         let mut parts = v.split(';').map(|p| p.trim().to_ascii_lowercase());
@@ -68,7 +69,12 @@ pub async fn post(State(server): State<Server>, info: Option<ConnectInfo<SocketA
 }
 
 /// `GET /graphql`, for queries only.
-pub async fn get(State(server): State<Server>, info: Option<ConnectInfo<SocketAddr>>, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
+pub async fn get(
+    State(server): State<Server>,
+    info: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
     let Some(answer) = answer_type(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     let variables = match query.get("variables").map(|text| serde_json::from_str(text)).transpose() {
         Ok(variables) => variables,
@@ -90,7 +96,9 @@ pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, O
     let text = match (query, document_id) {
         (Some(_), Some(_)) => return Err(bad("give either query or documentId")),
         (Some(query), None) => query,
-        (None, Some(id)) => operations::document(&id).ok_or_else(|| (StatusCode::BAD_REQUEST, request_error("DOCUMENT_UNKNOWN", "no stored operation has this id")))?.to_owned(),
+        (None, Some(id)) => {
+            operations::document(&id).ok_or_else(|| (StatusCode::BAD_REQUEST, request_error("DOCUMENT_UNKNOWN", "no stored operation has this id")))?.to_owned()
+        }
         (None, None) => return Err(bad("there is neither query nor documentId")),
     };
     let variables = match variables {
@@ -134,7 +142,14 @@ impl ParametersIn {
     }
 }
 
-async fn run(server: &Server, headers: &HeaderMap, info: Option<ConnectInfo<SocketAddr>>, parameters: Parameters, answer: Answer, only_query: bool) -> Response {
+async fn run(
+    server: &Server,
+    headers: &HeaderMap,
+    info: Option<Extension<ConnectInfo<SocketAddr>>>,
+    parameters: Parameters,
+    answer: Answer,
+    only_query: bool,
+) -> Response {
     let request_id = session::request_id(headers, &server.portal);
     let mut response = answered(server, headers, info, parameters, answer, only_query, request_id.clone()).await;
     if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -146,7 +161,7 @@ async fn run(server: &Server, headers: &HeaderMap, info: Option<ConnectInfo<Sock
 async fn answered(
     server: &Server,
     headers: &HeaderMap,
-    info: Option<ConnectInfo<SocketAddr>>,
+    info: Option<Extension<ConnectInfo<SocketAddr>>>,
     parameters: Parameters,
     answer: Answer,
     only_query: bool,
@@ -159,7 +174,7 @@ async fn answered(
     if kind == OperationType::Subscription {
         return refused(answer, StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", "subscriptions are served at /graphql/ws"));
     }
-    let address = session::client_address(headers, info.map(|i| i.0), &server.trusted_proxies);
+    let address = session::client_address(headers, info.map(|Extension(ConnectInfo(address))| address), &server.trusted_proxies);
     let ctx = match session::context(&server.portal, headers, session::token(headers), address, request_id.clone()).await {
         Ok(ctx) => ctx,
         Err(fault) => {
@@ -192,7 +207,10 @@ const fn status_of(fault: &Fault) -> StatusCode {
 fn is_request_error(response: &GraphQlResponse) -> bool {
     response.data == async_graphql::Value::Null
         && !response.errors.is_empty()
-        && response.errors.iter().all(|e| e.path.is_empty() && e.extensions.as_ref().and_then(|x| x.get("code")).is_some_and(|c| matches!(c, async_graphql::Value::String(s) if s.starts_with("DOCUMENT_"))))
+        && response.errors.iter().all(|e| {
+            e.path.is_empty()
+                && e.extensions.as_ref().and_then(|x| x.get("code")).is_some_and(|c| matches!(c, async_graphql::Value::String(s) if s.starts_with("DOCUMENT_")))
+        })
 }
 
 fn respond(answer: Answer, response: GraphQlResponse) -> Response {
@@ -224,4 +242,3 @@ fn write(answer: Answer, status: StatusCode, body: &serde_json::Value) -> Respon
     }
     response
 }
-

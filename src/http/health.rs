@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
-use super::router::Server;
+use crate::http::router::Server;
 
 /// `/healthz`: the process lives.
 pub async fn live() -> &'static str {

@@ -1,8 +1,6 @@
-//! HTTP: the routes of the portal. Not: rules.
+//! axum: routes, the GraphQL handlers, files, sessions from headers, health. Not: rules.
 
 pub mod files;
-//! axum: routes, the GraphQL handlers, sessions from headers, health. Not: rules.
-
 pub mod graphql;
 pub mod health;
 pub mod router;

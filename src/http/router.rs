@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{FromRef, Request};
+use axum::extract::{FromRef, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -16,8 +16,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
-use super::{graphql, health, socket};
 use crate::api::schema::PortalSchema;
+use crate::http::{files, graphql, health, session, socket};
+use crate::kernel::actor::Actor;
 use crate::portal::Portal;
 
 /// What the handlers share. Cheap to clone.
@@ -61,10 +62,21 @@ pub fn routes(server: Server) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(30)));
     Router::new()
         .merge(api)
+        .merge(files::routes().with_state(server.portal.clone()).layer(middleware::from_fn_with_state(server.clone(), caller)))
         .route("/graphql/ws", get(socket::upgrade))
         .layer(middleware::from_fn(headers))
         .layer(CatchPanicLayer::new())
         .with_state(server)
+}
+
+/// Puts the caller of a file route into the request; a token that is no session's is nobody's.
+async fn caller(State(server): State<Server>, mut request: Request, next: Next) -> Response {
+    let id = session::request_id(request.headers(), &server.portal);
+    let token = session::token(request.headers()).map(str::to_owned);
+    let context = session::context(&server.portal, request.headers(), token.as_deref(), Arc::from(""), id.clone()).await;
+    let actor = context.map_or_else(|_| Arc::new(Actor::anonymous(id)), |ctx| ctx.actor);
+    request.extensions_mut().insert(actor);
+    next.run(request).await
 }
 
 async fn headers(request: Request, next: Next) -> Response {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 
-use crate::account::service as account;
+use crate::account::service::sessions as account;
 use crate::api::context::Ctx;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;
@@ -36,7 +36,12 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
     if site.is_some_and(|s| s != "same-origin") {
         return None;
     }
-    headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
 }
 
 /// The client's address: that of the socket, or the last one that a listed proxy vouches for.
@@ -62,12 +67,13 @@ pub fn client_address(headers: &HeaderMap, socket: Option<SocketAddr>, proxies: 
 
 /// The context of a request. A token that is unknown, expired or ended is a fault, so that a client fetches a new one.
 pub async fn context(portal: &Portal, headers: &HeaderMap, token: Option<&str>, address: Arc<str>, request_id: String) -> Result<Ctx, Fault> {
-    let member = match token {
+    let found = match token {
         None => None,
-        Some(token) => Some(account::session_member(portal, token).await?.ok_or(Fault::Unauthenticated)?),
+        Some(token) => Some(account::session_actor(portal, token).await?.ok_or(Fault::Unauthenticated)?),
     };
-    let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).map_or(Language::ZhHans, Language::negotiate);
-    Ok(Ctx { portal: portal.clone(), actor: Arc::new(Actor { member, request_id }), language, address })
+    let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).map(Language::negotiate);
+    let language = asked.or(found.as_ref().map(|f| f.language)).unwrap_or(Language::ZhHans);
+    Ok(Ctx { portal: portal.clone(), actor: Arc::new(Actor { member: found.map(|f| f.member), request_id }), language, address })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -16,12 +17,12 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::graphql::{ParametersIn, prepare};
-use super::router::Server;
-use super::session;
-use crate::account::service as account;
+use crate::account::service::sessions as account;
 use crate::api::context::Ctx;
 use crate::api::error::LANGUAGE;
+use crate::http::graphql::{ParametersIn, prepare};
+use crate::http::router::Server;
+use crate::http::session;
 
 /// Seconds in which the first message must come.
 const INIT_SECONDS: u64 = 10;
@@ -35,7 +36,7 @@ const SUBSCRIPTIONS: usize = 32;
 const WAITING: usize = 64;
 
 /// `GET /graphql/ws`.
-pub async fn upgrade(State(server): State<Server>, info: Option<ConnectInfo<SocketAddr>>, headers: HeaderMap, socket: WebSocketUpgrade) -> Response {
+pub async fn upgrade(State(server): State<Server>, info: Option<Extension<ConnectInfo<SocketAddr>>>, headers: HeaderMap, socket: WebSocketUpgrade) -> Response {
     // A browser sends its origin; a page of another site must not open a socket with the reader's cookie.
     if let Some(origin) = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok()) {
         let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -45,7 +46,7 @@ pub async fn upgrade(State(server): State<Server>, info: Option<ConnectInfo<Sock
             return StatusCode::FORBIDDEN.into_response();
         }
     }
-    let address = session::client_address(&headers, info.map(|i| i.0), &server.trusted_proxies);
+    let address = session::client_address(&headers, info.map(|Extension(ConnectInfo(address))| address), &server.trusted_proxies);
     socket.protocols(["graphql-transport-ws"]).max_message_size(MESSAGE_MAX).on_upgrade(move |socket| serve(server, headers, address, socket))
 }
 
@@ -128,7 +129,7 @@ async fn converse(
             _ = beat.tick() => {
                 beats += 1;
                 if let Some(token) = &token
-                    && !matches!(account::session_member(&server.portal, token).await, Ok(Some(_)))
+                    && !matches!(account::session_actor(&server.portal, token).await, Ok(Some(_)))
                 {
                     return Some(close(4403, "Forbidden"));
                 }
@@ -178,7 +179,16 @@ async fn next_json(stream: &mut (impl futures_util::Stream<Item = Result<Message
 }
 
 #[expect(clippy::too_many_arguments, reason = "one task owns all it needs")]
-async fn run(server: Server, ctx: Ctx, id: String, parameters: ParametersIn, out: mpsc::Sender<Message>, done: mpsc::Sender<String>, token: CancellationToken, ended: CancellationToken) {
+async fn run(
+    server: Server,
+    ctx: Ctx,
+    id: String,
+    parameters: ParametersIn,
+    out: mpsc::Sender<Message>,
+    done: mpsc::Sender<String>,
+    token: CancellationToken,
+    ended: CancellationToken,
+) {
     let language = ctx.language;
     let told = match prepare(parameters, false) {
         Err((_, error)) => out.try_send(text(&json!({ "id": id, "type": "error", "payload": [error] }))),
@@ -195,11 +205,15 @@ async fn run(server: Server, ctx: Ctx, id: String, parameters: ParametersIn, out
                 if refused {
                     told = out.try_send(text(&json!({ "id": id, "type": "error", "payload": response.errors })));
                     let _gone = done.send(id).await;
-                    if told.is_err() { ended.cancel(); }
+                    if told.is_err() {
+                        ended.cancel();
+                    }
                     return;
                 }
                 told = out.try_send(text(&json!({ "id": id, "type": "next", "payload": response })));
-                if told.is_err() { break }
+                if told.is_err() {
+                    break;
+                }
             }
             told.and_then(|()| out.try_send(text(&json!({ "id": id, "type": "complete" }))))
         }

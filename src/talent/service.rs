@@ -2,6 +2,7 @@
 
 pub mod source;
 
+use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -77,6 +78,11 @@ async fn open_employments(portal: &Portal, rows: Vec<EmploymentRow>) -> Result<V
 pub async fn family(portal: &Portal, actor: &Actor, person: PersonId) -> Result<Vec<FamilyEntry>, Fault> {
     policy::own(actor, person)?;
     family_of(portal, person).await
+}
+
+/// Whether a person is a member of another's family, as she wrote it.
+pub async fn is_family(db: &impl ConnectionTrait, person: PersonId, member: PersonId) -> Result<bool, Fault> {
+    Ok(store::family(db, person).await?.iter().any(|row| row.member_id == member))
 }
 
 /// The same for services of later slices, which have decided who may read (for example beneficiaries of a card).

@@ -1,12 +1,22 @@
 //! Demo databases: marked as such while empty, with one-day tokens that count as two-factor.
 
 use crate::account::model::client::AgentClass;
+use crate::account::model::contact::Contact;
+use crate::account::model::grant::GrantScope;
 use crate::account::model::session::{DEMO, Lifetime, SessionKind};
+use crate::account::service::hashing::HashPool;
 use crate::account::store;
+use crate::audit::model::Entry;
 use crate::audit::service as audit;
-use crate::kernel::fault::Fault;
-use crate::kernel::ids::{AccountId, SessionId, TypedId as _};
-use crate::kernel::seal::token_hash;
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::{Fault, Refused};
+use crate::kernel::ids::{AccountId, BodyId, ContactPointId, GrantId, PersonId, SessionId, TypedId as _, UnitId};
+use crate::kernel::rejection::{Code, Rejection};
+use crate::kernel::role::Role;
+use crate::kernel::seal::{Place, token_hash};
+use crate::kernel::text::Language;
+use crate::person::model::profile::{NewPerson, PersonName};
+use crate::person::service as persons;
 use crate::portal::Portal;
 
 /// Name of the mark.
@@ -98,7 +108,7 @@ pub async fn add_account(portal: &Portal, new: NewDemoAccount) -> Result<Account
     if !is_demo(portal).await? {
         return Err(Fault::Forbidden.into());
     }
-    let contact = Contact::parse(&new.login, "login").map_err(Refused::because)?;
+    let contact = Contact::parse(&new.login).ok_or_else(|| Rejection::at(Code::ContactMalformed, "login"))?;
     let hash = portal.part::<HashPool>()?.hash(&portal.env, &new.password).await?;
     let (person, account, point) = (PersonId::new(&portal.env), AccountId::new(&portal.env), ContactPointId::new(&portal.env));
     let key = persons::keys::ensure_key(portal, person).await?;

@@ -8,8 +8,8 @@ use crate::api::error::{ApiError, UserError, payload};
 use crate::api::ids;
 use crate::api::scalars::Json;
 use crate::application::graphql::types::{
-    AcceptApplicationPayload, Application, ClaimApplicationPayload, CompleteStepPayload, DecideApplicationPayload, Order, RecordDeliveryPayload, RefuseAcceptancePayload,
-    ReleaseApplicationPayload, SaveCartPayload, SubmitCartPayload, WithdrawApplicationPayload,
+    AcceptApplicationPayload, Application, ClaimApplicationPayload, CompleteStepPayload, DecideApplicationPayload, Order, RecordDeliveryPayload,
+    RefuseAcceptancePayload, ReleaseApplicationPayload, SaveCartPayload, SubmitCartPayload, WithdrawApplicationPayload,
 };
 use crate::application::model::case::{Decision, DeliveryChannel, StepOutcome};
 use crate::application::model::order::{Line, SaveCart, SubmitCart};
@@ -176,7 +176,10 @@ fn save_command(input: &SaveCartInput) -> Result<SaveCart, ApiError> {
                 .iter()
                 .enumerate()
                 .map(|(m, material)| {
-                    Ok((material.key.clone(), ids::decode::<DocumentVersionId>(&material.document_version_id, &format!("{path}.materials.{m}.documentVersionId"))?))
+                    Ok((
+                        material.key.clone(),
+                        ids::decode::<DocumentVersionId>(&material.document_version_id, &format!("{path}.materials.{m}.documentVersionId"))?,
+                    ))
                 })
                 .collect::<Result<_, ApiError>>()?,
             beneficiaries: ids::decode_list(&line.beneficiary_ids, &format!("{path}.beneficiaryIds"))?,
@@ -211,7 +214,12 @@ impl ApplicationMutation {
         };
         let saved = cart::save_cart(ctx.portal(), ctx.actor(), command, &input.idempotency_key).await;
         let result = order_of(ctx, saved).await;
-        payload(ctx.ctx(), result, |order| SaveCartPayload { order: Some(order), user_errors: Vec::new() }, |user_errors| SaveCartPayload { order: None, user_errors })
+        payload(
+            ctx.ctx(),
+            result,
+            |order| SaveCartPayload { order: Some(order), user_errors: Vec::new() },
+            |user_errors| SaveCartPayload { order: None, user_errors },
+        )
     }
 
     /// Hands a cart in: all lines or none. Each line becomes a case with a number, a receipt and a clock of its own.
@@ -223,53 +231,90 @@ impl ApplicationMutation {
         let command = SubmitCart { order, expected_version: input.expected_version, received_at: input.received_at, received_reason: input.received_reason };
         let submitted = submit::submit_cart(ctx.portal(), ctx.actor(), command, &input.idempotency_key).await;
         let result = order_of(ctx, submitted).await;
-        payload(ctx.ctx(), result, |order| SubmitCartPayload { order: Some(order), user_errors: Vec::new() }, |user_errors| SubmitCartPayload { order: None, user_errors })
+        payload(
+            ctx.ctx(),
+            result,
+            |order| SubmitCartPayload { order: Some(order), user_errors: Vec::new() },
+            |user_errors| SubmitCartPayload { order: None, user_errors },
+        )
     }
 
     /// Takes a case from the queue. Of many who try at once one wins.
-    async fn claim_application(&self, ctx: &Context<'_>, #[graphql(desc = "The case.")] input: ClaimApplicationInput) -> Option<Result<ClaimApplicationPayload, ApiError>> {
+    async fn claim_application(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case.")] input: ClaimApplicationInput,
+    ) -> Option<Result<ClaimApplicationPayload, ApiError>> {
         let target = target!(input);
         reread(ctx, work::claim(ctx.portal(), ctx.actor(), target).await).await
     }
 
     /// Gives a case back to the queue; a supervisor may do it for somebody else.
-    async fn release_application(&self, ctx: &Context<'_>, #[graphql(desc = "The case.")] input: ReleaseApplicationInput) -> Option<Result<ReleaseApplicationPayload, ApiError>> {
+    async fn release_application(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case.")] input: ReleaseApplicationInput,
+    ) -> Option<Result<ReleaseApplicationPayload, ApiError>> {
         let target = target!(input);
         reread(ctx, work::release(ctx.portal(), ctx.actor(), target).await).await
     }
 
     /// Accepts a case (受理); the applicant gets a notice with the limits.
-    async fn accept_application(&self, ctx: &Context<'_>, #[graphql(desc = "The case.")] input: AcceptApplicationInput) -> Option<Result<AcceptApplicationPayload, ApiError>> {
+    async fn accept_application(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case.")] input: AcceptApplicationInput,
+    ) -> Option<Result<AcceptApplicationPayload, ApiError>> {
         let target = target!(input);
         reread(ctx, work::accept(ctx.portal(), ctx.actor(), target).await).await
     }
 
     /// Refuses acceptance (不予受理) with a reason; the applicant gets a document with the remedies.
-    async fn refuse_acceptance(&self, ctx: &Context<'_>, #[graphql(desc = "The case and the reason.")] input: RefuseAcceptanceInput) -> Option<Result<RefuseAcceptancePayload, ApiError>> {
+    async fn refuse_acceptance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case and the reason.")] input: RefuseAcceptanceInput,
+    ) -> Option<Result<RefuseAcceptancePayload, ApiError>> {
         let target = target!(input);
         reread(ctx, work::refuse_acceptance(ctx.portal(), ctx.actor(), target, &input.reason).await).await
     }
 
     /// Finishes the step that is due. Who finished an earlier step may be barred.
-    async fn complete_step(&self, ctx: &Context<'_>, #[graphql(desc = "The case, the step and its outcome.")] input: CompleteStepInput) -> Option<Result<CompleteStepPayload, ApiError>> {
+    async fn complete_step(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case, the step and its outcome.")] input: CompleteStepInput,
+    ) -> Option<Result<CompleteStepPayload, ApiError>> {
         let target = target!(input);
         reread(ctx, work::complete_step(ctx.portal(), ctx.actor(), target, &input.step_key, input.outcome).await).await
     }
 
     /// Decides a case (决定). An approval gives its result, for example the card, in the same instant.
-    async fn decide_application(&self, ctx: &Context<'_>, #[graphql(desc = "The case and the decision.")] input: DecideApplicationInput) -> Option<Result<DecideApplicationPayload, ApiError>> {
+    async fn decide_application(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case and the decision.")] input: DecideApplicationInput,
+    ) -> Option<Result<DecideApplicationPayload, ApiError>> {
         let target = target!(input);
         reread(ctx, work::decide(ctx.portal(), ctx.actor(), target, input.decision, input.reason.as_deref()).await).await
     }
 
     /// Records that the decision reached the applicant (送达), which closes the case.
-    async fn record_delivery(&self, ctx: &Context<'_>, #[graphql(desc = "The case and the way.")] input: RecordDeliveryInput) -> Option<Result<RecordDeliveryPayload, ApiError>> {
+    async fn record_delivery(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case and the way.")] input: RecordDeliveryInput,
+    ) -> Option<Result<RecordDeliveryPayload, ApiError>> {
         let target = target!(input);
         reread(ctx, work::deliver(ctx.portal(), ctx.actor(), target, input.channel).await).await
     }
 
     /// Withdraws a case (撤回) that is not decided yet.
-    async fn withdraw_application(&self, ctx: &Context<'_>, #[graphql(desc = "The case.")] input: WithdrawApplicationInput) -> Option<Result<WithdrawApplicationPayload, ApiError>> {
+    async fn withdraw_application(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case.")] input: WithdrawApplicationInput,
+    ) -> Option<Result<WithdrawApplicationPayload, ApiError>> {
         let target = target!(input);
         reread(ctx, work::withdraw(ctx.portal(), ctx.actor(), target).await).await
     }

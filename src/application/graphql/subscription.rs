@@ -10,10 +10,10 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::api::context::{ContextExt, Ctx};
 use crate::api::error::ApiError;
 use crate::api::ids;
-use crate::audit::model::Announcement;
-use crate::audit::service::Bus;
 use crate::application::graphql::types::Application;
 use crate::application::service::view;
+use crate::audit::model::Announcement;
+use crate::audit::service::Bus;
 use crate::kernel::ids::{ApplicationId, TypedId, UnitId};
 
 /// What a subscription tells.

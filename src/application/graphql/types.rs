@@ -16,7 +16,7 @@ use crate::application::model::projection::never;
 use crate::application::read::QueueRow;
 use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, OrderRow};
 use crate::catalogue::model::version::StepKindCode;
-use crate::catalogue::service::read as catalogue;
+use crate::catalogue::service as catalogue;
 use crate::kernel::rejection::Code;
 use crate::kernel::role::Role;
 use crate::person::service as persons;
@@ -78,9 +78,9 @@ impl Application {
         let key = self.0.step_key.as_deref()?;
         match catalogue::version(ctx.portal(), self.0.version_id).await {
             Err(fault) => Some(Err(fault.into())),
-            Ok(version) => version.content.step(key).map(|s| {
-                Ok(Step { key: s.key.clone(), name: LocalizedText::of(&s.name, ctx.language()), kind: s.kind, role: s.role })
-            }),
+            Ok(version) => {
+                version.content.step(key).map(|s| Ok(Step { key: s.key.clone(), name: LocalizedText::of(&s.name, ctx.language()), kind: s.kind, role: s.role }))
+            }
         }
     }
     /// How many steps are finished.

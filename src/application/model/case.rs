@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::clock::{Acceptance, ClockState, Timeline};
+use crate::application::model::clock::{Acceptance, ClockState, Timeline};
 use crate::coded_enum;
 use crate::kernel::ids::{OfferingId, PersonId, UnitId};
 use crate::kernel::rejection::Code;
@@ -217,7 +217,18 @@ pub struct Case {
 impl Case {
     /// A case before its first event.
     pub const fn draft() -> Self {
-        Self { state: State::Draft, version: 0, offering: None, unit: None, steps: Vec::new(), done: Vec::new(), claimed: None, timeline: None, accepted_at: None, decision: None }
+        Self {
+            state: State::Draft,
+            version: 0,
+            offering: None,
+            unit: None,
+            steps: Vec::new(),
+            done: Vec::new(),
+            claimed: None,
+            timeline: None,
+            accepted_at: None,
+            decision: None,
+        }
     }
 
     /// The case after all its events, oldest first.
@@ -397,7 +408,11 @@ pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option
         // Who reviewed does not decide: four eyes on every decision.
         Action::Decide if case.done.iter().any(|done| done.by == who.person) => Err(Code::SamePerson),
         Action::Accept | Action::RefuseAcceptance | Action::Decide | Action::Deliver => {
-            if claimed_by_other { Err(Code::ClaimedByAnother) } else { Ok(()) }
+            if claimed_by_other {
+                Err(Code::ClaimedByAnother)
+            } else {
+                Ok(())
+            }
         }
     }
 }
@@ -450,7 +465,12 @@ mod tests {
     }
 
     fn submitted() -> Event {
-        Event::Submitted { offering: OfferingId(Uuid::from_u128(5)), unit: UnitId(Uuid::from_u128(6)), received_at: at(0), steps: vec!["employer".into(), "review".into()] }
+        Event::Submitted {
+            offering: OfferingId(Uuid::from_u128(5)),
+            unit: UnitId(Uuid::from_u128(6)),
+            received_at: at(0),
+            steps: vec!["employer".into(), "review".into()],
+        }
     }
 
     fn staff<'a>(person: PersonId, roles: &'a [Role]) -> Who<'a> {

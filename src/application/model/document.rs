@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::case::Decision;
+use crate::application::model::case::Decision;
 use crate::catalogue::model::version::{LegalBasis, VersionContent};
 use crate::coded_enum;
 use crate::kernel::ids::{ApplicationId, CaseDocumentId, UnitId};

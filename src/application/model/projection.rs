@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-use super::case::{Case, Decision, State};
-use super::clock::{Acceptance, ClockState, DueAt};
+use crate::application::model::case::{Case, Decision, State};
+use crate::application::model::clock::{Acceptance, ClockState, DueAt};
 use crate::kernel::ids::PersonId;
 
 /// The columns that follow from the events, the calendar and the settings.

@@ -12,7 +12,7 @@ use crate::application::model::projection::never;
 use crate::application::{policy, store};
 use crate::audit::model::Entry;
 use crate::audit::service::{self as audit, Claim};
-use crate::catalogue::service::read as catalogue;
+use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, DocumentVersionId, OrderId, PersonId, TypedId};

@@ -4,7 +4,7 @@ use crate::application::model::case::Case;
 use crate::application::model::projection::Projection;
 use crate::application::service::engine;
 use crate::application::store;
-use crate::catalogue::service::read as catalogue;
+use crate::catalogue::service as catalogue;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::ApplicationId;
 use crate::portal::Portal;

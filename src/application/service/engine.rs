@@ -19,7 +19,7 @@ use crate::audit::service as audit;
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::Offering;
 use crate::catalogue::model::version::StepKindCode;
-use crate::catalogue::service::read as catalogue;
+use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, CaseDocumentId, EventId, PersonId, TypedId};
@@ -99,7 +99,13 @@ pub async fn load_for_clock(portal: &Portal, db: &impl ConnectionTrait, id: Appl
     assemble(portal, db, row, beneficiaries, Standing { own: false, roles: Vec::new(), confirms: false }).await.map(Some)
 }
 
-async fn assemble(portal: &Portal, db: &impl ConnectionTrait, row: application::Model, beneficiaries: Vec<PersonId>, standing: Standing) -> Result<Loaded, Fault> {
+async fn assemble(
+    portal: &Portal,
+    db: &impl ConnectionTrait,
+    row: application::Model,
+    beneficiaries: Vec<PersonId>,
+    standing: Standing,
+) -> Result<Loaded, Fault> {
     let id = row.id;
     let events = read_events(&store::events(db, id).await?)?;
     let case = Case::fold(events.iter().map(|(e, at)| (e, *at)));
@@ -206,7 +212,14 @@ pub fn by(actor: &Actor, loaded: &Loaded) -> EventBy {
 }
 
 /// Issues a case document: numbered, signed, sealed with the applicant's key.
-pub async fn issue(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded, kind: DocumentKind, reason: Option<&str>, by: Option<PersonId>) -> Result<CaseDocumentId, Fault> {
+pub async fn issue(
+    portal: &Portal,
+    txn: &DatabaseTransaction,
+    loaded: &Loaded,
+    kind: DocumentKind,
+    reason: Option<&str>,
+    by: Option<PersonId>,
+) -> Result<CaseDocumentId, Fault> {
     let id = CaseDocumentId::new(&portal.env);
     let now = portal.env.now();
     let projection = Projection::of(&loaded.case, loaded.clock.as_ref());

@@ -20,7 +20,7 @@ use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::{Channel, Offering, Route};
 use crate::catalogue::model::rule::{Outcome, RuleAnswer};
 use crate::catalogue::model::version::Necessity;
-use crate::catalogue::service::{eligibility, read as catalogue};
+use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{BodyId, DocumentVersionId, EventId, OrderId, TypedId};
@@ -61,7 +61,14 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
             if own || order.mandate_id.is_some() {
                 wrong.push(Rejection::at(Code::NotAllowed, "input.receivedAt"));
             }
-            wrong.extend(check_receipt(stated, command.received_reason.as_deref(), order.channel, now, portal.env.today(), portal.settings.receipt_backdate_days));
+            wrong.extend(check_receipt(
+                stated,
+                command.received_reason.as_deref(),
+                order.channel,
+                now,
+                portal.env.today(),
+                portal.settings.receipt_backdate_days,
+            ));
             stated
         }
     };
@@ -119,7 +126,8 @@ async fn judge(
     let mut wrong = Vec::new();
     let today = portal.env.today();
     let asked = Route { region: row.region_code.as_deref().unwrap_or_default(), zone: row.zone_code.as_deref(), category: row.category.as_deref() };
-    let offering = catalogue::route(portal, row.item_id, asked, today).await?.filter(|o| o.terms.takes_applications(today) && o.terms.channels.contains(&channel));
+    let offering =
+        catalogue::route(portal, row.item_id, asked, today).await?.filter(|o| o.terms.takes_applications(today) && o.terms.channels.contains(&channel));
     if offering.is_none() {
         wrong.push(Rejection::at(Code::NotOffered, path));
     }
@@ -132,7 +140,7 @@ async fn judge(
         wrong.push(Rejection::at(Code::FormInvalid, &format!("{path}.answers")).pointer(error.pointer).text("keyword", error.keyword));
     }
     let vocabulary = vocabulary().map_err(|p| Fault::internal(anyhow::anyhow!("the vocabulary does not load: {p:?}")))?;
-    let mut facts = eligibility::known_facts(portal, row.applicant_person_id, version).await?;
+    let mut facts = catalogue::known_facts(portal, row.applicant_person_id, version).await?;
     facts.extend(version.form.facts(&answers, vocabulary));
     facts.set_today(today);
     let bound = store::materials_of(txn, &[row.id]).await?;
@@ -189,12 +197,8 @@ async fn open_case(
     row.judged_on = Some(today);
     row.facts_sealed = Some(key.seal(&portal.env, Place::new("application", "facts_sealed", row.id.0), &facts));
     row.open_key = version.content.one_open_case.then(|| store::open_key(row.applicant_person_id, row.item_id));
-    let event = Event::Submitted {
-        offering: offering.id,
-        unit: offering.unit,
-        received_at,
-        steps: version.content.steps.iter().map(|s| s.key.clone()).collect(),
-    };
+    let event =
+        Event::Submitted { offering: offering.id, unit: offering.unit, received_at, steps: version.content.steps.iter().map(|s| s.key.clone()).collect() };
     let mut case = Case::draft();
     case.apply(&event, now);
     let clock = engine::clock_of(portal, &case, Some(&offering)).await?;
@@ -212,7 +216,11 @@ async fn open_case(
         Written::OneOpenAlready => return Err(Rejection::at(Code::OpenCaseExists, path).into()),
         Written::Stale => return Err(Rejection::at(Code::WrongState, "input.orderId").into()),
     }
-    let by = EventBy { person: actor.person(), role: Some(if actor.has(Role::WindowOfficer) { Role::WindowOfficer } else { Role::Talent }), unit: loaded.row.current_unit_id };
+    let by = EventBy {
+        person: actor.person(),
+        role: Some(if actor.has(Role::WindowOfficer) { Role::WindowOfficer } else { Role::Talent }),
+        unit: loaded.row.current_unit_id,
+    };
     store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, &event, now, by).await?;
     engine::issue(portal, txn, &loaded, DocumentKind::Receipt, None, actor.person()).await?;
     engine::tell(portal, txn, &loaded).await?;

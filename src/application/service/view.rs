@@ -177,7 +177,6 @@ pub async fn may_hear_queue(portal: &Portal, actor: &Actor, unit: UnitId) -> Res
     policy::may_read_queue(actor, &path)
 }
 
-
 /// Document versions bound to a case that the caller may see.
 pub async fn materials(portal: &Portal, id: ApplicationId) -> Result<Vec<MaterialRow>, Fault> {
     Ok(store::materials_of(portal.db.read(), &[id]).await?)

@@ -1,6 +1,7 @@
 //! Use cases of the slice.
 
 pub mod check;
+pub mod fulfilment;
 pub mod issue;
 pub mod publish;
 pub mod view;
