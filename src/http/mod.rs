@@ -1,6 +1,7 @@
 //! axum: routes, the GraphQL handlers, files, sessions from headers, health. Not: rules.
 
 pub mod files;
+pub mod graphiql;
 pub mod graphql;
 pub mod health;
 pub mod router;

@@ -17,7 +17,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use crate::api::schema::PortalSchema;
-use crate::http::{files, graphql, health, session, socket};
+use crate::http::{files, graphiql, graphql, health, session, socket};
 use crate::kernel::actor::Actor;
 use crate::portal::Portal;
 
@@ -62,6 +62,7 @@ pub fn routes(server: Server) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(30)));
     Router::new()
         .merge(api)
+        .merge(graphiql::routes())
         .merge(files::routes().with_state(server.portal.clone()).layer(middleware::from_fn_with_state(server.clone(), caller)))
         .route("/graphql/ws", get(socket::upgrade))
         .layer(middleware::from_fn(headers))
