@@ -9,8 +9,8 @@ use crate::catalogue::service::eligibility::FactSource;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::PersonId;
 use crate::portal::Portal;
-use crate::talent;
 use crate::talent::model as profile;
+use crate::talent::service as talent;
 
 /// Facts of person and profile.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,7 +25,7 @@ impl FactSource for ProfileFacts {
     async fn facts(&self, portal: &Portal, person: PersonId) -> Result<Facts, Fault> {
         let vocabulary = vocabulary().map_err(|problem| Fault::internal(anyhow::anyhow!("{problem}")))?;
         let mut facts = Facts::new();
-        for fact in talent::service::facts(portal, person).await? {
+        for fact in talent::facts(portal, person).await? {
             // What rules may not use (a name, an employer's name) is of use for prefill only and left out here; so is a
             // value that the vocabulary does not know, which is then unknown to the rules.
             let _ = facts.insert(vocabulary, fact.name, value(fact.value), origin(fact.origin));

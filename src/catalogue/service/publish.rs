@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use chrono::Days;
 use sea_orm::ConnectionTrait;
 
-use crate::audit;
 use crate::audit::model::Entry;
+use crate::audit::service as audit;
 use crate::catalogue::model::bundle::{Bundle, BundleItem, BundleOffering, Problem, digest, vocabulary};
 use crate::catalogue::model::item::{Item, TalentClass, Version};
 use crate::catalogue::model::offering::{Maker, Offering, OfferingTerms, RouteRule};
@@ -123,7 +123,7 @@ pub async fn publish_given(portal: &Portal, bundle: &Bundle) -> Result<PublishRe
             .detail("items", report.items_added.join(" "))
             .detail("versions", report.versions_added.join(" "))
             .by_system();
-        audit::service::record(&txn, portal, &Actor::anonymous("catalogue-publish"), entry).await?;
+        audit::record(&txn, portal, &Actor::anonymous("catalogue-publish"), entry).await?;
     }
     portal.commit(txn).await?;
     Ok(report)
