@@ -513,7 +513,11 @@ pub struct AccountMutation;
 impl AccountMutation {
     /// Begins a sign-up: a code is sent to the contact point. Known contact points get a notice instead, and the answer
     /// is the same. User errors: CONTACT_MALFORMED.
-    async fn start_sign_up(&self, ctx: &Context<'_>, input: StartSignUpInput) -> Answer<StartSignUpPayload> {
+    async fn start_sign_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: StartSignUpInput,
+    ) -> Answer<StartSignUpPayload> {
         let command = AskCode { contact: input.contact, language: input.language.map_or(ctx.language(), Into::into) };
         let done = sign_up::start_sign_up(ctx.portal(), ctx.actor(), &client(ctx), command).await;
         payload(ctx.ctx(), done, |c| StartSignUpPayload::done(c.into()), StartSignUpPayload::refused)
@@ -521,7 +525,11 @@ impl AccountMutation {
 
     /// Ends a sign-up with the code that was sent, and signs in. User errors: CODE_INVALID, TOO_SHORT, TOO_LONG,
     /// PASSWORD_WEAK, REQUIRED, MALFORMED, ALREADY_EXISTS, TOKEN_INVALID.
-    async fn complete_sign_up(&self, ctx: &Context<'_>, input: CompleteSignUpInput) -> Answer<CompleteSignUpPayload> {
+    async fn complete_sign_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CompleteSignUpInput,
+    ) -> Answer<CompleteSignUpPayload> {
         let command = CompleteSignUp {
             challenge: read!(decode(&input.challenge, "input.challenge")),
             code: input.code,
@@ -536,21 +544,33 @@ impl AccountMutation {
 
     /// Begins a recovery: a code is sent to the contact point. The answer is the same for unknown ones. User errors:
     /// CONTACT_MALFORMED.
-    async fn start_recovery(&self, ctx: &Context<'_>, input: StartRecoveryInput) -> Answer<StartRecoveryPayload> {
+    async fn start_recovery(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: StartRecoveryInput,
+    ) -> Answer<StartRecoveryPayload> {
         let command = AskCode { contact: input.contact, language: input.language.map_or(ctx.language(), Into::into) };
         let done = recovery::start_recovery(ctx.portal(), ctx.actor(), &client(ctx), command).await;
         payload(ctx.ctx(), done, |c| StartRecoveryPayload::done(c.into()), StartRecoveryPayload::refused)
     }
 
     /// Sets a new password, ends all sessions and signs in. User errors: CODE_INVALID, TOO_SHORT, TOO_LONG, PASSWORD_WEAK.
-    async fn complete_recovery(&self, ctx: &Context<'_>, input: CompleteRecoveryInput) -> Answer<CompleteRecoveryPayload> {
+    async fn complete_recovery(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CompleteRecoveryInput,
+    ) -> Answer<CompleteRecoveryPayload> {
         let command = CompleteRecovery { challenge: read!(decode(&input.challenge, "input.challenge")), code: input.code, password: input.password };
         let done = recovery::complete_recovery(ctx.portal(), ctx.actor(), &client(ctx), command).await;
         payload(ctx.ctx(), done, |p| CompleteRecoveryPayload::done(SessionPairObject::of(ctx, p, input.transport)), CompleteRecoveryPayload::refused)
     }
 
     /// Signs in by password. Unknown, wrong, locked and disabled have one answer. User errors: SIGN_IN_FAILED.
-    async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Answer<SignInPayload> {
+    async fn sign_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: SignInInput,
+    ) -> Answer<SignInPayload> {
         let done = sign_in::sign_in(ctx.portal(), ctx.actor(), &client(ctx), &input.contact, &input.password).await;
         let result = |signed: SignedIn| match signed {
             SignedIn::Session(pair) => SignInResult::SessionPair(SessionPairObject::of(ctx, pair, input.transport)),
@@ -560,7 +580,11 @@ impl AccountMutation {
     }
 
     /// Ends a sign-in that waits for a second factor. User errors: CODE_INVALID.
-    async fn complete_sign_in(&self, ctx: &Context<'_>, input: CompleteSignInInput) -> Answer<CompleteSignInPayload> {
+    async fn complete_sign_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CompleteSignInInput,
+    ) -> Answer<CompleteSignInPayload> {
         let challenge = read!(decode(&input.challenge, "input.challenge"));
         let done = sign_in::complete_sign_in(ctx.portal(), ctx.actor(), &client(ctx), challenge, &input.code).await;
         payload(ctx.ctx(), done, |p| CompleteSignInPayload::done(SessionPairObject::of(ctx, p, input.transport)), CompleteSignInPayload::refused)
@@ -568,7 +592,11 @@ impl AccountMutation {
 
     /// A new pair for a refresh token, which is spent by it. A token spent before ends the session; within a minute, and
     /// while the new pair was not used, it works once more (the answer was lost). User errors: REFRESH_INVALID.
-    async fn refresh_session(&self, ctx: &Context<'_>, input: RefreshSessionInput) -> Answer<RefreshSessionPayload> {
+    async fn refresh_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RefreshSessionInput,
+    ) -> Answer<RefreshSessionPayload> {
         let token = input.refresh_token.or_else(|| ctx.data_opt::<RefreshCookie>().map(|c| c.0.clone())).unwrap_or_default();
         let done = sessions::refresh_session(ctx.portal(), ctx.actor(), &token).await;
         payload(ctx.ctx(), done, |p| RefreshSessionPayload::done(SessionPairObject::of(ctx, p, input.transport)), RefreshSessionPayload::refused)
@@ -584,26 +612,42 @@ impl AccountMutation {
     }
 
     /// Ends one of the viewer's sessions. User errors: NOT_FOUND.
-    async fn end_session(&self, ctx: &Context<'_>, input: EndSessionInput) -> Answer<EndSessionPayload> {
+    async fn end_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: EndSessionInput,
+    ) -> Answer<EndSessionPayload> {
         let id = read!(decode(&input.session_id, "input.sessionId"));
         payload(ctx.ctx(), sessions::end_session(ctx.portal(), ctx.actor(), id).await, |id| EndSessionPayload::done(encode(id)), EndSessionPayload::refused)
     }
 
     /// Ends all of the viewer's sessions.
-    async fn end_all_sessions(&self, ctx: &Context<'_>, input: EndAllSessionsInput) -> Answer<EndAllSessionsPayload> {
+    async fn end_all_sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: EndAllSessionsInput,
+    ) -> Answer<EndAllSessionsPayload> {
         let done = sessions::end_all_sessions(ctx.portal(), ctx.actor(), input.keep_current).await;
         payload(ctx.ctx(), done, EndAllSessionsPayload::done, EndAllSessionsPayload::refused)
     }
 
     /// Takes the role of a one-time token. User errors: TOKEN_INVALID, OWN_GRANT, ADMINISTRATORS_APART, ALREADY_EXISTS.
-    async fn accept_invitation(&self, ctx: &Context<'_>, input: AcceptInvitationInput) -> Answer<AcceptInvitationPayload> {
+    async fn accept_invitation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: AcceptInvitationInput,
+    ) -> Answer<AcceptInvitationPayload> {
         let done = grants::accept_invitation(ctx.portal(), ctx.actor(), &input.token).await;
         payload(ctx.ctx(), done, |g| AcceptInvitationPayload::done(g.into()), AcceptInvitationPayload::refused)
     }
 
     /// Sends a one-time token that gives a role. For system administration. User errors: CONTACT_MALFORMED, NOT_ALLOWED,
     /// REQUIRED, NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
-    async fn invite_staff(&self, ctx: &Context<'_>, input: InviteStaffInput) -> Answer<InviteStaffPayload> {
+    async fn invite_staff(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: InviteStaffInput,
+    ) -> Answer<InviteStaffPayload> {
         let done = match read!(scope(input.unit_id.as_ref(), input.body_id.as_ref())) {
             Err(refused) => Err(refused),
             Ok(scope) => {
@@ -617,7 +661,11 @@ impl AccountMutation {
 
     /// Gives a role. For security administration. User errors: NOT_FOUND, NOT_ALLOWED, REQUIRED, OWN_GRANT,
     /// ADMINISTRATORS_APART, ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED.
-    async fn grant_role(&self, ctx: &Context<'_>, input: GrantRoleInput) -> Answer<GrantRolePayload> {
+    async fn grant_role(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: GrantRoleInput,
+    ) -> Answer<GrantRolePayload> {
         let person = read!(decode(&input.person_id, "input.personId"));
         let done = match read!(scope(input.unit_id.as_ref(), input.body_id.as_ref())) {
             Err(refused) => Err(refused),
@@ -627,7 +675,11 @@ impl AccountMutation {
     }
 
     /// Ends a role at once. For security administration. User errors: NOT_FOUND, OWN_GRANT.
-    async fn end_grant(&self, ctx: &Context<'_>, input: EndGrantInput) -> Answer<EndGrantPayload> {
+    async fn end_grant(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: EndGrantInput,
+    ) -> Answer<EndGrantPayload> {
         let id = read!(decode(&input.grant_id, "input.grantId"));
         payload(ctx.ctx(), grants::end_grant(ctx.portal(), ctx.actor(), id).await, |g| EndGrantPayload::done(g.into()), EndGrantPayload::refused)
     }

@@ -198,7 +198,11 @@ pub struct MaterialMutation;
 impl MaterialMutation {
     /// Declares a file and gives the path to which its bytes are sent. The last byte makes it a document, or a new
     /// version of one. What is not handed in within 24 hours is deleted.
-    async fn create_upload(&self, ctx: &Context<'_>, input: CreateUploadInput) -> Option<Result<CreateUploadPayload, ApiError>> {
+    async fn create_upload(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CreateUploadInput,
+    ) -> Option<Result<CreateUploadPayload, ApiError>> {
         let command = (|| {
             Ok::<_, ApiError>(CreateUpload {
                 document: ids::decode_option::<DocumentId>(input.document_id.as_ref(), "input.documentId")?,
@@ -227,7 +231,11 @@ impl MaterialMutation {
     }
 
     /// Gives a link to a version of one of the viewer's documents.
-    async fn create_download(&self, ctx: &Context<'_>, input: CreateDownloadInput) -> Option<Result<CreateDownloadPayload, ApiError>> {
+    async fn create_download(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CreateDownloadInput,
+    ) -> Option<Result<CreateDownloadPayload, ApiError>> {
         let id = match ids::decode::<DocumentVersionId>(&input.version_id, "input.versionId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),

@@ -354,7 +354,11 @@ impl PersonMutation {
     /// Changes the caller's own names, birth date, sex, nationality and preferred language.
     ///
     /// What an original document proved is completed but not changed: `DOCUMENT_VERIFIED`.
-    async fn update_profile(&self, ctx: &Context<'_>, input: UpdateProfileInput) -> Option<Result<UpdateProfilePayload, ApiError>> {
+    async fn update_profile(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: UpdateProfileInput,
+    ) -> Option<Result<UpdateProfilePayload, ApiError>> {
         let person = PersonInput {
             name_zh: input.name_zh,
             name_latin: input.name_latin,
@@ -373,7 +377,11 @@ impl PersonMutation {
     }
 
     /// Registers a person without an account, at a window. For window officers.
-    async fn register_person(&self, ctx: &Context<'_>, input: RegisterPersonInput) -> Option<Result<RegisterPersonPayload, ApiError>> {
+    async fn register_person(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RegisterPersonInput,
+    ) -> Option<Result<RegisterPersonPayload, ApiError>> {
         let person = PersonInput {
             name_zh: input.name_zh,
             name_latin: input.name_latin,
@@ -392,7 +400,11 @@ impl PersonMutation {
     }
 
     /// Adds an identity document that the caller claims to hold. An officer verifies it from the original.
-    async fn add_identity_document(&self, ctx: &Context<'_>, input: AddIdentityDocumentInput) -> Option<Result<AddIdentityDocumentPayload, ApiError>> {
+    async fn add_identity_document(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: AddIdentityDocumentInput,
+    ) -> Option<Result<AddIdentityDocumentPayload, ApiError>> {
         let command = AddDocument {
             kind: input.kind,
             document_number: input.document_number,
@@ -410,7 +422,11 @@ impl PersonMutation {
     }
 
     /// Removes an identity document of the caller's own that nobody has verified.
-    async fn remove_identity_document(&self, ctx: &Context<'_>, input: RemoveIdentityDocumentInput) -> Option<Result<RemoveIdentityDocumentPayload, ApiError>> {
+    async fn remove_identity_document(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RemoveIdentityDocumentInput,
+    ) -> Option<Result<RemoveIdentityDocumentPayload, ApiError>> {
         let id = match decode(&input.document_id, "input.documentId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
@@ -427,7 +443,11 @@ impl PersonMutation {
     /// Verifies the identity of a person from an original document that the officer reads. For window officers.
     ///
     /// The number is compared without being shown. Two persons may become one; the answer says which id leads where.
-    async fn verify_identity(&self, ctx: &Context<'_>, input: VerifyIdentityInput) -> Option<Result<VerifyIdentityPayload, ApiError>> {
+    async fn verify_identity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: VerifyIdentityInput,
+    ) -> Option<Result<VerifyIdentityPayload, ApiError>> {
         let ids = decode(&input.person_id, "input.personId").and_then(|person| Ok((person, decode_option(input.document_id.as_ref(), "input.documentId")?)));
         let (person, document) = match ids {
             Ok(ids) => ids,
@@ -457,7 +477,11 @@ impl PersonMutation {
     }
 
     /// Shows personal data in full, for a stated purpose. Limited per hour; the person concerned sees it in her access log.
-    async fn reveal_personal_data(&self, ctx: &Context<'_>, input: RevealPersonalDataInput) -> Option<Result<RevealPersonalDataPayload, ApiError>> {
+    async fn reveal_personal_data(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RevealPersonalDataInput,
+    ) -> Option<Result<RevealPersonalDataPayload, ApiError>> {
         let ids = decode(&input.person_id, "input.personId").and_then(|person| Ok((person, decode_option(input.document_id.as_ref(), "input.documentId")?)));
         let (person, document) = match ids {
             Ok(ids) => ids,

@@ -366,7 +366,11 @@ pub struct TalentMutation;
 #[Object]
 impl TalentMutation {
     /// Adds education to the caller's profile.
-    async fn add_education(&self, ctx: &Context<'_>, input: AddEducationInput) -> Option<Result<AddEducationPayload, ApiError>> {
+    async fn add_education(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: AddEducationInput,
+    ) -> Option<Result<AddEducationPayload, ApiError>> {
         let education = Education {
             level: input.level,
             institution: input.institution,
@@ -385,7 +389,11 @@ impl TalentMutation {
     }
 
     /// Adds employment to the caller's profile.
-    async fn add_employment(&self, ctx: &Context<'_>, input: AddEmploymentInput) -> Option<Result<AddEmploymentPayload, ApiError>> {
+    async fn add_employment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: AddEmploymentInput,
+    ) -> Option<Result<AddEmploymentPayload, ApiError>> {
         let employer = match decode_option(input.employer_id.as_ref(), "input.employerId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
@@ -408,7 +416,11 @@ impl TalentMutation {
     }
 
     /// Ends an employment of the caller's own.
-    async fn end_employment(&self, ctx: &Context<'_>, input: EndEmploymentInput) -> Option<Result<EndEmploymentPayload, ApiError>> {
+    async fn end_employment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: EndEmploymentInput,
+    ) -> Option<Result<EndEmploymentPayload, ApiError>> {
         let id = match decode(&input.employment_id, "input.employmentId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
@@ -423,7 +435,11 @@ impl TalentMutation {
     }
 
     /// Adds a family member, who becomes a person without an account.
-    async fn add_family_member(&self, ctx: &Context<'_>, input: AddFamilyMemberInput) -> Option<Result<AddFamilyMemberPayload, ApiError>> {
+    async fn add_family_member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: AddFamilyMemberInput,
+    ) -> Option<Result<AddFamilyMemberPayload, ApiError>> {
         let person = PersonInput {
             name_zh: input.name_zh,
             name_latin: input.name_latin,
@@ -443,7 +459,11 @@ impl TalentMutation {
     }
 
     /// Claims a talent category.
-    async fn claim_talent_category(&self, ctx: &Context<'_>, input: ClaimTalentCategoryInput) -> Option<Result<ClaimTalentCategoryPayload, ApiError>> {
+    async fn claim_talent_category(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: ClaimTalentCategoryInput,
+    ) -> Option<Result<ClaimTalentCategoryPayload, ApiError>> {
         let evidence = match decode_option(input.evidence_id.as_ref(), "input.evidenceId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
@@ -458,7 +478,11 @@ impl TalentMutation {
     }
 
     /// Removes education from the caller's profile.
-    async fn remove_education(&self, ctx: &Context<'_>, input: RemoveEducationInput) -> Option<Result<RemoveEducationPayload, ApiError>> {
+    async fn remove_education(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RemoveEducationInput,
+    ) -> Option<Result<RemoveEducationPayload, ApiError>> {
         let id = match decode(&input.education_id, "input.educationId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
@@ -473,7 +497,11 @@ impl TalentMutation {
     }
 
     /// Removes employment from the caller's profile.
-    async fn remove_employment(&self, ctx: &Context<'_>, input: RemoveEmploymentInput) -> Option<Result<RemoveEmploymentPayload, ApiError>> {
+    async fn remove_employment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RemoveEmploymentInput,
+    ) -> Option<Result<RemoveEmploymentPayload, ApiError>> {
         let id = match decode(&input.employment_id, "input.employmentId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
@@ -488,7 +516,11 @@ impl TalentMutation {
     }
 
     /// Removes a family member from the caller's profile. What she holds already, for example a card, stays.
-    async fn remove_family_member(&self, ctx: &Context<'_>, input: RemoveFamilyMemberInput) -> Option<Result<RemoveFamilyMemberPayload, ApiError>> {
+    async fn remove_family_member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RemoveFamilyMemberInput,
+    ) -> Option<Result<RemoveFamilyMemberPayload, ApiError>> {
         let id = match decode(&input.family_member_id, "input.familyMemberId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
@@ -503,7 +535,11 @@ impl TalentMutation {
     }
 
     /// Takes back a claimed talent category.
-    async fn withdraw_talent_category(&self, ctx: &Context<'_>, input: WithdrawTalentCategoryInput) -> Option<Result<WithdrawTalentCategoryPayload, ApiError>> {
+    async fn withdraw_talent_category(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: WithdrawTalentCategoryInput,
+    ) -> Option<Result<WithdrawTalentCategoryPayload, ApiError>> {
         let id = match decode(&input.category_id, "input.categoryId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),

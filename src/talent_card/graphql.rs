@@ -295,8 +295,8 @@ impl TalentCard {
     async fn checks(
         &self,
         ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
     ) -> Result<Connection<String, CardCheck, EmptyFields, EmptyFields>, ApiError> {
         let request = PageRequest::parse(first, after.as_deref(), CHECK_ORDER, 1)?;
         Ok(connection::of(view::checks(ctx.portal(), ctx.actor(), self.0.card.id, &request).await?, |check| CardCheck::from(&check)))
@@ -352,7 +352,7 @@ impl TalentCardQuery {
     }
 
     /// A card of the caller.
-    async fn card(&self, ctx: &Context<'_>, id: ID) -> Option<Result<TalentCard, ApiError>> {
+    async fn card(&self, ctx: &Context<'_>, #[graphql(desc = "Id of the card.")] id: ID) -> Option<Result<TalentCard, ApiError>> {
         let id = match decode(&id, "id") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
@@ -552,7 +552,11 @@ impl AllowCounterPurposeInput {
 #[Object]
 impl TalentCardMutation {
     /// Makes a token of a card of the caller for a counter to read. Good for 60 seconds and one check.
-    async fn create_card_token(&self, ctx: &Context<'_>, input: CreateCardTokenInput) -> Option<Result<CreateCardTokenPayload, ApiError>> {
+    async fn create_card_token(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CreateCardTokenInput,
+    ) -> Option<Result<CreateCardTokenPayload, ApiError>> {
         let card = match decode(&input.card_id, "input.cardId") {
             Ok(card) => card,
             Err(error) => return Some(Err(error)),
@@ -566,7 +570,11 @@ impl TalentCardMutation {
     }
 
     /// Checks a card at a counter. The holder sees where, when and for what. What is answered depends on the purpose.
-    async fn check_card(&self, ctx: &Context<'_>, input: CheckCardInput) -> Option<Result<CheckCardPayload, ApiError>> {
+    async fn check_card(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CheckCardInput,
+    ) -> Option<Result<CheckCardPayload, ApiError>> {
         let shown = match input.by {
             CardShownInput::Token(token) => Shown::Token(token),
             CardShownInput::Number(n) => {
@@ -582,7 +590,11 @@ impl TalentCardMutation {
     }
 
     /// Records that a benefit was delivered, under a check of the same counter.
-    async fn record_benefit_use(&self, ctx: &Context<'_>, input: RecordBenefitUseInput) -> Option<Result<RecordBenefitUsePayload, ApiError>> {
+    async fn record_benefit_use(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RecordBenefitUseInput,
+    ) -> Option<Result<RecordBenefitUsePayload, ApiError>> {
         let command = match input.command() {
             Ok(command) => command,
             Err(error) => return Some(Err(error)),
@@ -596,7 +608,11 @@ impl TalentCardMutation {
     }
 
     /// Says for what the counters of a unit or body check cards. For its supervisor and for system administration.
-    async fn allow_counter_purpose(&self, ctx: &Context<'_>, input: AllowCounterPurposeInput) -> Option<Result<AllowCounterPurposePayload, ApiError>> {
+    async fn allow_counter_purpose(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: AllowCounterPurposeInput,
+    ) -> Option<Result<AllowCounterPurposePayload, ApiError>> {
         let counter = match input.counter() {
             Ok(counter) => counter,
             Err(error) => return Some(Err(error)),
