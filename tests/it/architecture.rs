@@ -37,10 +37,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ("entity", &["kernel", "*model", "entity"]),
     ("store", &["kernel", "*model", "entity"]),
     ("read", &["kernel", "**model", "**entity"]),
-    ("service", &["kernel", "db", "portal", "*model", "policy", "store", "read", "*service"]),
+    // `config` for its `Settings`, which `Portal` carries to every service.
+    ("service", &["kernel", "config", "db", "portal", "*model", "policy", "store", "read", "*service"]),
     ("adapter", &["kernel", "portal", "*model"]),
     // `db` for its engine: what wakes the sequencer differs (PostgreSQL has LISTEN, SQLite has one process).
-    ("job", &["kernel", "db", "portal", "*model", "*service"]),
+    // Its own adapter: what leaves the process leaves from a job, after the commit.
+    ("job", &["kernel", "db", "portal", "adapter", "*model", "*service"]),
     ("loader", &["kernel", "*model", "store"]),
     ("graphql", &["kernel", "portal", "api", "**model", "**service", "loader", "**graphql"]),
     ("api", &["kernel", "portal", "api", "**loader", "**graphql", "**service"]),

@@ -3,10 +3,13 @@
 
 mod architecture;
 mod catalogue;
+mod documents;
 mod harness;
 mod library;
 mod material;
+mod migrations;
 mod person;
+mod schema;
 mod support;
 mod talent;
 mod talent_card;

@@ -10,14 +10,15 @@ use axum::http::{Request, StatusCode, header};
 use chrono::{DateTime, Duration, TimeZone as _, Utc};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use talent_portal::catalogue::service::{CompiledVersions, FactSources, ProfileFacts};
+use talent_portal::app;
+use talent_portal::audit::service as audit;
 use talent_portal::config::{Config, Layers};
 use talent_portal::db::{Db, Engine};
 use talent_portal::kernel::clock::FixedClock;
 use talent_portal::kernel::env::{CountingEntropy, Env};
 use talent_portal::kernel::seal::Keyring;
-use talent_portal::person::service::keys::KeyCache;
-use talent_portal::portal::{Parts, Portal};
+use talent_portal::portal::Portal;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::database::Database;
@@ -112,7 +113,7 @@ impl TestApp {
         let clock = Arc::new(FixedClock::at(beginning()));
         let env = Env { clock: clock.clone(), entropy: Arc::new(CountingEntropy::default()) };
         let keyring = Keyring::parse(&Keyring::generate(&env).expect("a key file")).expect("a key ring");
-        let (portal, router) = assemble(db, env, keyring, config);
+        let (portal, router) = assemble(db, env, keyring, &config);
         Some(Self { portal, router, clock, statements, database })
     }
 
@@ -173,6 +174,32 @@ impl TestApp {
         Reply { status, data: answer["data"].take(), errors }
     }
 
+    /// Publishes regions, calendar, catalogue and card products, as a start of the server does.
+    pub async fn publish(&self) {
+        app::publish(&self.portal).await.expect("the bundle published");
+    }
+
+    /// Works off what waits in the outbox, then reads every letter that was ever sent, oldest first: a JSON object with
+    /// `to`, `kind`, `language`, `subject`, `text` and `secret` (the code).
+    pub async fn mailbox(&self) -> Vec<Value> {
+        while audit::work_off(&self.portal).await.expect("the outbox worked off") > 0 {}
+        let folder = self.folder().join("outbox");
+        // Names are ids, which sort by time.
+        let mut files: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("a letter").path()).collect();
+        files.sort();
+        files.iter().map(|file| serde_json::from_slice(&std::fs::read(file).expect("a letter")).expect("JSON")).collect()
+    }
+
+    /// The code in the newest letter to a contact point.
+    ///
+    /// # Panics
+    /// When nothing was sent to it.
+    pub async fn code_for(&self, contact: &str) -> String {
+        let letters = self.mailbox().await;
+        let letter = letters.iter().rfind(|letter| letter["to"] == contact).unwrap_or_else(|| panic!("no letter to {contact}"));
+        letter["secret"].as_str().expect("a code").to_owned()
+    }
+
     /// How many SQL statements `work` costs (BEGIN, COMMIT and `execute_unprepared` are not counted), and what it gives.
     pub async fn statements<T>(&self, work: impl Future<Output = T>) -> (usize, T) {
         let before = self.statements.load(Ordering::SeqCst);
@@ -181,18 +208,10 @@ impl TestApp {
     }
 }
 
-/// Puts portal and router together as the product does.
-fn assemble(db: Db, env: Env, keyring: Keyring, config: Config) -> (Portal, Router) {
-    let portal = Portal::new(
-        db,
-        env,
-        Arc::new(keyring),
-        Arc::new(config.settings),
-        Parts::default()
-            .with(KeyCache::default())
-            .with(talent_portal::talent_card::service::view::OfferCache::default())
-            .with(CompiledVersions::default())
-            .with(FactSources::default().with(Arc::new(ProfileFacts))),
-    );
-    (portal, Router::new())
+/// Puts portal and router together as the product does; no loop of the process runs.
+fn assemble(db: Db, env: Env, keyring: Keyring, config: &Config) -> (Portal, Router) {
+    let parts = app::parts(config).expect("the parts of the slices");
+    let portal = Portal::new(db, env, Arc::new(keyring), Arc::new(config.settings.clone()), parts);
+    let router = app::router(&portal, config, None, CancellationToken::new());
+    (portal, router)
 }

@@ -1,0 +1,110 @@
+//! The contract of the API: the committed SDL, its descriptions, and the operations that front ends send.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use async_graphql::Request;
+use serde_json::Value;
+use talent_portal::api::{operations, schema};
+
+const COMMITTED: &str = "schema/schema.graphql";
+
+/// Reads no resolver: types only.
+const TYPES: &str = "{ __schema { types { name description kind
+    fields(includeDeprecated: true) { name description args { name description } }
+    inputFields { name description } enumValues(includeDeprecated: true) { name description } } } }";
+
+#[test]
+fn the_committed_sdl_is_the_one_that_is_built() {
+    let committed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(COMMITTED)).unwrap_or_default();
+    let built = schema::sdl();
+    let first = built.lines().zip(committed.lines()).position(|(built, committed)| built != committed);
+    let line = first.unwrap_or_else(|| built.lines().count().min(committed.lines().count())) + 1;
+    assert!(committed == built, "{COMMITTED} is stale from line {line} on; run: cargo run -- schema > {COMMITTED}");
+}
+
+/// What has no description, as `Type.field(argument)`.
+fn undescribed(types: &Value) -> Vec<String> {
+    let empty = Vec::new();
+    let list = |value: &Value, key: &str| value[key].as_array().unwrap_or(&empty).clone();
+    let name = |value: &Value| value["name"].as_str().unwrap_or_default().to_owned();
+    let bare = |value: &Value| value["description"].as_str().is_none_or(|words| words.trim().is_empty());
+    let mut found = Vec::new();
+    for kind in types.as_array().unwrap_or(&empty) {
+        let owner = name(kind);
+        // The specification describes these.
+        if owner.starts_with("__") || owner == "ID" {
+            continue;
+        }
+        // The library's connection has no place for a description; its fields have.
+        if bare(kind) && !owner.ends_with("Connection") {
+            found.push(owner.clone());
+        }
+        for field in list(kind, "fields") {
+            if bare(&field) {
+                found.push(format!("{owner}.{}", name(&field)));
+            }
+            found.extend(list(&field, "args").iter().filter(|arg| bare(arg)).map(|arg| format!("{owner}.{}({})", name(&field), name(arg))));
+        }
+        for key in ["inputFields", "enumValues"] {
+            found.extend(list(kind, key).iter().filter(|member| bare(member)).map(|member| format!("{owner}.{}", name(member))));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn everything_in_the_schema_is_described() {
+    let answer = schema::build().execute(TYPES).await;
+    assert!(answer.errors.is_empty(), "{:?}", answer.errors);
+    let types = answer.data.into_json().expect("JSON")["__schema"]["types"].take();
+    assert!(types.as_array().is_some_and(|types| types.len() > 50), "the types were not found");
+    let found = undescribed(&types);
+    assert!(found.is_empty(), "without a description:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_missing_description_is_found_wherever_it_is() {
+    let planted = serde_json::json!([
+        { "name": "A", "description": " ", "fields": null, "inputFields": [{ "name": "i", "description": null }], "enumValues": null },
+        { "name": "B", "description": "b", "fields": [
+            { "name": "f", "description": null, "args": [{ "name": "x", "description": null }, { "name": "y", "description": "y" }] } ],
+          "inputFields": null, "enumValues": [{ "name": "V", "description": "" }] },
+        { "name": "__C", "description": null },
+    ]);
+    assert_eq!(undescribed(&planted), ["A", "A.i", "B.f", "B.f(x)", "B.V"]);
+}
+
+/// What validation says about a document. It is executed under a name that it does not have, so that nothing runs after
+/// validation and the only error of a valid one is that name.
+async fn validation(schema: &schema::PortalSchema, document: &str) -> Vec<String> {
+    let answer = schema.execute(Request::new(document).operation_name("NoSuchOperation")).await;
+    assert!(!answer.errors.is_empty(), "an unknown operation was executed");
+    answer.errors.into_iter().map(|error| error.message).filter(|words| words != "Unknown operation named \"NoSuchOperation\"").collect()
+}
+
+#[tokio::test]
+async fn every_stored_operation_is_valid_and_has_a_name_of_its_own() {
+    let schema = schema::build();
+    let (mut names, mut complaints) = (BTreeSet::new(), Vec::new());
+    for (path, document) in operations::all() {
+        complaints.extend(validation(&schema, document).await.into_iter().map(|words| format!("{path}: {words}")));
+        let Ok(parsed) = async_graphql::parser::parse_query(document) else { continue };
+        let named: Vec<_> = parsed.operations.iter().filter_map(|(name, _)| Some(name?.to_string())).collect();
+        if named.len() != 1 || !names.insert(named[0].clone()) {
+            complaints.push(format!("{path}: not one operation with a name of its own: {named:?}"));
+        }
+    }
+    assert!(!names.is_empty(), "no operation was found");
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+#[tokio::test]
+async fn an_operation_that_the_schema_does_not_have_is_found() {
+    let schema = schema::build();
+    for document in ["query A { nothingLikeThis }", "query A { ", "query A($x: Nothing) { __typename }"] {
+        assert_ne!(validation(&schema, document).await, Vec::<String>::new(), "{document}");
+    }
+    assert_eq!(validation(&schema, "query A { __typename }").await, Vec::<String>::new());
+}
