@@ -310,6 +310,29 @@ mod tests {
     const SHIPPED: &str = include_str!("../../../catalogue/card_products.toml");
 
     #[test]
+    fn every_item_that_ends_with_a_card_names_a_product_with_its_grades() {
+        let products = Bundle::parse(SHIPPED).unwrap().products;
+        let mut seen = 0;
+        for item in crate::catalogue::model::bundle::Bundle::embedded().unwrap().items {
+            for version in item.versions {
+                let Some(spec) = version.content.fulfilment.filter(|spec| spec.kind == "TALENT_CARD") else { continue };
+                let place = format!("{} {}", item.code, version.edition);
+                let product = products.iter().find(|p| Some(p.code.as_str()) == spec.params["product"].as_str());
+                let product = product.unwrap_or_else(|| panic!("{place}: no such product"));
+                let from = version.content.in_force_from;
+                let begins = |v: &BundleVersion| v.effective_from.is_none_or(|d| d <= from) && v.effective_to.is_none_or(|d| from <= d);
+                let card = product.versions.iter().find(|v| begins(v)).unwrap_or_else(|| panic!("{place}: no version of the product is in force"));
+                let asked = version.content.form.schema.pointer(&format!("/properties{}/enum", spec.params["grade_pointer"].as_str().unwrap()));
+                let asked: Vec<_> = asked.unwrap().as_array().unwrap().iter().map(|g| g.as_str().unwrap()).collect();
+                assert_eq!(asked, card.grades.iter().map(|g| g.code.as_str()).collect::<Vec<_>>(), "{place}");
+                assert!(card.max_years.is_some(), "{place}: the validity of the card is not known");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 2);
+    }
+
+    #[test]
     fn the_shipped_bundle_is_sound_and_says_what_is_known() {
         let bundle = Bundle::parse(SHIPPED).unwrap();
         let codes: Vec<_> = bundle.products.iter().map(|p| (p.code.as_str(), p.versions.iter().map(|v| v.grades.len()).collect::<Vec<_>>())).collect();
