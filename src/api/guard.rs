@@ -37,7 +37,7 @@ impl Default for Documents {
     }
 }
 
-/// Makes one [`Guard`] per request.
+/// Makes one `Guard` per request.
 #[derive(Clone, Debug, Default)]
 pub struct GuardFactory {
     documents: Documents,

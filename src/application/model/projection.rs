@@ -39,7 +39,7 @@ pub struct Projection {
     pub near_breach_at: Option<DateTime<Utc>>,
     /// When the clock brings something about by itself.
     pub next_clock_at: Option<DateTime<Utc>>,
-    /// What is due next; [`never`] where nothing is.
+    /// What is due next; [`never()`] where nothing is.
     pub due_at: DateTime<Utc>,
     /// Whether a date rests on a calendar that is not published yet.
     pub provisional: bool,
