@@ -15,6 +15,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use crate::account::graphql::RefreshCookie;
+use crate::account::model::client::AgentClass;
 use crate::api::error::{ApiError, LANGUAGE};
 use crate::api::guard::{self, request_error};
 use crate::api::operations;
@@ -187,6 +189,10 @@ async fn answered(
     if ctx.actor.member.is_none() && !server.portal.settings.introspection {
         request = request.disable_introspection();
     }
+    if let Some(cookie) = session::refresh_cookie(headers) {
+        request = request.data(RefreshCookie(cookie.to_owned()));
+    }
+    request = request.data(AgentClass::of_header(headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok())));
     let language = ctx.language;
     let span = tracing::info_span!("graphql", request.id = %request_id);
     let response = tracing::Instrument::instrument(LANGUAGE.scope(language, server.schema.execute(request.data(ctx))), span).await;
@@ -219,7 +225,12 @@ fn respond(answer: Answer, response: GraphQlResponse) -> Response {
         return write(answer, StatusCode::BAD_REQUEST, &body);
     }
     match serde_json::to_value(&response) {
-        Ok(body) => write(answer, StatusCode::OK, &body),
+        Ok(body) => {
+            let mut written = write(answer, StatusCode::OK, &body);
+            // Cookies that resolvers set.
+            written.headers_mut().extend(response.http_headers);
+            written
+        }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
@@ -229,9 +240,12 @@ fn refused(answer: Answer, status: StatusCode, error: ServerError) -> Response {
 }
 
 fn write(answer: Answer, status: StatusCode, body: &serde_json::Value) -> Response {
+    let about_document =
+        || body["errors"].as_array().is_some_and(|all| all.iter().all(|e| e["extensions"]["code"].as_str().is_some_and(|c| c.starts_with("DOCUMENT_"))));
     let (kind, status) = match answer {
         Answer::Modern => ("application/graphql-response+json; charset=utf-8", status),
         // Older clients read the body only after 200; faults of the transport keep their status.
+        Answer::Legacy if status == StatusCode::BAD_REQUEST && about_document() => ("application/json; charset=utf-8", StatusCode::OK),
         Answer::Legacy => ("application/json; charset=utf-8", status),
     };
     let mut response = (status, body.to_string()).into_response();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 
+use crate::account::model::session::{ACCESS_COOKIE, REFRESH_COOKIE};
 use crate::account::service::sessions as account;
 use crate::api::context::Ctx;
 use crate::kernel::actor::Actor;
@@ -12,9 +13,6 @@ use crate::kernel::fault::Fault;
 use crate::kernel::hex;
 use crate::kernel::text::Language;
 use crate::portal::Portal;
-
-/// Name of the session cookie. The prefix makes browsers refuse it without `Secure`, or from a sister domain.
-pub const COOKIE: &str = "__Host-portal";
 
 /// The id of a request: the caller's, where it is well formed, else a new one.
 pub fn request_id(headers: &HeaderMap, portal: &Portal) -> String {
@@ -26,14 +24,25 @@ pub fn request_id(headers: &HeaderMap, portal: &Portal) -> String {
 }
 
 /// The access token of a request: `Authorization: Bearer`, or the cookie.
-///
-/// A cookie counts only with `Sec-Fetch-Site` of the same origin, or without that header from a client that is no browser.
 pub fn token(headers: &HeaderMap) -> Option<&str> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         return value.to_str().ok()?.strip_prefix("Bearer ").map(str::trim).filter(|t| !t.is_empty());
     }
-    let site = headers.get("sec-fetch-site").and_then(|v| v.to_str().ok());
-    if site.is_some_and(|s| s != "same-origin") {
+    cookie(headers, ACCESS_COOKIE)
+}
+
+/// The refresh token of the cookie.
+pub fn refresh_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, REFRESH_COOKIE)
+}
+
+/// A cookie counts only where `Sec-Fetch-Site` and `Origin` say the same origin, or are missing, from a client that is
+/// no browser.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let text = |name: &str| headers.get(name).map(|v| v.to_str().unwrap_or_default());
+    let host = text("host").unwrap_or_default();
+    let foreign_origin = text("origin").is_some_and(|origin| origin.split_once("://").is_none_or(|(_, rest)| rest != host));
+    if foreign_origin || text("sec-fetch-site").is_some_and(|s| s != "same-origin") {
         return None;
     }
     headers
@@ -41,7 +50,8 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
         .iter()
         .filter_map(|v| v.to_str().ok())
         .flat_map(|v| v.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+        .filter(|value| !value.is_empty())
 }
 
 /// The client's address: that of the socket, or the last one that a listed proxy vouches for.
@@ -58,18 +68,19 @@ pub fn client_address(headers: &HeaderMap, socket: Option<SocketAddr>, proxies: 
             }
         }
     }
-    Arc::from(match address {
-        IpAddr::V4(v4) => v4.to_string(),
-        // One household has a whole /64.
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| hex::encode(&v6.octets()[..8]), |v4| v4.to_string()),
-    })
+    // An IPv6 address in full: what counts by network takes its /64.
+    Arc::from(address.to_canonical().to_string())
 }
 
-/// The context of a request. A token that is unknown, expired or ended is a fault, so that a client fetches a new one.
+/// The context of a request. A bearer token that is unknown, expired or ended is a fault, so that a client fetches a new
+/// one; such a cookie is nobody's, because a browser cannot leave it out when it signs in again.
 pub async fn context(portal: &Portal, headers: &HeaderMap, token: Option<&str>, address: Arc<str>, request_id: String) -> Result<Ctx, Fault> {
     let found = match token {
         None => None,
-        Some(token) => Some(account::session_actor(portal, token).await?.ok_or(Fault::Unauthenticated)?),
+        Some(shown) => match account::session_actor(portal, shown).await? {
+            None if headers.get(header::AUTHORIZATION).is_none() && cookie(headers, ACCESS_COOKIE) == token => None,
+            found => Some(found.ok_or(Fault::Unauthenticated)?),
+        },
     };
     let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).map(Language::negotiate);
     let language = asked.or(found.as_ref().map(|f| f.language)).unwrap_or(Language::ZhHans);
@@ -94,11 +105,25 @@ mod tests {
     #[test]
     fn a_cookie_of_another_site_is_no_token() {
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, "a=b; __Host-portal=secret".parse().unwrap());
+        headers.insert(header::HOST, "portal.example".parse().unwrap());
+        headers.insert(header::COOKIE, "a=b; __Host-portal-access=secret; __Host-portal-refresh=other".parse().unwrap());
+        assert_eq!((token(&headers), refresh_cookie(&headers)), (Some("secret"), Some("other")));
+        headers.insert(header::ORIGIN, "https://portal.example".parse().unwrap());
+        headers.insert("sec-fetch-site", "same-origin".parse().unwrap());
         assert_eq!(token(&headers), Some("secret"));
+        headers.insert(header::ORIGIN, "https://evil.example".parse().unwrap());
+        assert_eq!((token(&headers), refresh_cookie(&headers)), (None, None));
+        headers.remove(header::ORIGIN);
         headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
         assert_eq!(token(&headers), None);
         headers.insert(header::AUTHORIZATION, "Bearer other".parse().unwrap());
         assert_eq!(token(&headers), Some("other"));
+    }
+
+    #[test]
+    fn an_address_stays_readable() {
+        for (socket, told) in [("[2001:db8:1:2:3:4:5:6]:5", "2001:db8:1:2:3:4:5:6"), ("[::ffff:192.0.2.7]:5", "192.0.2.7"), ("192.0.2.7:5", "192.0.2.7")] {
+            assert_eq!(&*client_address(&HeaderMap::new(), Some(socket.parse().unwrap()), &[]), told);
+        }
     }
 }
