@@ -420,7 +420,7 @@ const SESSION: &str = "SELECT s.id, s.account_id, s.access_until, s.second_facto
     AND (s.second_factor OR g.role IN ('TALENT', 'AGENT')) \
     LEFT JOIN unit u ON u.id = g.unit_id \
     WHERE s.access_hash = $1 AND s.ended_at IS NULL AND s.access_until > $2 AND a.status = 'ACTIVE' \
-    AND (s.kind = 'NORMAL' OR EXISTS (SELECT 1 FROM portal_marker WHERE name = 'DEMO'))";
+    AND (s.kind = 'NORMAL' OR EXISTS (SELECT 1 FROM portal_marker WHERE name = 'DEMO')) ORDER BY g.id";
 
 /// The session behind the hash of an access token.
 pub async fn session(db: &impl ConnectionTrait, access_hash: Vec<u8>, now: DateTime<Utc>) -> Result<Option<Found>, DbErr> {

@@ -120,6 +120,11 @@ impl Bus {
         self.sender.subscribe()
     }
 
+    /// How many listen now.
+    pub fn listeners(&self) -> usize {
+        self.sender.receiver_count()
+    }
+
     /// Tells all listeners; that there is none is no fault.
     pub fn tell(&self, announcement: Announcement) {
         let _nobody_listens = self.sender.send(Arc::new(announcement));

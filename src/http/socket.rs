@@ -128,8 +128,9 @@ async fn converse(
             Some(id) = finished.recv() => { running.remove(&id); }
             _ = beat.tick() => {
                 beats += 1;
+                // Also where roles or assurance changed: what runs was begun with the old ones.
                 if let Some(token) = &token
-                    && !matches!(account::session_actor(&server.portal, token).await, Ok(Some(_)))
+                    && account::session_actor(&server.portal, token).await.ok().flatten().map(|found| found.member) != ctx.actor.member
                 {
                     return Some(close(4403, "Forbidden"));
                 }

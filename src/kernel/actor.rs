@@ -13,7 +13,7 @@ pub struct Actor {
 }
 
 /// A signed-in person.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// The person (merge redirects already followed).
     pub person: PersonId,
