@@ -1,10 +1,12 @@
 //! The one integration binary: a module per slice, and the tests of the whole.
 #![cfg(test)]
 
+mod account;
 mod architecture;
 mod catalogue;
 mod documents;
 mod harness;
+mod http;
 mod library;
 mod material;
 mod migrations;

@@ -122,6 +122,11 @@ impl TestApp {
         &self.portal
     }
 
+    /// The router, to be served on a socket.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// Which engine it runs on.
     pub fn engine(&self) -> Engine {
         self.database.engine()

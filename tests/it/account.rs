@@ -1,0 +1,601 @@
+//! Accounts over HTTP: codes, passwords, sessions, limits, cookies, roles.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use chrono::Duration;
+use sea_orm::ConnectionTrait as _;
+use serde_json::{Value, json};
+use talent_portal::account::service::demo::{DemoMark, NewDemoAccount, add_account, demo_session, mark_demo};
+use talent_portal::account::service::{create_admin_invitation, letters};
+use talent_portal::audit::service::work_off;
+use talent_portal::demo;
+use talent_portal::kernel::fault::{Fault, Refused};
+use talent_portal::kernel::ids::TypedId as _;
+use talent_portal::kernel::role::Role;
+
+use crate::support::{TestApp, both_engines, pool_of_one};
+
+both_engines!(
+    a_talent_signs_up_with_the_code_that_was_sent,
+    a_code_works_once_for_ten_minutes_and_five_tries,
+    a_weak_password_is_refused_before_and_after_the_code,
+    known_and_unknown_contact_points_are_answered_alike,
+    wrong_unknown_and_malformed_names_have_one_answer,
+    tries_are_limited_one_by_one_also_inside_one_request,
+    a_caller_lists_and_ends_her_own_sessions_only,
+    an_access_token_lasts_fifteen_minutes_and_a_refresh_token_once,
+    a_refresh_token_that_comes_back_ends_the_session,
+    recovery_changes_the_password_and_ends_all_sessions,
+    an_invitation_gives_a_role_once_that_waits_for_a_second_factor,
+    roles_are_given_and_ended_by_security_administration_only,
+    nobody_holds_two_administrators_roles,
+    a_demo_token_is_worth_nothing_outside_a_demo,
+    cookies_carry_a_session_that_scripts_and_strangers_cannot_use,
+);
+pool_of_one!(
+    a_talent_signs_up_with_the_code_that_was_sent,
+    a_caller_lists_and_ends_her_own_sessions_only,
+    a_refresh_token_that_comes_back_ends_the_session,
+    recovery_changes_the_password_and_ends_all_sessions,
+    an_invitation_gives_a_role_once_that_waits_for_a_second_factor,
+    nobody_holds_two_administrators_roles,
+);
+
+const PASSWORD: &str = "seven green herons at dusk";
+const OTHER_PASSWORD: &str = "a kettle for nine sailors";
+const PAIR: &str = "session { sessionId accessToken refreshToken accessExpiresAt refreshExpiresAt }";
+
+/// What a mutation answered under its own name.
+async fn mutate(app: &TestApp, token: Option<&str>, name: &str, selection: &str, input: Value) -> Value {
+    let mut data = app.graphql(token, &mutation(name, selection), json!({ "input": input })).await.ok();
+    data[name].take()
+}
+
+fn mutation(name: &str, selection: &str) -> String {
+    let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+    format!("mutation M($input: {kind}!) {{ {name}(input: $input) {{ {selection} userErrors {{ code field message }} }} }}")
+}
+
+/// Code and field of each user error.
+fn noes(payload: &Value) -> Vec<(String, String)> {
+    let errors = payload["userErrors"].as_array().expect("userErrors");
+    errors
+        .iter()
+        .map(|e| (e["code"].as_str().unwrap().to_owned(), e["field"].as_array().unwrap().iter().filter_map(Value::as_str).collect::<Vec<_>>().join(".")))
+        .collect()
+}
+
+#[track_caller]
+fn refused(payload: &Value, code: &str, field: &str) {
+    assert_eq!(noes(payload), [(code.to_owned(), field.to_owned())]);
+    assert!(payload.as_object().unwrap().iter().all(|(name, value)| name == "userErrors" || value.is_null()), "{payload}");
+}
+
+#[track_caller]
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// The messages that were sent to a contact point, oldest first.
+async fn letters_to(app: &TestApp, to: &str) -> Vec<Value> {
+    app.mailbox().await.into_iter().filter(|letter| letter["to"] == to).collect()
+}
+
+/// Asks for a code and reads it: the challenge and the six digits.
+async fn code(app: &TestApp, mutation: &str, contact: &str) -> (String, String) {
+    let asked = mutate(app, None, mutation, "challenge { id }", json!({ "contact": contact })).await;
+    let letter = letters_to(app, contact).await.pop().expect("a letter");
+    (text(&asked["challenge"]["id"]), text(&letter["secret"]))
+}
+
+fn wrong(code: &str) -> &'static str {
+    if code == "000000" { "000001" } else { "000000" }
+}
+
+async fn complete(app: &TestApp, (challenge, code): (&str, &str), password: &str) -> Value {
+    mutate(app, None, "completeSignUp", PAIR, json!({ "challenge": challenge, "code": code, "password": password, "nameZh": "陈大文" })).await
+}
+
+struct Signed {
+    session: String,
+    access: String,
+    refresh: String,
+}
+
+#[track_caller]
+fn signed(pair: &Value) -> Signed {
+    Signed { session: text(&pair["sessionId"]), access: text(&pair["accessToken"]), refresh: text(&pair["refreshToken"]) }
+}
+
+async fn sign_up(app: &TestApp, contact: &str) -> Signed {
+    let (challenge, code) = code(app, "startSignUp", contact).await;
+    signed(&complete(app, (&challenge, &code), PASSWORD).await["session"])
+}
+
+const RESULT: &str = "result { __typename ... on SessionPair { sessionId accessToken refreshToken } }";
+
+async fn sign_in(app: &TestApp, contact: &str, password: &str) -> Value {
+    mutate(app, None, "signIn", RESULT, json!({ "contact": contact, "password": password })).await
+}
+
+async fn signed_in(app: &TestApp, contact: &str) -> Signed {
+    signed(&sign_in(app, contact, PASSWORD).await["result"])
+}
+
+async fn refresh(app: &TestApp, token: &str) -> Value {
+    mutate(app, None, "refreshSession", PAIR, json!({ "refreshToken": token })).await
+}
+
+/// Whether a token is somebody's: `true`, or 401 UNAUTHENTICATED.
+async fn lives(app: &TestApp, token: &str) -> bool {
+    let reply = app.graphql(Some(token), "{ viewer { assurance } }", json!({})).await;
+    if reply.status == StatusCode::UNAUTHORIZED {
+        assert_eq!(reply.code(), "UNAUTHENTICATED");
+        return false;
+    }
+    assert_eq!(reply.ok(), json!({ "viewer": { "assurance": "L1" } }));
+    true
+}
+
+/// A person of a demo database with a token that counts as two-factor.
+async fn demo_person(app: &TestApp, login: &str, roles: &[Role]) -> String {
+    let portal = app.portal();
+    assert_ne!(mark_demo(portal).await.unwrap(), DemoMark::Refused);
+    let roles = roles.iter().map(|&role| (role, None, None)).collect();
+    let new = NewDemoAccount { login: login.into(), password: PASSWORD.into(), name_zh: "测试".into(), name_latin: "Test".into(), birth_date: None, roles };
+    let account = add_account(portal, new).await.unwrap();
+    demo_session(portal, account).await.unwrap()
+}
+
+async fn person_of(app: &TestApp, token: &str) -> String {
+    text(&app.graphql(Some(token), "{ viewer { person { id } } }", json!({})).await.ok()["viewer"]["person"]["id"])
+}
+
+async fn roles_of(app: &TestApp, token: &str) -> Value {
+    app.graphql(Some(token), "{ viewer { grants { role unitId } } }", json!({})).await.ok()["viewer"]["grants"].take()
+}
+
+async fn a_talent_signs_up_with_the_code_that_was_sent(app: TestApp) {
+    assert_eq!(app.graphql(None, "{ viewer { assurance } }", json!({})).await.ok(), json!({ "viewer": null }));
+    let asked = mutate(&app, None, "startSignUp", "challenge { id expiresAt }", json!({ "contact": "138 0013-8000", "language": "EN" })).await;
+    assert_eq!(asked["challenge"]["expiresAt"], "2026-01-05T01:10:00+00:00");
+    let letters = letters_to(&app, "+8613800138000").await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!((&letters[0]["kind"], &letters[0]["language"]), (&json!("MOBILE"), &json!("en")));
+    let code = text(&letters[0]["secret"]);
+    assert!(code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()) && text(&letters[0]["text"]).contains(&code), "{code}");
+    // Worked off once: nothing is sent again.
+    assert_eq!(work_off(app.portal()).await.unwrap(), 0);
+    let made = complete(&app, (&text(&asked["challenge"]["id"]), &code), PASSWORD).await;
+    assert_eq!(made["session"]["accessExpiresAt"], "2026-01-05T01:15:00+00:00");
+    assert_eq!(made["session"]["refreshExpiresAt"], "2026-02-04T01:00:00+00:00");
+    let signed = signed(&made["session"]);
+    let document = "{ viewer { contactPoints { kind masked verified } sessions { id current program secondFactor } grants { role } assurance } }";
+    assert_eq!(
+        app.graphql(Some(&signed.access), document, json!({})).await.ok(),
+        json!({ "viewer": {
+            "contactPoints": [{ "kind": "MOBILE", "masked": "138****8000", "verified": true }],
+            "sessions": [{ "id": signed.session, "current": true, "program": "UNKNOWN", "secondFactor": false }],
+            "grants": [],
+            "assurance": "L1",
+        } })
+    );
+    let (statements, _) = app.statements(lives(&app, &signed.access)).await;
+    assert_eq!(statements, 1, "the look-up of a session is one statement");
+    // A use is written every five minutes: one statement more.
+    app.advance(Duration::minutes(5));
+    assert_eq!(app.statements(lives(&app, &signed.access)).await.0, 2);
+    assert_eq!(app.statements(lives(&app, &signed.access)).await.0, 1);
+}
+
+async fn a_code_works_once_for_ten_minutes_and_five_tries(app: TestApp) {
+    let (challenge, first) = code(&app, "startSignUp", "first@example.com").await;
+    refused(&complete(&app, (&challenge, wrong(&first)), PASSWORD).await, "CODE_INVALID", "input.code");
+    assert!(complete(&app, (&challenge, &format!(" {first} ")), PASSWORD).await["session"].is_object());
+    refused(&complete(&app, (&challenge, &first), PASSWORD).await, "CODE_INVALID", "input.code");
+    let (challenge, second) = code(&app, "startSignUp", "second@example.com").await;
+    for _ in 0..5 {
+        refused(&complete(&app, (&challenge, wrong(&second)), PASSWORD).await, "CODE_INVALID", "input.code");
+    }
+    let reply = app
+        .graphql(
+            None,
+            &mutation("completeSignUp", PAIR),
+            json!({ "input": { "challenge": challenge, "code": second, "password": PASSWORD, "nameZh": "陈大文" } }),
+        )
+        .await;
+    assert_eq!(reply.code(), "RATE_LIMITED");
+    assert_eq!(reply.errors[0]["extensions"]["retryAfterSeconds"], 60);
+    app.advance(Duration::minutes(1));
+    refused(&complete(&app, (&challenge, &second), PASSWORD).await, "CODE_INVALID", "input.code");
+    let (challenge, third) = code(&app, "startSignUp", "third@example.com").await;
+    app.advance(Duration::minutes(10));
+    refused(&complete(&app, (&challenge, &third), PASSWORD).await, "CODE_INVALID", "input.code");
+    // A code of a sign-up recovers nothing, and what is no challenge is a bad request.
+    let (challenge, fourth) = code(&app, "startSignUp", "fourth@example.com").await;
+    let crossed = mutate(&app, None, "completeRecovery", PAIR, json!({ "challenge": challenge, "code": fourth, "password": PASSWORD })).await;
+    refused(&crossed, "CODE_INVALID", "input.code");
+    let reply = app.graphql(None, &mutation("completeSignUp", PAIR), json!({ "input": { "challenge": "x", "code": "1", "password": PASSWORD } })).await;
+    assert_eq!((reply.code(), &reply.errors[0]["extensions"]["field"]), ("BAD_REQUEST", &json!(["input", "challenge"])));
+    // Expired codes are wiped.
+    app.advance(Duration::minutes(10));
+    assert!(letters::sweep(app.portal()).await.unwrap() > 0);
+}
+
+async fn a_weak_password_is_refused_before_and_after_the_code(app: TestApp) {
+    let (challenge, digits) = code(&app, "startSignUp", "nightingale.keeper@example.com").await;
+    let challenge = (challenge.as_str(), digits.as_str());
+    refused(&complete(&app, challenge, "short").await, "TOO_SHORT", "input.password");
+    refused(&complete(&app, challenge, &"长".repeat(129)).await, "TOO_LONG", "input.password");
+    refused(&complete(&app, challenge, "password1234567").await, "PASSWORD_WEAK", "input.password");
+    // Only the owner of the contact point learns that it is in the password: the code is read first.
+    refused(&complete(&app, (challenge.0, wrong(challenge.1)), "nightingale.keeper@example.com").await, "CODE_INVALID", "input.code");
+    app.advance(Duration::minutes(2));
+    refused(&complete(&app, challenge, "nightingale.keeper@example.com").await, "PASSWORD_WEAK", "input.password");
+    assert!(complete(&app, challenge, PASSWORD).await["session"].is_object());
+    let malformed = mutate(&app, None, "startSignUp", "challenge { id }", json!({ "contact": "61234578" })).await;
+    refused(&malformed, "CONTACT_MALFORMED", "input.contact");
+}
+
+async fn known_and_unknown_contact_points_are_answered_alike(app: TestApp) {
+    sign_up(&app, "known@example.com").await;
+    for (field, silent) in [("startSignUp", "known@example.com"), ("startRecovery", "unknown@example.com")] {
+        let loud = if field == "startSignUp" { "new@example.com" } else { "known@example.com" };
+        let mut seen = Vec::new();
+        for contact in [silent, loud] {
+            let (statements, mut asked) = app.statements(mutate(&app, None, field, "challenge { id expiresAt }", json!({ "contact": contact }))).await;
+            let challenge = text(&asked["challenge"]["id"].take());
+            seen.push((statements, asked, challenge));
+        }
+        assert_eq!((&seen[0].0, &seen[0].1, seen[0].2.len()), (&seen[1].0, &seen[1].1, seen[1].2.len()));
+        // Only the message tells, and to its owner only.
+        let notice = letters_to(&app, silent).await.pop().unwrap();
+        assert!(notice["secret"].is_null(), "{notice}");
+        assert!(text(&letters_to(&app, loud).await.pop().unwrap()["secret"]).len() == 6);
+        let input = json!({ "challenge": seen[0].2, "code": "000000", "password": OTHER_PASSWORD });
+        let (complete, input) = match field {
+            "startRecovery" => ("completeRecovery", input),
+            _ => ("completeSignUp", json!({ "challenge": seen[0].2, "code": "000000", "password": OTHER_PASSWORD, "nameZh": "陈大文" })),
+        };
+        refused(&mutate(&app, None, complete, PAIR, input).await, "CODE_INVALID", "input.code");
+    }
+}
+
+async fn wrong_unknown_and_malformed_names_have_one_answer(app: TestApp) {
+    sign_up(&app, "known@example.com").await;
+    let answers = [
+        sign_in(&app, "known@example.com", OTHER_PASSWORD).await,
+        sign_in(&app, "unknown@example.com", PASSWORD).await,
+        sign_in(&app, "no contact point", PASSWORD).await,
+        sign_in(&app, "known@example.com", "").await,
+    ];
+    refused(&answers[0], "SIGN_IN_FAILED", "");
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    let right = sign_in(&app, " KNOWN@example.com", PASSWORD).await;
+    assert_eq!(right["result"]["__typename"], "SessionPair");
+    let pair = signed(&right["result"]);
+    assert!(lives(&app, &pair.access).await);
+    assert!(!lives(&app, &pair.refresh).await, "a refresh token is no access token");
+    assert!(!lives(&app, "nonsense").await);
+    // The second member of the union has its mutation; no factor can be shown yet.
+    let completed =
+        mutate(&app, None, "completeSignIn", PAIR, json!({ "challenge": code(&app, "startSignUp", "x@example.com").await.0, "code": "123456" })).await;
+    refused(&completed, "CODE_INVALID", "input.code");
+}
+
+async fn tries_are_limited_one_by_one_also_inside_one_request(app: TestApp) {
+    sign_up(&app, "known@example.com").await;
+    for contact in ["known@example.com", "unknown@example.com"] {
+        let fields: String =
+            (0..8).map(|n| format!("a{n}: signIn(input: {{ contact: \"{contact}\", password: \"guess number {n}\" }}) {{ userErrors {{ code }} }} ")).collect();
+        let reply = app.graphql(None, &format!("mutation {{ {fields} }}"), json!({})).await;
+        for n in 0..8 {
+            let answer = &reply.data[format!("a{n}")];
+            if n < 5 {
+                assert_eq!(answer["userErrors"][0]["code"], "SIGN_IN_FAILED");
+            } else {
+                assert!(answer.is_null(), "{answer}");
+            }
+        }
+        let codes: Vec<_> = reply.errors.iter().map(|e| (&e["path"][0], &e["extensions"]["code"], &e["extensions"]["retryAfterSeconds"])).collect();
+        assert_eq!(
+            codes,
+            [
+                (&json!("a5"), &json!("RATE_LIMITED"), &json!(60)),
+                (&json!("a6"), &json!("RATE_LIMITED"), &json!(60)),
+                (&json!("a7"), &json!("RATE_LIMITED"), &json!(60))
+            ]
+        );
+    }
+    // Not even the right password, until a try is free again; a person beside her is not held back.
+    let input = json!({ "input": { "contact": "known@example.com", "password": PASSWORD } });
+    assert_eq!(app.graphql(None, &mutation("signIn", RESULT), input.clone()).await.code(), "RATE_LIMITED");
+    app.advance(Duration::seconds(59));
+    assert_eq!(app.graphql(None, &mutation("signIn", RESULT), input).await.code(), "RATE_LIMITED");
+    app.advance(Duration::seconds(1));
+    assert_eq!(sign_in(&app, "known@example.com", PASSWORD).await["result"]["__typename"], "SessionPair");
+    // Codes asked for: five, of which that of the sign-up was one, then one each ten minutes.
+    for _ in 0..4 {
+        assert!(mutate(&app, None, "startRecovery", "challenge { id }", json!({ "contact": "known@example.com" })).await["challenge"].is_object());
+    }
+    let reply = app.graphql(None, &mutation("startRecovery", "challenge { id }"), json!({ "input": { "contact": "KNOWN@EXAMPLE.COM" } })).await;
+    assert_eq!((reply.code(), &reply.errors[0]["extensions"]["retryAfterSeconds"]), ("RATE_LIMITED", &json!(540)));
+}
+
+async fn a_caller_lists_and_ends_her_own_sessions_only(app: TestApp) {
+    let first = sign_up(&app, "one@example.com").await;
+    app.advance(Duration::seconds(1));
+    let second = signed_in(&app, "one@example.com").await;
+    app.advance(Duration::seconds(1));
+    let third = signed_in(&app, "one@example.com").await;
+    let stranger = sign_up(&app, "two@example.com").await;
+    let list = async |token: &str| {
+        let data = app.graphql(Some(token), "{ viewer { sessions { id current } } }", json!({})).await.ok();
+        data["viewer"]["sessions"].as_array().unwrap().iter().map(|s| (text(&s["id"]), s["current"].as_bool().unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&second.access).await, [(third.session.clone(), false), (second.session.clone(), true), (first.session.clone(), false)]);
+    let end = async |token: &str, session: &str| mutate(&app, Some(token), "endSession", "endedSessionId", json!({ "sessionId": session })).await;
+    refused(&end(&stranger.access, &first.session).await, "NOT_FOUND", "input.sessionId");
+    assert!(lives(&app, &first.access).await);
+    assert_eq!(end(&second.access, &first.session).await["endedSessionId"], first.session);
+    refused(&end(&second.access, &first.session).await, "NOT_FOUND", "input.sessionId");
+    assert!(!lives(&app, &first.access).await);
+    refused(&refresh(&app, &first.refresh).await, "REFRESH_INVALID", "input.refreshToken");
+    let all = async |token: &str, keep: bool| mutate(&app, Some(token), "endAllSessions", "ended", json!({ "keepCurrent": keep })).await;
+    assert_eq!(all(&second.access, true).await["ended"], 1);
+    assert!(lives(&app, &second.access).await && !lives(&app, &third.access).await);
+    let out = app.graphql(Some(&second.access), "mutation { signOut { endedSessionId userErrors { code } } }", json!({})).await.ok();
+    assert_eq!(out["signOut"], json!({ "endedSessionId": second.session, "userErrors": [] }));
+    assert!(!lives(&app, &second.access).await && lives(&app, &stranger.access).await);
+    signed_in(&app, "two@example.com").await;
+    assert_eq!(all(&stranger.access, false).await["ended"], 2);
+    assert!(!lives(&app, &stranger.access).await);
+    assert_eq!(app.graphql(None, "mutation { signOut { endedSessionId } }", json!({})).await.code(), "UNAUTHENTICATED");
+}
+
+async fn an_access_token_lasts_fifteen_minutes_and_a_refresh_token_once(app: TestApp) {
+    let first = sign_up(&app, "one@example.com").await;
+    app.advance(Duration::minutes(15) - Duration::milliseconds(1));
+    assert!(lives(&app, &first.access).await);
+    app.advance(Duration::milliseconds(1));
+    assert!(!lives(&app, &first.access).await);
+    let second = signed(&refresh(&app, &first.refresh).await["session"]);
+    assert_eq!(second.session, first.session);
+    assert!(first.access != second.access && first.refresh != second.refresh);
+    // The answer was lost: within a minute, and while the new pair rests, the spent token works once more.
+    app.advance(Duration::seconds(30));
+    let third = signed(&refresh(&app, &first.refresh).await["session"]);
+    assert!(!lives(&app, &second.access).await && lives(&app, &third.access).await);
+    app.advance(Duration::days(30));
+    refused(&refresh(&app, &third.refresh).await, "REFRESH_INVALID", "input.refreshToken");
+    for nonsense in ["", "x", &"A".repeat(86), &third.access] {
+        refused(&refresh(&app, nonsense).await, "REFRESH_INVALID", "input.refreshToken");
+    }
+}
+
+async fn a_refresh_token_that_comes_back_ends_the_session(app: TestApp) {
+    let first = sign_up(&app, "one@example.com").await;
+    let beside = signed_in(&app, "one@example.com").await;
+    app.advance(Duration::seconds(5));
+    let second = signed(&refresh(&app, &first.refresh).await["session"]);
+    assert!(lives(&app, &second.access).await);
+    app.advance(Duration::seconds(5));
+    // The new pair was used, so that whoever shows the old token is another than who has the new one.
+    refused(&refresh(&app, &first.refresh).await, "REFRESH_INVALID", "input.refreshToken");
+    assert!(!lives(&app, &second.access).await);
+    refused(&refresh(&app, &second.refresh).await, "REFRESH_INVALID", "input.refreshToken");
+    assert!(lives(&app, &beside.access).await);
+}
+
+async fn recovery_changes_the_password_and_ends_all_sessions(app: TestApp) {
+    let first = sign_up(&app, "one@example.com").await;
+    let second = signed_in(&app, "one@example.com").await;
+    let (challenge, digits) = code(&app, "startRecovery", "one@example.com").await;
+    let input = |password: &str, code: &str| json!({ "challenge": challenge, "code": code, "password": password });
+    let recover = async |password: &str, code: &str| mutate(&app, None, "completeRecovery", PAIR, input(password, code)).await;
+    refused(&recover("short", &digits).await, "TOO_SHORT", "input.password");
+    refused(&recover(OTHER_PASSWORD, wrong(&digits)).await, "CODE_INVALID", "input.code");
+    assert!(lives(&app, &first.access).await);
+    let new = signed(&recover(OTHER_PASSWORD, &digits).await["session"]);
+    assert!(lives(&app, &new.access).await && !lives(&app, &first.access).await && !lives(&app, &second.access).await);
+    refused(&recover(PASSWORD, &digits).await, "CODE_INVALID", "input.code");
+    refused(&sign_in(&app, "one@example.com", PASSWORD).await, "SIGN_IN_FAILED", "");
+    assert_eq!(sign_in(&app, "one@example.com", OTHER_PASSWORD).await["result"]["__typename"], "SessionPair");
+}
+
+async fn an_invitation_gives_a_role_once_that_waits_for_a_second_factor(app: TestApp) {
+    let system = demo_person(&app, "system@demo.invalid", &[Role::SystemAdmin]).await;
+    let security = demo_person(&app, "security@demo.invalid", &[Role::SecurityAdmin]).await;
+    app.publish().await;
+    let unit = demo::build(app.portal()).await.unwrap().window.global();
+    let input = |role: &str, unit: Option<&str>, key: &str| json!({ "contact": "officer@example.com", "role": role, "unitId": unit, "idempotencyKey": key });
+    let key = "invite-0000000001";
+    let invite = async |token: &str, input: Value| mutate(&app, Some(token), "inviteStaff", "invitation { id role expiresAt }", input).await;
+    refused(&invite(&system, input("AUDIT_ADMIN", None, key)).await, "NOT_ALLOWED", "input.role");
+    refused(&invite(&system, input("WINDOW_OFFICER", None, key)).await, "REQUIRED", "input.unitId");
+    let both = json!({ "contact": "nobody", "role": "RECRUITER", "unitId": unit, "idempotencyKey": key });
+    assert_eq!(noes(&invite(&system, both).await), [("NOT_ALLOWED".into(), "input.unitId".into()), ("CONTACT_MALFORMED".into(), "input.contact".into())]);
+    let foreign = talent_portal::kernel::ids::UnitId::new(&app.portal().env).global();
+    refused(&invite(&system, input("WINDOW_OFFICER", Some(&foreign), key)).await, "NOT_FOUND", "input.unitId");
+    for token in [Some(security.as_str()), None] {
+        let reply = app.graphql(token, &mutation("inviteStaff", "invitation { id }"), json!({ "input": input("WINDOW_OFFICER", Some(&unit), key) })).await;
+        assert_eq!(reply.code(), if token.is_some() { "FORBIDDEN" } else { "UNAUTHENTICATED" });
+    }
+    let made = invite(&system, input("WINDOW_OFFICER", Some(&unit), key)).await;
+    assert_eq!(made["invitation"]["expiresAt"], "2026-01-12T01:00:00+00:00");
+    assert_eq!(invite(&system, input("WINDOW_OFFICER", Some(&unit), key)).await, made);
+    refused(&invite(&system, input("REVIEWER", Some(&unit), key)).await, "IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
+    let letters = letters_to(&app, "officer@example.com").await;
+    assert_eq!(letters.len(), 1);
+    let token = text(&letters[0]["secret"]);
+    // Who invited cannot take it, and it is not spent by the try.
+    let accept = async |by: &str| mutate(&app, Some(by), "acceptInvitation", "grant { role unitId }", json!({ "token": token })).await;
+    refused(&accept(&system).await, "OWN_GRANT", "input.token");
+    let (challenge, digits) = code(&app, "startSignUp", "officer@example.com").await;
+    let sign_up = json!({ "challenge": challenge, "code": digits, "password": PASSWORD, "nameZh": "窗口员", "invitationToken": token });
+    let officer = signed(&mutate(&app, None, "completeSignUp", PAIR, sign_up).await["session"]);
+    refused(&accept(&security).await, "TOKEN_INVALID", "input.token");
+    // Held, but not in force in a session without a second factor.
+    assert_eq!(roles_of(&app, &officer.access).await, json!([]));
+    let person = person_of(&app, &officer.access).await;
+    let grants = app.graphql(Some(&security), "query($p: ID!) { roleGrants(personId: $p) { role unitId endedAt } }", json!({ "p": person })).await.ok();
+    assert_eq!(grants["roleGrants"], json!([{ "role": "WINDOW_OFFICER", "unitId": unit, "endedAt": null }]));
+    let reply = app.graphql(Some(&officer.access), "query($p: ID!) { roleGrants(personId: $p) { role } }", json!({ "p": person })).await;
+    assert_eq!(reply.code(), "FORBIDDEN");
+    // A bad token takes the whole sign-up back.
+    let (challenge, digits) = code(&app, "startSignUp", "late@example.com").await;
+    let late = json!({ "challenge": challenge, "code": digits, "password": PASSWORD, "nameZh": "迟到", "invitationToken": token });
+    refused(&mutate(&app, None, "completeSignUp", PAIR, late).await, "TOKEN_INVALID", "input.invitationToken");
+    assert!(complete(&app, (&challenge, &digits), PASSWORD).await["session"].is_object());
+}
+
+async fn roles_are_given_and_ended_by_security_administration_only(app: TestApp) {
+    let system = demo_person(&app, "system@demo.invalid", &[Role::SystemAdmin]).await;
+    let security = demo_person(&app, "security@demo.invalid", &[Role::SecurityAdmin]).await;
+    let talent = demo_person(&app, "talent@demo.invalid", &[]).await;
+    app.publish().await;
+    let world = demo::build(app.portal()).await.unwrap();
+    let person = person_of(&app, &talent).await;
+    let input = |person: &str, role: &str, unit: Option<&str>, key: &str| json!({ "personId": person, "role": role, "unitId": unit, "idempotencyKey": key });
+    let unit = world.city.global();
+    let give = async |input: Value| mutate(&app, Some(&security), "grantRole", "grant { id personId role unitId endedAt }", input).await;
+    let first = input(&person, "REVIEWER", Some(&unit), "grant-0000000001");
+    for token in [None, Some(talent.as_str()), Some(system.as_str())] {
+        let reply = app.graphql(token, &mutation("grantRole", "grant { id }"), json!({ "input": first })).await;
+        assert_eq!(reply.code(), if token.is_some() { "FORBIDDEN" } else { "UNAUTHENTICATED" });
+    }
+    let own = person_of(&app, &security).await;
+    refused(&give(input(&own, "REVIEWER", Some(&unit), "grant-0000000002")).await, "OWN_GRANT", "input.personId");
+    refused(&give(input(&person, "REVIEWER", None, "grant-0000000003")).await, "REQUIRED", "input.unitId");
+    let nobody = talent_portal::kernel::ids::PersonId::new(&app.portal().env).global();
+    refused(&give(input(&nobody, "REVIEWER", Some(&unit), "grant-0000000004")).await, "NOT_FOUND", "input.personId");
+    let made = give(first.clone()).await;
+    assert_eq!(made["grant"]["personId"], person);
+    assert_eq!(give(first).await, made);
+    refused(&give(input(&person, "APPROVER", Some(&unit), "grant-0000000001")).await, "IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
+    refused(&give(input(&person, "REVIEWER", Some(&unit), "grant-0000000005")).await, "ALREADY_EXISTS", "input.role");
+    refused(&give(input(&person, "REVIEWER", Some(&unit), "short")).await, "MALFORMED", "input.idempotencyKey");
+    assert_eq!(roles_of(&app, &talent).await, json!([{ "role": "REVIEWER", "unitId": unit }]));
+    let grant = text(&made["grant"]["id"]);
+    let end = async |token: &str, grant: &str| mutate(&app, Some(token), "endGrant", "grant { endedAt }", json!({ "grantId": grant })).await;
+    let reply = app.graphql(Some(&system), &mutation("endGrant", "grant { id }"), json!({ "input": { "grantId": grant } })).await;
+    assert_eq!(reply.code(), "FORBIDDEN");
+    assert_eq!(end(&security, &grant).await["grant"]["endedAt"], "2026-01-05T01:00:00+00:00");
+    refused(&end(&security, &grant).await, "NOT_FOUND", "input.grantId");
+    assert_eq!(roles_of(&app, &talent).await, json!([]));
+    let document = "query($p: ID!) { roleGrants(personId: $p) { id } }";
+    let mine = app.graphql(Some(&security), document, json!({ "p": own })).await.ok();
+    refused(&end(&security, &text(&mine["roleGrants"][0]["id"])).await, "OWN_GRANT", "input.grantId");
+    // Ended, it may be given again.
+    assert!(give(input(&person, "REVIEWER", Some(&unit), "grant-0000000006")).await["grant"].is_object());
+}
+
+async fn nobody_holds_two_administrators_roles(app: TestApp) {
+    let portal = app.portal();
+    assert!(matches!(create_admin_invitation(portal, Role::Reviewer).await, Err(Refused::Fault(Fault::BadRequest(_)))));
+    let accept = async |by: &str, token: &str| mutate(&app, Some(by), "acceptInvitation", "grant { role unitId bodyId }", json!({ "token": token })).await;
+    let [system, security] = [Role::SystemAdmin, Role::SecurityAdmin].map(|role| create_admin_invitation(portal, role));
+    let (system, security) = (system.await.unwrap(), security.await.unwrap());
+    let one = sign_up(&app, "one@example.com").await;
+    let two = sign_up(&app, "two@example.com").await;
+    assert_eq!(accept(&one.access, &system).await["grant"], json!({ "role": "SYSTEM_ADMIN", "unitId": null, "bodyId": null }));
+    refused(&accept(&two.access, &system).await, "TOKEN_INVALID", "input.token");
+    refused(&accept(&one.access, &security).await, "ADMINISTRATORS_APART", "input.token");
+    // The refusal did not spend the token.
+    assert_eq!(accept(&two.access, &security).await["grant"]["role"], "SECURITY_ADMIN");
+    let late = create_admin_invitation(portal, Role::AuditAdmin).await.unwrap();
+    app.advance(Duration::days(7));
+    let three = sign_up(&app, "three@example.com").await;
+    refused(&accept(&three.access, &late).await, "TOKEN_INVALID", "input.token");
+    let reply = app.graphql(None, &mutation("acceptInvitation", "grant { id }"), json!({ "input": { "token": late } })).await;
+    assert_eq!(reply.code(), "UNAUTHENTICATED");
+    // Without a second factor the role is held, not in force.
+    let one = signed_in(&app, "one@example.com").await;
+    assert_eq!(roles_of(&app, &one.access).await, json!([]));
+    let invite = json!({ "input": { "contact": "x@example.com", "role": "COUNTER", "idempotencyKey": "invite-0000000001" } });
+    assert_eq!(app.graphql(Some(&one.access), &mutation("inviteStaff", "invitation { id }"), invite).await.code(), "FORBIDDEN");
+}
+
+async fn a_demo_token_is_worth_nothing_outside_a_demo(app: TestApp) {
+    let portal = app.portal();
+    let system = demo_person(&app, "system@demo.invalid", &[Role::SystemAdmin]).await;
+    assert_eq!(mark_demo(portal).await.unwrap(), DemoMark::WasDemo);
+    assert_eq!(roles_of(&app, &system).await, json!([{ "role": "SYSTEM_ADMIN", "unitId": null }]));
+    app.advance(Duration::hours(24) - Duration::seconds(1));
+    assert!(lives(&app, &system).await);
+    app.advance(Duration::seconds(1));
+    assert!(!lives(&app, &system).await);
+    app.advance(Duration::hours(-1));
+    assert!(lives(&app, &system).await);
+    // The same rows in a database that is no demo.
+    portal.db.writer().execute_unprepared("DELETE FROM portal_marker WHERE name = 'DEMO'").await.unwrap();
+    assert!(!lives(&app, &system).await);
+    assert_eq!(mark_demo(portal).await.unwrap(), DemoMark::Refused);
+    let refused = add_account(
+        portal,
+        NewDemoAccount {
+            login: "x@demo.invalid".into(),
+            password: PASSWORD.into(),
+            name_zh: "甲".into(),
+            name_latin: "A".into(),
+            birth_date: None,
+            roles: vec![],
+        },
+    )
+    .await;
+    assert!(matches!(refused, Err(Refused::Fault(Fault::Forbidden))));
+    assert_eq!(sign_in(&app, "system@demo.invalid", PASSWORD).await["result"]["__typename"], "SessionPair");
+}
+
+/// Sends an operation with these headers beside those of every request.
+async fn with_headers(app: &TestApp, headers: &[(&str, &str)], document: &str, variables: Value) -> (StatusCode, HeaderMap, Value) {
+    let mut request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json").header(header::HOST, "portal.example");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = Body::from(json!({ "query": document, "variables": variables }).to_string());
+    let (status, headers, bytes) = app.send(request.body(body).unwrap()).await;
+    (status, headers, serde_json::from_slice(&bytes).unwrap())
+}
+
+fn set_cookies(headers: &HeaderMap) -> Vec<&str> {
+    headers.get_all(header::SET_COOKIE).iter().map(|v| v.to_str().unwrap()).collect()
+}
+
+async fn cookies_carry_a_session_that_scripts_and_strangers_cannot_use(app: TestApp) {
+    sign_up(&app, "one@example.com").await;
+    let agent = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)");
+    let input = json!({ "input": { "contact": "one@example.com", "password": PASSWORD, "transport": "COOKIE" } });
+    let (_, headers, answer) = with_headers(&app, &[agent], &mutation("signIn", RESULT), input).await;
+    assert!(answer["data"]["signIn"]["result"]["sessionId"].is_string(), "{answer}");
+    assert_eq!((&answer["data"]["signIn"]["result"]["accessToken"], &answer["data"]["signIn"]["result"]["refreshToken"]), (&Value::Null, &Value::Null));
+    let set = set_cookies(&headers);
+    assert_eq!(set.len(), 2);
+    for (cookie, (name, age)) in set.iter().zip([("__Host-portal-access=", 900), ("__Host-portal-refresh=", 30 * 86_400)]) {
+        assert!(cookie.starts_with(name) && cookie.ends_with(&format!("; Path=/; Max-Age={age}; Secure; HttpOnly; SameSite=Strict")), "{cookie}");
+    }
+    let jar = set.iter().map(|c| c.split(';').next().unwrap()).collect::<Vec<_>>().join("; ");
+    let viewer = "{ viewer { sessions { program current } } }";
+    let own = [("cookie", jar.as_str()), ("sec-fetch-site", "same-origin"), ("origin", "https://portal.example")];
+    let (_, _, answer) = with_headers(&app, &own, viewer, json!({})).await;
+    assert_eq!(answer["data"]["viewer"]["sessions"][0], json!({ "program": "BROWSER", "current": true }));
+    for foreign in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "https://evil.example"), ("origin", "null")] {
+        let (status, _, answer) = with_headers(&app, &[("cookie", &jar), foreign], viewer, json!({})).await;
+        assert_eq!((status, &answer["data"]["viewer"]), (StatusCode::OK, &Value::Null), "{foreign:?}");
+    }
+    // The refresh token comes from the cookie, too; afterwards the old access token is nobody's, which keeps nobody out.
+    app.advance(Duration::minutes(1));
+    let renew = mutation("refreshSession", PAIR);
+    let (_, headers, answer) = with_headers(&app, &own, &renew, json!({ "input": { "transport": "COOKIE" } })).await;
+    assert!(answer["data"]["refreshSession"]["session"]["sessionId"].is_string(), "{answer}");
+    let renewed = set_cookies(&headers).iter().map(|c| c.split(';').next().unwrap()).collect::<Vec<_>>().join("; ");
+    assert_ne!(renewed, jar);
+    let (status, _, answer) = with_headers(&app, &own, viewer, json!({})).await;
+    assert_eq!((status, &answer["data"]["viewer"]), (StatusCode::OK, &Value::Null));
+    let own = [("cookie", renewed.as_str()), ("sec-fetch-site", "same-origin")];
+    let (_, headers, answer) = with_headers(&app, &own, "mutation { signOut { endedSessionId } }", json!({})).await;
+    assert!(answer["data"]["signOut"]["endedSessionId"].is_string(), "{answer}");
+    assert!(set_cookies(&headers).len() == 2 && set_cookies(&headers).iter().all(|c| c.contains("=; Path=/; Max-Age=0")));
+    let (_, _, answer) = with_headers(&app, &own, viewer, json!({})).await;
+    assert_eq!(answer["data"]["viewer"], Value::Null);
+}

@@ -1,0 +1,541 @@
+//! GraphQL over HTTP and WebSocket by the letter: statuses, media types, bounds, close codes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use chrono::{DateTime, Utc};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
+use talent_portal::api::operations;
+use talent_portal::audit::model::Message as Announced;
+use talent_portal::audit::service as audit;
+use talent_portal::config::Layers;
+use talent_portal::kernel::actor::Actor;
+use talent_portal::kernel::clock::Clock;
+use talent_portal::kernel::ids::{ApplicationId, ProcessId, TypedId as _, UnitId};
+use talent_portal::kernel::role::Role;
+use talent_portal::kernel::seal::sha256_hex;
+use talent_portal::{app, demo};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tower::ServiceExt as _;
+
+use crate::support::{TestApp, both_engines};
+
+both_engines!(
+    a_body_must_be_json_in_utf_8,
+    the_answer_comes_in_the_media_type_that_was_asked_for,
+    queries_may_come_by_get_and_nothing_else,
+    a_body_is_bounded_and_must_be_a_request,
+    a_bad_document_is_told_with_its_place,
+    a_missing_variable_stops_the_request_before_it_runs,
+    documents_are_bounded_before_they_cost,
+    stored_operations_run_by_their_id,
+    every_answer_names_its_request_and_is_not_stored,
+    keys_stand_in_the_order_of_the_document_and_null_stays_where_it_fell,
+    a_panic_ends_one_request_only,
+    a_socket_speaks_the_protocol_or_is_closed_with_its_code,
+    a_socket_belongs_to_one_session_and_to_pages_of_the_portal,
+    a_change_of_a_case_is_heard_by_who_may_see_it,
+);
+
+const MODERN: &str = "application/graphql-response+json";
+
+/// A request with these headers; JSON unless another type is given.
+async fn post(app: &TestApp, headers: &[(&str, &str)], body: impl Into<Body>) -> (StatusCode, HeaderMap, String) {
+    let mut request = Request::post("/graphql");
+    if headers.iter().all(|(name, _)| *name != "content-type") {
+        request = request.header(header::CONTENT_TYPE, "application/json");
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    answer(app, request.body(body.into()).expect("a request")).await
+}
+
+async fn answer(app: &TestApp, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+    let (status, headers, bytes) = app.send(request).await;
+    (status, headers, String::from_utf8(bytes.to_vec()).expect("UTF-8"))
+}
+
+async fn modern(app: &TestApp, body: &Value) -> (StatusCode, Value) {
+    let (status, headers, text) = post(app, &[("accept", MODERN)], body.to_string()).await;
+    assert_eq!(headers[header::CONTENT_TYPE], "application/graphql-response+json; charset=utf-8");
+    (status, serde_json::from_str(&text).expect("JSON"))
+}
+
+#[track_caller]
+fn code(answer: &Value) -> &str {
+    let errors = answer["errors"].as_array().expect("errors");
+    assert_eq!(errors.len(), 1, "{answer}");
+    assert!(answer.get("data").is_none(), "a request that did not run has no data: {answer}");
+    errors[0]["extensions"]["code"].as_str().expect("a code")
+}
+
+fn today() -> String {
+    json!({ "query": "{ today }" }).to_string()
+}
+
+async fn a_body_must_be_json_in_utf_8(app: TestApp) {
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/graphql", "application/json; charset=gbk", ""]
+    {
+        let (status, _, text) = post(&app, &[("content-type", kind)], today()).await;
+        assert_eq!((status, text.as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, ""), "{kind}");
+    }
+    for kind in ["application/json", "Application/JSON; Charset=\"UTF-8\""] {
+        let (status, _, text) = post(&app, &[("content-type", kind)], today()).await;
+        assert_eq!((status, text.as_str()), (StatusCode::OK, r#"{"data":{"today":"2026-01-05"}}"#), "{kind}");
+    }
+    let bare = Request::post("/graphql").body(Body::from(today())).unwrap();
+    assert_eq!(answer(&app, bare).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+async fn the_answer_comes_in_the_media_type_that_was_asked_for(app: TestApp) {
+    let legacy = "application/json; charset=utf-8";
+    for (accept, kind) in [
+        ("application/graphql-response+json", "application/graphql-response+json; charset=utf-8"),
+        ("application/graphql-response+json; charset=utf-8, application/json;q=0.9", "application/graphql-response+json; charset=utf-8"),
+        ("application/json", legacy),
+        ("*/*", legacy),
+        ("text/html, application/*", legacy),
+    ] {
+        let (status, headers, _) = post(&app, &[("accept", accept)], today()).await;
+        assert_eq!((status, headers[header::CONTENT_TYPE].to_str().unwrap()), (StatusCode::OK, kind), "{accept}");
+    }
+    assert_eq!(post(&app, &[], today()).await.1[header::CONTENT_TYPE], legacy);
+    assert_eq!(post(&app, &[("accept", "text/html")], today()).await.0, StatusCode::NOT_ACCEPTABLE);
+    // An older client reads the body after 200 only; a newer one learns from the status that nothing ran.
+    let bad = json!({ "query": "{ nothing }" }).to_string();
+    assert_eq!(post(&app, &[("accept", "application/json")], bad.clone()).await.0, StatusCode::OK);
+    assert_eq!(post(&app, &[("accept", MODERN)], bad).await.0, StatusCode::BAD_REQUEST);
+}
+
+async fn queries_may_come_by_get_and_nothing_else(app: TestApp) {
+    let get = async |query: &str| answer(&app, Request::get(format!("/graphql?{query}")).header("accept", MODERN).body(Body::empty()).unwrap()).await;
+    let (status, _, text) = get("query=%7B%20today%20%7D").await;
+    assert_eq!((status, text.as_str()), (StatusCode::OK, r#"{"data":{"today":"2026-01-05"}}"#));
+    let (status, _, text) = get("query=query(%24f%3AInt)%7BserviceItems(first%3A%24f)%7Bedges%7Bcursor%7D%7D%7D&variables=%7B%22f%22%3A1%7D").await;
+    assert_eq!((status, text.as_str()), (StatusCode::OK, r#"{"data":{"serviceItems":{"edges":[]}}}"#));
+    let (status, headers, text) = get("query=mutation%7BsignOut%7BendedSessionId%7D%7D").await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(headers[header::ALLOW].to_str().unwrap().contains("POST"));
+    assert_eq!(code(&serde_json::from_str(&text).unwrap()), "BAD_REQUEST");
+    for query in ["", "variables=%7B%7D", "query=%7Btoday%7D&variables=x", "query=%7Btoday%7D&variables=%5B%5D", "query=%7Btoday%7D&operationName=Other"] {
+        let (status, _, text) = get(query).await;
+        assert_eq!((status, code(&serde_json::from_str(&text).unwrap())), (StatusCode::BAD_REQUEST, "BAD_REQUEST"), "{query}");
+    }
+    let (status, _, text) =
+        post(&app, &[("accept", MODERN)], json!({ "query": "subscription { applicationChanged(id: \"x\") { refetch } }" }).to_string()).await;
+    assert_eq!((status, code(&serde_json::from_str(&text).unwrap())), (StatusCode::BAD_REQUEST, "BAD_REQUEST"));
+    let put = Request::put("/graphql").body(Body::from(today())).unwrap();
+    assert_eq!(answer(&app, put).await.0, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+async fn a_body_is_bounded_and_must_be_a_request(app: TestApp) {
+    let large = format!("{}{}", today(), " ".repeat(1 << 20));
+    assert_eq!(post(&app, &[("content-length", &large.len().to_string())], large.clone()).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    // Also where nothing is said about the length.
+    let pieces = futures_util::stream::iter(large.into_bytes().chunks(64 * 1024).map(|c| Ok::<_, std::io::Error>(c.to_vec())).collect::<Vec<_>>());
+    assert_eq!(post(&app, &[], Body::from_stream(pieces)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    for body in ["", "{", "[]", "null", "\"{ today }\"", "{\"query\": 5}", "{\"query\":\"{ today }\"} x", "[{\"query\":\"{ today }\"}]"] {
+        let (status, _, text) = post(&app, &[("accept", MODERN)], body).await;
+        assert_eq!((status, code(&serde_json::from_str(&text).unwrap())), (StatusCode::BAD_REQUEST, "BAD_REQUEST"), "{body}");
+    }
+    for body in [
+        json!({}),
+        json!({ "query": "{ today }", "documentId": "x" }),
+        json!({ "query": "{ today }", "variables": [] }),
+        json!({ "query": "{ today }", "variables": "{}" }),
+        json!({ "query": "{ today }", "operationName": "Other" }),
+        json!({ "query": "query A { today } query B { today }" }),
+    ] {
+        let (status, answer) = modern(&app, &body).await;
+        assert_eq!((status, code(&answer)), (StatusCode::BAD_REQUEST, "BAD_REQUEST"), "{body}");
+    }
+    let (status, answer) =
+        modern(&app, &json!({ "query": "query A { today } query B { b: today }", "operationName": "B", "variables": null, "extensions": {} })).await;
+    assert_eq!((status, answer), (StatusCode::OK, json!({ "data": { "b": "2026-01-05" } })));
+    assert_eq!(post(&app, &[], vec![0xff, 0xfe, 0x00]).await.0, StatusCode::BAD_REQUEST);
+}
+
+async fn a_bad_document_is_told_with_its_place(app: TestApp) {
+    for (query, line, column) in [
+        ("{\n  today(", 2, 9),
+        ("{ viewer {\n  passwordHash } }", 2, 3),
+        ("{\n today\n order(id: 5.5) { id } }", 3, 8),
+        ("query($x: Nothing) { today }", 1, 7),
+        ("{ viewer }", 1, 3),
+        ("{ today ...F }\nfragment F on Query { ...F }", 2, 21),
+        ("mutation { signIn(input: { contact: \"x\", passwort: \"y\" }) { userErrors { code } } }", 1, 19),
+    ] {
+        let (status, answer) = modern(&app, &json!({ "query": query })).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{query}: {answer}");
+        let first = &answer["errors"][0];
+        assert_eq!(first["extensions"]["code"], "DOCUMENT_INVALID", "{query}: {answer}");
+        assert_eq!(first["locations"][0], json!({ "line": line, "column": column }), "{query}: {answer}");
+        assert!(answer.get("data").is_none(), "{answer}");
+    }
+    // The right document with a value of a wrong type: nothing ran, and the value is not repeated.
+    let query = "mutation($i: SignInInput!) { signIn(input: $i) { userErrors { code } } }";
+    let (status, answer) = modern(&app, &json!({ "query": query, "variables": { "i": { "contact": 5, "password": "my secret" } } })).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "DOCUMENT_INVALID", "{answer}");
+    assert!(!answer.to_string().contains("my secret"), "{answer}");
+}
+
+async fn a_missing_variable_stops_the_request_before_it_runs(app: TestApp) {
+    let contact = json!({ "contact": "one@example.com" });
+    let query =
+        "mutation($a: StartSignUpInput!, $b: EndSessionInput!) { startSignUp(input: $a) { challenge { id } } endSession(input: $b) { endedSessionId } }";
+    for variables in [json!({ "a": contact }), json!({ "a": contact, "b": null })] {
+        let (statements, (status, answer)) = app.statements(modern(&app, &json!({ "query": query, "variables": variables }))).await;
+        assert_eq!((status, code(&answer), statements), (StatusCode::BAD_REQUEST, "BAD_REQUEST", 0), "{answer}");
+        assert!(answer["errors"][0]["message"].as_str().unwrap().contains("$b"));
+    }
+}
+
+async fn documents_are_bounded_before_they_cost(app: TestApp) {
+    let aliases = |n: usize| format!("{{ {} }}", (0..n).map(|i| format!("a{i}: today ")).collect::<String>());
+    let nested = |n: usize| format!("{{ __schema {{ types {{ fields {{ type {{ {} name {} }} }} }} }} }}", "ofType { ".repeat(n), "} ".repeat(n));
+    for (what, query) in [
+        ("brackets of a list", format!("{{ serviceItem(code: {} ) {{ id }} }}", "[".repeat(20_000))),
+        ("brackets of selections", "{a".repeat(20_000)),
+        ("brackets of arguments", format!("{{ a{} }}", "(a:".repeat(10_000))),
+        ("length", format!("{{ today }} #{}", "x".repeat(32 * 1024))),
+        ("aliases beyond the length", aliases(10_000)),
+        ("aliases", aliases(51)),
+        ("fields", format!("{{ {} }}", "today ".repeat(501))),
+        ("directives", format!("{{ today {} }}", "@include(if: true) ".repeat(51))),
+        ("depth", nested(12)),
+        ("complexity", "{ serviceItems(first: 100000) { edges { node { id code } } } }".to_owned()),
+    ] {
+        let (statements, (status, answer)) = app.statements(modern(&app, &json!({ "query": query }))).await;
+        assert_eq!((status, code(&answer), statements), (StatusCode::BAD_REQUEST, "DOCUMENT_TOO_COMPLEX", 0), "{what}: {answer}");
+    }
+    // Just within the bounds.
+    for query in [aliases(50), nested(8)] {
+        let (status, answer) = modern(&app, &json!({ "query": query })).await;
+        assert_eq!((status, answer.get("errors")), (StatusCode::OK, None));
+    }
+}
+
+async fn stored_operations_run_by_their_id(app: TestApp) {
+    let (path, text) = operations::all().find(|(path, _)| path.ends_with("today.graphql")).expect("a stored operation");
+    let id = sha256_hex(text);
+    let (status, answer) = modern(&app, &json!({ "documentId": id })).await;
+    assert_eq!((status, answer), (StatusCode::OK, json!({ "data": { "today": "2026-01-05" } })), "{path}");
+    let by_get = Request::get(format!("/graphql?documentId={id}")).body(Body::empty()).unwrap();
+    let (status, _, text) = self::answer(&app, by_get).await;
+    assert_eq!((status, text.as_str()), (StatusCode::OK, r#"{"data":{"today":"2026-01-05"}}"#));
+    for unknown in [sha256_hex("{ today }"), String::new(), "../sign-up/today.graphql".to_owned()] {
+        let (status, answer) = modern(&app, &json!({ "documentId": unknown })).await;
+        assert_eq!((status, code(&answer)), (StatusCode::BAD_REQUEST, "DOCUMENT_UNKNOWN"));
+    }
+    // What front ends send is valid; a missing variable is not the document's fault.
+    for (path, text) in operations::all() {
+        let (_, answer) = modern(&app, &json!({ "documentId": sha256_hex(text) })).await;
+        for error in answer["errors"].as_array().into_iter().flatten() {
+            assert!(!error["extensions"]["code"].as_str().unwrap_or_default().starts_with("DOCUMENT_"), "{path}: {answer}");
+        }
+    }
+}
+
+async fn every_answer_names_its_request_and_is_not_stored(app: TestApp) {
+    let (_, headers, _) = post(&app, &[("x-request-id", "front-end-0001")], today()).await;
+    assert_eq!((&headers["x-request-id"], &headers[header::CACHE_CONTROL]), (&"front-end-0001".parse().unwrap(), &"no-store".parse().unwrap()));
+    for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")] {
+        assert_eq!(headers[name], value);
+    }
+    for bad in ["short", "with space and more", "semi;colon;semi", &"x".repeat(65)] {
+        let (_, headers, _) = post(&app, &[("x-request-id", bad)], today()).await;
+        let id = headers["x-request-id"].to_str().unwrap();
+        assert!(id.len() == 24 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
+    }
+    // Refusals, too.
+    let (_, headers, _) = post(&app, &[("x-request-id", "front-end-0002"), ("accept", MODERN)], json!({ "query": "{ nothing }" }).to_string()).await;
+    assert_eq!((&headers["x-request-id"], &headers[header::CACHE_CONTROL]), (&"front-end-0002".parse().unwrap(), &"no-store".parse().unwrap()));
+    let (status, headers, text) =
+        post(&app, &[("x-request-id", "front-end-0003"), ("authorization", "Bearer nobody"), ("accept-language", "en")], today()).await;
+    assert_eq!((status, headers["x-request-id"].to_str().unwrap()), (StatusCode::UNAUTHORIZED, "front-end-0003"));
+    assert_eq!(code(&serde_json::from_str(&text).unwrap()), "UNAUTHENTICATED");
+}
+
+async fn keys_stand_in_the_order_of_the_document_and_null_stays_where_it_fell(app: TestApp) {
+    let query = "{ z: today viewer { assurance } items: serviceItems(first: 1) { pageInfo { hasNextPage } edges { cursor } } a: today __typename }";
+    let (_, _, text) = post(&app, &[], json!({ "query": query }).to_string()).await;
+    assert_eq!(
+        text,
+        r#"{"data":{"z":"2026-01-05","viewer":null,"items":{"pageInfo":{"hasNextPage":false},"edges":[]},"a":"2026-01-05","__typename":"Query"}}"#
+    );
+    // A field that fails is null, and its neighbours have their data.
+    let (_, _, text) =
+        post(&app, &[("accept-language", "en")], json!({ "query": "{ b: today myApplications { edges { cursor } } a: today }" }).to_string()).await;
+    assert!(text.starts_with(r#"{"data":{"b":"2026-01-05","myApplications":null,"a":"2026-01-05"},"errors":[{"#), "{text}");
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&answer["errors"][0]["path"], &answer["errors"][0]["extensions"]["code"]), (&json!(["myApplications"]), &json!("UNAUTHENTICATED")));
+}
+
+/// A clock whose spring broke.
+#[derive(Debug)]
+struct Broken;
+
+impl Clock for Broken {
+    fn now(&self) -> DateTime<Utc> {
+        panic!("the spring of the clock broke")
+    }
+}
+
+async fn a_panic_ends_one_request_only(app: TestApp) {
+    let mut portal = app.portal().clone();
+    portal.env.clock = Arc::new(Broken);
+    let config = Layers::default().build().expect("the default configuration");
+    let router = app::router(&portal, &config, None, tokio_util::sync::CancellationToken::new());
+    let send = async |query: &str| {
+        let body = Body::from(json!({ "query": query }).to_string());
+        let request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json").body(body).unwrap();
+        let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+        let bytes = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+        (head.status, String::from_utf8(bytes.to_vec()).unwrap())
+    };
+    let (status, text) = send("{ today }").await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!text.contains("spring"), "{text}");
+    assert_eq!(send("{ __typename }").await, (StatusCode::OK, r#"{"data":{"__typename":"Query"}}"#.to_owned()));
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
+
+/// The portal on a socket of this machine, until dropped.
+struct Served {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(app: &TestApp) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let service = app.router().into_make_service_with_connect_info::<SocketAddr>();
+    Served { address, task: tokio::spawn(async move { axum::serve(listener, service).await.expect("served") }) }
+}
+
+impl Served {
+    async fn connect(&self, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
+        let mut request = format!("ws://{}/graphql/ws", self.address).into_client_request()?;
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header"));
+        }
+        connect_async(request).await.map(|(socket, _)| socket)
+    }
+
+    /// A socket that speaks the protocol and said nothing yet.
+    async fn socket(&self) -> Socket {
+        self.connect(&[("sec-websocket-protocol", "graphql-transport-ws")]).await.expect("a socket")
+    }
+
+    /// A socket that is acknowledged.
+    async fn ready(&self, payload: Value) -> Socket {
+        let mut socket = self.socket().await;
+        say(&mut socket, &json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(hear(&mut socket).await["type"], "connection_ack");
+        socket
+    }
+}
+
+async fn say(socket: &mut Socket, message: &Value) {
+    socket.send(Message::text(message.to_string())).await.expect("sent");
+}
+
+async fn next(socket: &mut Socket) -> Message {
+    tokio::time::timeout(std::time::Duration::from_secs(20), socket.next()).await.expect("a message in time").expect("a message").expect("a frame")
+}
+
+async fn hear(socket: &mut Socket) -> Value {
+    match next(socket).await {
+        Message::Text(text) => serde_json::from_str(&text).expect("JSON"),
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+/// The code with which the portal closes; what it says before is passed over.
+async fn closed(mut socket: Socket) -> u16 {
+    loop {
+        if let Message::Close(frame) = next(&mut socket).await {
+            return frame.expect("a reason").code.into();
+        }
+    }
+}
+
+fn subscribe(id: &str, query: &str) -> Value {
+    json!({ "id": id, "type": "subscribe", "payload": { "query": query } })
+}
+
+/// A demo with one officer of the city: her token and the unit.
+async fn officer(app: &TestApp) -> (String, UnitId) {
+    let portal = app.portal();
+    mark_demo(portal).await.unwrap();
+    app.publish().await;
+    let unit = demo::build(portal).await.unwrap().city;
+    (person(app, "officer@demo.invalid", vec![(Role::WindowOfficer, Some(unit), None)]).await, unit)
+}
+
+async fn person(app: &TestApp, login: &str, roles: Vec<(Role, Option<UnitId>, Option<talent_portal::kernel::ids::BodyId>)>) -> String {
+    let new = NewDemoAccount {
+        login: login.into(),
+        password: "seven green herons at dusk".into(),
+        name_zh: "测试".into(),
+        name_latin: "Test".into(),
+        birth_date: None,
+        roles,
+    };
+    demo_session(app.portal(), add_account(app.portal(), new).await.unwrap()).await.unwrap()
+}
+
+async fn a_socket_speaks_the_protocol_or_is_closed_with_its_code(app: TestApp) {
+    let (token, unit) = officer(&app).await;
+    let served = serve(&app).await;
+    assert_eq!(closed(served.connect(&[]).await.expect("a socket without a protocol")).await, 4406);
+    for first in [Message::text("no JSON"), Message::text("{\"type\":\"hello\"}"), Message::text("{}"), Message::text("5"), Message::binary(vec![1, 2])] {
+        let mut socket = served.socket().await;
+        socket.send(first.clone()).await.unwrap();
+        assert_eq!(closed(socket).await, 4400, "{first:?}");
+    }
+    let mut socket = served.socket().await;
+    say(&mut socket, &subscribe("1", "{ today }")).await;
+    assert_eq!(closed(socket).await, 4401);
+    let mut socket = served.socket().await;
+    say(&mut socket, &json!({ "type": "connection_init", "payload": { "authorization": "Bearer nobody" } })).await;
+    assert_eq!(closed(socket).await, 4403);
+    for second in [
+        json!({ "type": "hello" }),
+        json!({ "type": "complete" }),
+        json!({ "type": "subscribe", "payload": { "query": "{ today }" } }),
+        json!({ "id": "", "type": "subscribe", "payload": { "query": "{ today }" } }),
+        json!({ "id": "1", "type": "subscribe", "payload": 5 }),
+        json!({ "id": "1", "type": "subscribe" }),
+    ] {
+        let mut socket = served.ready(Value::Null).await;
+        say(&mut socket, &second).await;
+        assert_eq!(closed(socket).await, 4400, "{second}");
+    }
+    let mut socket = served.ready(Value::Null).await;
+    say(&mut socket, &json!({ "type": "connection_init" })).await;
+    assert_eq!(closed(socket).await, 4429);
+    // Operations of the anonymous: a query with its end, an error of the document, a fault of a subscription.
+    let mut socket = served.ready(Value::Null).await;
+    say(&mut socket, &json!({ "type": "ping" })).await;
+    assert_eq!(hear(&mut socket).await["type"], "pong");
+    say(&mut socket, &subscribe("1", "{ today }")).await;
+    assert_eq!(hear(&mut socket).await, json!({ "id": "1", "type": "next", "payload": { "data": { "today": "2026-01-05" } } }));
+    assert_eq!(hear(&mut socket).await, json!({ "id": "1", "type": "complete" }));
+    say(&mut socket, &subscribe("2", "{ nothing }")).await;
+    let refused = hear(&mut socket).await;
+    assert_eq!((&refused["id"], &refused["type"], &refused["payload"][0]["extensions"]["code"]), (&json!("2"), &json!("error"), &json!("DOCUMENT_INVALID")));
+    let queue = format!("subscription {{ workQueueChanged(unitId: \"{}\") {{ refetch }} }}", unit.global());
+    say(&mut socket, &subscribe("3", &queue)).await;
+    let refused = hear(&mut socket).await;
+    assert_eq!(refused["id"], "3");
+    assert!(refused.to_string().contains("UNAUTHENTICATED"), "{refused}");
+    // An officer's subscription lasts; its id is taken until it is completed.
+    let bearer = json!({ "authorization": format!("Bearer {token}") });
+    let mut socket = served.ready(bearer.clone()).await;
+    say(&mut socket, &subscribe("1", &queue)).await;
+    say(&mut socket, &subscribe("1", &queue)).await;
+    assert_eq!(closed(socket).await, 4409);
+    let mut socket = served.ready(bearer.clone()).await;
+    say(&mut socket, &subscribe("1", &queue)).await;
+    say(&mut socket, &json!({ "id": "1", "type": "complete" })).await;
+    for n in 0..32 {
+        say(&mut socket, &subscribe(&format!("s{n}"), &queue)).await;
+    }
+    say(&mut socket, &json!({ "type": "ping" })).await;
+    assert_eq!(hear(&mut socket).await["type"], "pong");
+    say(&mut socket, &subscribe("one more", &queue)).await;
+    assert_eq!(closed(socket).await, 4429);
+}
+
+async fn a_socket_belongs_to_one_session_and_to_pages_of_the_portal(app: TestApp) {
+    let (token, _) = officer(&app).await;
+    let served = serve(&app).await;
+    let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
+    for origin in ["https://evil.example", "null", "http://localhost.evil.example"] {
+        match served.connect(&[protocol, ("origin", origin)]).await {
+            Err(Error::Http(response)) => assert_eq!(response.status(), StatusCode::FORBIDDEN, "{origin}"),
+            other => panic!("{origin}: {other:?}"),
+        }
+    }
+    let own = format!("http://{}", served.address);
+    let cookie = format!("__Host-portal-access={token}");
+    let mut socket = served.connect(&[protocol, ("origin", &own), ("cookie", &cookie)]).await.expect("a socket");
+    say(&mut socket, &json!({ "type": "connection_init" })).await;
+    assert_eq!(hear(&mut socket).await["type"], "connection_ack");
+    say(&mut socket, &subscribe("1", "{ viewer { grants { role } } }")).await;
+    assert_eq!(hear(&mut socket).await["payload"], json!({ "data": { "viewer": { "grants": [{ "role": "WINDOW_OFFICER" }] } } }));
+    // The session ends, and so does its socket.
+    let mut socket = served.ready(json!({ "authorization": token })).await;
+    say(&mut socket, &subscribe("1", "mutation { signOut { endedSessionId } }")).await;
+    assert!(hear(&mut socket).await["payload"]["data"]["signOut"]["endedSessionId"].is_string());
+    assert_eq!(closed(socket).await, 4403);
+}
+
+async fn a_change_of_a_case_is_heard_by_who_may_see_it(app: TestApp) {
+    let (officer, unit) = officer(&app).await;
+    let talent = person(&app, "talent@demo.invalid", vec![]).await;
+    let portal = app.portal();
+    let item = app.graphql(None, "{ serviceItem(code: \"GD-TALENT-CARD\") { id } }", json!({})).await.ok();
+    let input = json!({ "idempotencyKey": "save-cart-000001", "lines": [{ "itemId": item["serviceItem"]["id"], "regionCode": "440100", "answers": {} }] });
+    let query = "mutation($i: SaveCartInput!) { saveCart(input: $i) { order { applications { id state } } userErrors { code field } } }";
+    let saved = app.graphql(Some(&talent), query, json!({ "i": input })).await.ok();
+    let id = saved["saveCart"]["order"]["applications"][0]["id"].as_str().unwrap_or_else(|| panic!("{saved}")).to_owned();
+    let application = ApplicationId::parse_global(&id).expect("an id");
+    let served = serve(&app).await;
+    let mut position = audit::last_position(portal).await.unwrap();
+    let listen = format!("subscription {{ applicationChanged(id: \"{id}\") {{ refetch application {{ id state }} }} }}");
+    let mut socket = served.ready(json!({ "authorization": format!("Bearer {talent}") })).await;
+    say(&mut socket, &subscribe("mine", &listen)).await;
+    // Whoever may not see a draft of hers hears that there is none.
+    let mut stranger = served.ready(json!({ "authorization": format!("Bearer {officer}") })).await;
+    say(&mut stranger, &subscribe("not mine", &listen)).await;
+    let refused = hear(&mut stranger).await;
+    assert_eq!(refused["id"], "not mine");
+    assert!(refused.to_string().contains("NOT_FOUND"), "{refused}");
+    assert_eq!(hear(&mut stranger).await, json!({ "id": "not mine", "type": "complete" }));
+    let process = ProcessId::new(&portal.env);
+    let queue = format!("subscription {{ workQueueChanged(unitId: \"{}\") {{ refetch applicationId }} }}", unit.global());
+    say(&mut stranger, &subscribe("queue", &queue)).await;
+    // Both listen before anything is told: a query behind a subscription on the same socket is answered after it began.
+    let bus = portal.part::<audit::Bus>().unwrap();
+    while bus.listeners() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let txn = portal.db.begin_write().await.unwrap();
+    let message = Announced::new("APPLICATION_CHANGED", "APPLICATION", application.uuid()).data(json!({ "unit": unit.uuid().to_string() }));
+    audit::announce(&txn, portal, message).await.unwrap();
+    audit::record(&txn, portal, &Actor::anonymous("test"), talent_portal::audit::model::Entry::new("TEST").object("APPLICATION", application.uuid()))
+        .await
+        .unwrap();
+    portal.commit(txn).await.unwrap();
+    while audit::seal_batch(portal, process).await.unwrap() != Some(0) {}
+    position = audit::tell_bus(portal, position).await.unwrap();
+    assert!(position > 0);
+    assert_eq!(
+        hear(&mut socket).await,
+        json!({ "id": "mine", "type": "next", "payload": { "data": { "applicationChanged": { "refetch": false, "application": { "id": id, "state": "DRAFT" } } } } })
+    );
+    assert_eq!(
+        hear(&mut stranger).await,
+        json!({ "id": "queue", "type": "next", "payload": { "data": { "workQueueChanged": { "refetch": false, "applicationId": id } } } })
+    );
+}
