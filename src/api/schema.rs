@@ -11,17 +11,18 @@ use crate::application::graphql::subscription::ApplicationSubscription;
 use crate::audit::graphql::AuditQuery;
 use crate::catalogue::graphql::CatalogueQuery;
 use crate::material::graphql::{MaterialMutation, MaterialQuery};
+use crate::organisation::graphql::{OrganisationMutation, OrganisationQuery};
 use crate::person::graphql::PersonMutation;
 use crate::talent::graphql::{TalentMutation, TalentQuery};
 use crate::talent_card::graphql::{TalentCardMutation, TalentCardQuery};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, AuditQuery, AccountQuery, TalentQuery, CatalogueQuery, MaterialQuery, ApplicationQuery, TalentCardQuery);
+pub struct Query(NodeQuery, AuditQuery, OrganisationQuery, AccountQuery, TalentQuery, CatalogueQuery, MaterialQuery, ApplicationQuery, TalentCardQuery);
 
 /// Everything that can be done. Each field is one transaction.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccountMutation, PersonMutation, TalentMutation, MaterialMutation, ApplicationMutation, TalentCardMutation);
+pub struct Mutation(OrganisationMutation, AccountMutation, PersonMutation, TalentMutation, MaterialMutation, ApplicationMutation, TalentCardMutation);
 
 /// Everything that can be listened to.
 #[derive(MergedSubscription, Default)]

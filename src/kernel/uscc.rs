@@ -4,6 +4,7 @@
 //! (GB 11714), check character. Some early pilot codes are legal and fail the check, so a wrong check is a warning.
 
 use super::identifier::fold;
+use crate::coded_enum;
 
 /// The characters of a code: no I, O, S, V, Z.
 const ALPHABET: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
@@ -14,13 +15,14 @@ const ORGANISATION_WEIGHTS: [u32; 8] = [3, 7, 9, 10, 5, 8, 4, 2];
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Uscc(String);
 
-/// What is unusual about a code of the right form; it may be legal all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsccWarning {
-    /// The eighteenth character is not the check of the first seventeen.
-    CheckWrong,
-    /// The ninth character of the organisation code inside is not its check.
-    OrganisationCheckWrong,
+coded_enum! {
+    /// What is unusual about a code of the right form; it may be legal all the same.
+    pub enum UsccWarning {
+        /// The eighteenth character is not the check of the first seventeen.
+        CheckWrong => "CHECK_WRONG",
+        /// The ninth character of the organisation code inside is not its check.
+        OrganisationCheckWrong => "ORGANISATION_CHECK_WRONG",
+    }
 }
 
 impl Uscc {

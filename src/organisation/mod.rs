@@ -10,6 +10,8 @@
 //! Uses `audit`; is used by every later slice.
 
 pub mod entity;
+pub mod graphql;
 pub mod model;
+pub mod policy;
 pub mod service;
 pub mod store;

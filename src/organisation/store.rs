@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable as _, QueryFilter, QueryOrder, QuerySelect, SqlErr};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable as _, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, SqlErr,
+};
 
 use crate::kernel::ids::{BodyId, UnitId};
 use crate::kernel::text::Text;
 use crate::organisation::entity::{body, calendar_day, calendar_year, region, unit, zone};
-use crate::organisation::model::body::{Body, NewBody};
+use crate::organisation::model::body::{Body, BodyKind, NewBody};
 use crate::organisation::model::calendar::DayKind;
-use crate::organisation::model::reference::{CalendarYear, Region, Zone};
-use crate::organisation::model::unit::{NewUnit, Unit};
+use crate::organisation::model::reference::{CalendarYear, Region, RegionLevel, Zone, region_prefix};
+use crate::organisation::model::unit::{NewUnit, Unit, UnitLevel};
 
 /// How an insert ended that a unique index may refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +85,29 @@ fn unit_of(m: unit::Model) -> Result<Unit, DbErr> {
 /// All regions, by code, so that each comes after the one that it lies in.
 pub async fn regions(db: &impl ConnectionTrait) -> Result<Vec<Region>, DbErr> {
     region::Entity::find().order_by_asc(region::Column::Code).all(db).await?.into_iter().map(region_of).collect()
+}
+
+/// Regions that lie directly in `parent` and are of `level`, where given, by code.
+pub async fn regions_where(db: &impl ConnectionTrait, parent: Option<&str>, level: Option<RegionLevel>) -> Result<Vec<Region>, DbErr> {
+    region::Entity::find()
+        .apply_if(parent, |query, parent| query.filter(region::Column::ParentCode.eq(parent)))
+        .apply_if(level, |query, level| query.filter(region::Column::Level.eq(level)))
+        .order_by_asc(region::Column::Code)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(region_of)
+        .collect()
+}
+
+/// The region with this code.
+pub async fn region(db: &impl ConnectionTrait, code: &str) -> Result<Option<Region>, DbErr> {
+    region::Entity::find_by_id(code.to_owned()).one(db).await?.map(region_of).transpose()
+}
+
+/// The zone with this code.
+pub async fn zone(db: &impl ConnectionTrait, code: &str) -> Result<Option<Zone>, DbErr> {
+    zone::Entity::find_by_id(code.to_owned()).one(db).await?.map(zone_of).transpose()
 }
 
 /// All zones, by code.
@@ -198,6 +223,75 @@ pub async fn insert_body(txn: &impl ConnectionTrait, id: BodyId, new: NewBody, n
         Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(Written::Taken),
         Err(error) => Err(error),
     }
+}
+
+/// Open bodies of a kind, where given, in the order in which they were made.
+pub async fn bodies_page(db: &impl ConnectionTrait, kind: Option<BodyKind>, after: Option<BodyId>, limit: u64) -> Result<Vec<Body>, DbErr> {
+    body::Entity::find()
+        .filter(body::Column::ClosedAt.is_null())
+        .apply_if(kind, |query, kind| query.filter(body::Column::Kind.eq(kind)))
+        .apply_if(after, |query, after| query.filter(body::Column::Id.gt(after)))
+        .order_by_asc(body::Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(body_of)
+        .collect()
+}
+
+/// Which open units a list shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitFilter {
+    /// Directly below this unit.
+    pub parent: Option<UnitId>,
+    /// Of this region or of one that lies in it.
+    pub region_code: Option<String>,
+    /// Of this level.
+    pub level: Option<UnitLevel>,
+}
+
+/// Open units after a path, in the order of the tree.
+pub async fn units_page(db: &impl ConnectionTrait, filter: &UnitFilter, after: Option<&str>, limit: u64) -> Result<Vec<Unit>, DbErr> {
+    unit::Entity::find()
+        .filter(unit::Column::ClosedAt.is_null())
+        .apply_if(filter.parent, |query, parent| query.filter(unit::Column::ParentId.eq(parent)))
+        .apply_if(filter.region_code.as_deref(), |query, code| query.filter(unit::Column::RegionCode.starts_with(region_prefix(code))))
+        .apply_if(filter.level, |query, level| query.filter(unit::Column::Level.eq(level)))
+        .apply_if(after, |query, after| query.filter(unit::Column::Path.gt(after)))
+        .order_by_asc(unit::Column::Path)
+        .limit(limit)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(unit_of)
+        .collect()
+}
+
+/// The units with these ids, locked against change until the transaction ends (SQLite has one writer anyway).
+pub async fn lock_units(txn: &impl ConnectionTrait, ids: &[UnitId]) -> Result<Vec<Unit>, DbErr> {
+    let rows = unit::Entity::find().filter(unit::Column::Id.is_in(ids.iter().copied())).order_by_asc(unit::Column::Id).lock_exclusive().all(txn).await?;
+    rows.into_iter().map(unit_of).collect()
+}
+
+/// Whether a unit directly below this one is open.
+pub async fn has_open_below(db: &impl ConnectionTrait, id: UnitId) -> Result<bool, DbErr> {
+    let below = unit::Entity::find().select_only().column(unit::Column::Id).filter(unit::Column::ParentId.eq(id)).filter(unit::Column::ClosedAt.is_null());
+    Ok(below.limit(1).into_tuple::<UnitId>().one(db).await?.is_some())
+}
+
+/// Closes a unit that is open and has this version. False: it is not, or has not.
+pub async fn close_unit(txn: &impl ConnectionTrait, id: UnitId, version: i64, successor: UnitId, now: DateTime<Utc>) -> Result<bool, DbErr> {
+    let closed = unit::Entity::update_many()
+        .col_expr(unit::Column::ClosedAt, Expr::value(now))
+        .col_expr(unit::Column::SuccessorId, Expr::value(successor))
+        .col_expr(unit::Column::Version, Expr::value(version + 1))
+        .filter(unit::Column::Id.eq(id))
+        .filter(unit::Column::Version.eq(version))
+        .filter(unit::Column::ClosedAt.is_null())
+        .exec(txn)
+        .await?;
+    Ok(closed.rows_affected == 1)
 }
 
 /// The unit with this id.

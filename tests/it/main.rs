@@ -10,6 +10,7 @@ mod http;
 mod library;
 mod material;
 mod migrations;
+mod organisation;
 mod person;
 mod schema;
 mod support;

@@ -2,5 +2,6 @@
 
 pub mod body;
 pub mod calendar;
+pub mod name;
 pub mod reference;
 pub mod unit;

@@ -1,8 +1,11 @@
 //! Use cases of the slice, and the finders that later slices ask.
 //!
-//! Finders without an actor decide nothing about who may read: bodies and units are public.
+//! Finders without an actor decide nothing about who may read: regions, zones and units are public, and a body's row
+//! is shown where its id is.
 
+pub mod bodies;
 pub mod reference;
+pub mod units;
 
 use std::collections::HashMap;
 
