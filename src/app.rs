@@ -19,7 +19,7 @@ use crate::account::job::LetterWorker;
 use crate::account::service::hashing::HashPool;
 use crate::api::schema;
 use crate::application::service::fulfilment::Fulfilments;
-use crate::audit::service::{Bus, Workers};
+use crate::audit::service::{Bus, Worker, Workers};
 use crate::catalogue::service::{CompiledVersions, FactSources, ProfileFacts};
 use crate::config::Config;
 use crate::db::{self, Db, Engine, KEY_SCHEMA};
@@ -48,7 +48,7 @@ pub fn parts(config: &Config) -> anyhow::Result<Parts> {
     let scanner = config.clamd.as_deref().map(|address| Arc::new(Clamd::new(address)) as Arc<dyn Scanner>);
     Ok(Parts::default()
         .with(Bus::default())
-        .with(Workers::default().with(Arc::new(LetterWorker)))
+        .with(Workers::default().with(&(Arc::new(LetterWorker) as Arc<dyn Worker>)))
         .with(CalendarCache::default())
         .with(KeyCache::default())
         .with(HashPool::new(&config.settings)?)

@@ -18,6 +18,9 @@ pub enum Engine {
     Postgres,
 }
 
+/// Called with each statement that ends.
+pub type Observer = Arc<dyn Fn(&sea_orm::metric::Info<'_>) + Send + Sync>;
+
 /// What to connect to.
 #[derive(Clone)]
 pub struct Options {
@@ -30,7 +33,7 @@ pub struct Options {
     /// Connections share one pool of one, which exposes the use of a pool inside a transaction. For tests.
     pub single: bool,
     /// Called with each statement that ends, for metrics and budgets.
-    pub on_statement: Option<Arc<dyn Fn(&sea_orm::metric::Info<'_>) + Send + Sync>>,
+    pub on_statement: Option<Observer>,
 }
 
 impl std::fmt::Debug for Options {

@@ -126,7 +126,7 @@ pub fn index(table: &'static str, name: &'static str, columns: &[&'static str]) 
     for column in columns {
         index.col(*column);
     }
-    index.to_owned()
+    index.clone()
 }
 
 /// A unique index over columns; add `.and_where(..)` for a partial one.

@@ -75,7 +75,9 @@ mod tests {
                         Expression::Inline(e) => inline(e, found),
                         Expression::Select { selector, variants } => {
                             inline(selector, found);
-                            variants.iter().for_each(|v| walk(&v.value.elements, found));
+                            for variant in variants {
+                                walk(&variant.value.elements, found);
+                            }
                         }
                     }
                 }

@@ -189,7 +189,9 @@ pub async fn tell_bus(portal: &Portal, mut position: i64) -> Result<i64, Fault> 
         let rows = store::announcements_after(portal.db.read(), position, 512).await?;
         let Some(last) = rows.last() else { return Ok(position) };
         position = last.position;
-        rows.into_iter().for_each(|row| bus.tell(row));
+        for row in rows {
+            bus.tell(row);
+        }
     }
 }
 
@@ -230,7 +232,7 @@ impl std::fmt::Debug for Workers {
 impl Workers {
     /// Adds a worker for its kinds.
     #[must_use]
-    pub fn with(mut self, worker: Arc<dyn Worker>) -> Self {
+    pub fn with(mut self, worker: &Arc<dyn Worker>) -> Self {
         for kind in worker.kinds() {
             self.0.insert(kind, worker.clone());
         }

@@ -378,6 +378,7 @@ impl ServiceOffering {
 pub struct ServiceItem {
     item: Item,
     /// Loaded with the list, or `None`: to be loaded.
+    #[expect(clippy::option_option, reason = "not loaded yet, and loaded but none in force, are two things")]
     current: Option<Option<Arc<CompiledVersion>>>,
     offerings: Option<Vec<Offering>>,
 }

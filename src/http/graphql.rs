@@ -3,7 +3,7 @@
 //! The response type follows `Accept`: `application/graphql-response+json` with a status that tells whether there is
 //! data, or `application/json`, always 200 for a well-formed request, for older clients.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use async_graphql::parser::types::OperationType;
@@ -66,7 +66,7 @@ pub async fn post(State(server): State<Server>, info: Option<Extension<ConnectIn
     }
     match serde_json::from_slice::<Parameters>(&body) {
         Ok(parameters) => run(&server, &headers, info, parameters, answer, false).await,
-        Err(_) => refused(answer, StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", "the body is not a GraphQL request in JSON")),
+        Err(_) => refused(answer, StatusCode::BAD_REQUEST, &request_error("BAD_REQUEST", "the body is not a GraphQL request in JSON")),
     }
 }
 
@@ -75,12 +75,11 @@ pub async fn get(
     State(server): State<Server>,
     info: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
-    Query(query): Query<HashMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Response {
     let Some(answer) = answer_type(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
-    let variables = match query.get("variables").map(|text| serde_json::from_str(text)).transpose() {
-        Ok(variables) => variables,
-        Err(_) => return refused(answer, StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", "the variables are not JSON")),
+    let Ok(variables) = query.get("variables").map(|text| serde_json::from_str(text)).transpose() else {
+        return refused(answer, StatusCode::BAD_REQUEST, &request_error("BAD_REQUEST", "the variables are not JSON"));
     };
     let parameters = Parameters {
         query: query.get("query").cloned(),
@@ -92,14 +91,15 @@ pub async fn get(
 }
 
 /// Reads a request to what the library executes; the error says what does not fit.
-pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, OperationType), (StatusCode, ServerError)> {
+pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, OperationType), Box<(StatusCode, ServerError)>> {
     let Parameters { query, document_id, operation_name, variables } = parameters.0;
-    let bad = |words: &str| (StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", words));
+    let no = |status, error| Box::new((status, error));
+    let bad = |words: &str| no(StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", words));
     let text = match (query, document_id) {
         (Some(_), Some(_)) => return Err(bad("give either query or documentId")),
         (Some(query), None) => query,
         (None, Some(id)) => {
-            operations::document(&id).ok_or_else(|| (StatusCode::BAD_REQUEST, request_error("DOCUMENT_UNKNOWN", "no stored operation has this id")))?.to_owned()
+            operations::document(&id).ok_or_else(|| no(StatusCode::BAD_REQUEST, request_error("DOCUMENT_UNKNOWN", "no stored operation has this id")))?.to_owned()
         }
         (None, None) => return Err(bad("there is neither query nor documentId")),
     };
@@ -109,23 +109,23 @@ pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, O
         Some(_) => return Err(bad("variables must be an object")),
     };
     if let Some(words) = guard::refuse_text(&text) {
-        return Err((StatusCode::BAD_REQUEST, request_error("DOCUMENT_TOO_COMPLEX", words)));
+        return Err(no(StatusCode::BAD_REQUEST, request_error("DOCUMENT_TOO_COMPLEX", words)));
     }
     let mut request = Request::new(text).variables(variables);
     let document = request.parsed_query().map_err(|mut error| {
         error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
-        (StatusCode::BAD_REQUEST, error)
+        no(StatusCode::BAD_REQUEST, error)
     })?;
     let Some(kind) = guard::operation_type(document, operation_name.as_deref()) else { return Err(bad("there is no operation of this name")) };
     if operation_name.is_none() && document.operations.iter().count() > 1 {
         return Err(bad("name the operation to run"));
     }
     if only_query && kind != OperationType::Query {
-        return Err((StatusCode::METHOD_NOT_ALLOWED, request_error("BAD_REQUEST", "only queries may be sent by GET")));
+        return Err(no(StatusCode::METHOD_NOT_ALLOWED, request_error("BAD_REQUEST", "only queries may be sent by GET")));
     }
     let document = document.clone();
     if let Some(name) = guard::missing_variable(&document, operation_name.as_deref(), &request.variables) {
-        return Err((StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", format!("the variable ${name} is required"))));
+        return Err(bad(&format!("the variable ${name} is required")));
     }
     if let Some(name) = operation_name {
         request = request.operation_name(name);
@@ -171,10 +171,10 @@ async fn answered(
 ) -> Response {
     let (mut request, kind) = match prepare(ParametersIn(parameters), only_query) {
         Ok(prepared) => prepared,
-        Err((status, error)) => return refused(answer, status, error),
+        Err(wrong) => return refused(answer, wrong.0, &wrong.1),
     };
     if kind == OperationType::Subscription {
-        return refused(answer, StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", "subscriptions are served at /graphql/ws"));
+        return refused(answer, StatusCode::BAD_REQUEST, &request_error("BAD_REQUEST", "subscriptions are served at /graphql/ws"));
     }
     let address = session::client_address(headers, info.map(|Extension(ConnectInfo(address))| address), &server.trusted_proxies);
     let ctx = match session::context(&server.portal, headers, session::token(headers), address, request_id.clone()).await {
@@ -183,7 +183,7 @@ async fn answered(
             let status = status_of(&fault);
             let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).map_or(Language::ZhHans, Language::negotiate);
             let error = LANGUAGE.sync_scope(language, || async_graphql::Error::from(ApiError::from(fault)).into_server_error(async_graphql::Pos::default()));
-            return refused(answer, status, ServerError { locations: Vec::new(), ..error });
+            return refused(answer, status, &ServerError { locations: Vec::new(), ..error });
         }
     };
     if ctx.actor.member.is_none() && !server.portal.settings.introspection {
@@ -196,7 +196,7 @@ async fn answered(
     let language = ctx.language;
     let span = tracing::info_span!("graphql", request.id = %request_id);
     let response = tracing::Instrument::instrument(LANGUAGE.scope(language, server.schema.execute(request.data(ctx))), span).await;
-    respond(answer, response)
+    respond(answer, &response)
 }
 
 const fn status_of(fault: &Fault) -> StatusCode {
@@ -219,8 +219,8 @@ fn is_request_error(response: &GraphQlResponse) -> bool {
         })
 }
 
-fn respond(answer: Answer, response: GraphQlResponse) -> Response {
-    if is_request_error(&response) {
+fn respond(answer: Answer, response: &GraphQlResponse) -> Response {
+    if is_request_error(response) {
         let body = serde_json::json!({ "errors": response.errors });
         return write(answer, StatusCode::BAD_REQUEST, &body);
     }
@@ -231,11 +231,13 @@ fn respond(answer: Answer, response: GraphQlResponse) -> Response {
             written.headers_mut().extend(response.http_headers);
             written
         }
+    match serde_json::to_value(response) {
+        Ok(body) => write(answer, StatusCode::OK, &body),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-fn refused(answer: Answer, status: StatusCode, error: ServerError) -> Response {
+fn refused(answer: Answer, status: StatusCode, error: &ServerError) -> Response {
     write(answer, status, &serde_json::json!({ "errors": [error] }))
 }
 

@@ -192,7 +192,7 @@ async fn run(
 ) {
     let language = ctx.language;
     let told = match prepare(parameters, false) {
-        Err((_, error)) => out.try_send(text(&json!({ "id": id, "type": "error", "payload": [error] }))),
+        Err(wrong) => out.try_send(text(&json!({ "id": id, "type": "error", "payload": [wrong.1] }))),
         Ok((request, _)) => {
             let mut stream = server.schema.execute_stream(request.data(ctx));
             let mut told = Ok(());

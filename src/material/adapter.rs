@@ -27,7 +27,7 @@ pub fn local_store(data_dir: &Path) -> Result<Arc<dyn ObjectStore>, anyhow::Erro
 }
 
 /// Seconds in which clamd must have judged a file.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// The most bytes of an answer.
 const ANSWER_MAX: u64 = 4096;
 

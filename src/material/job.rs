@@ -14,7 +14,7 @@ use crate::portal::Portal;
 /// How often it is looked for files to scan.
 const SCAN_EVERY: Duration = Duration::from_secs(2);
 /// How often is swept.
-const SWEEP_EVERY: Duration = Duration::from_secs(900);
+const SWEEP_EVERY: Duration = Duration::from_mins(15);
 
 fn told(what: &'static str, fault: &Fault) {
     tracing::warn!(job = what, fault = ?fault, "a background job could not run and will be tried again");

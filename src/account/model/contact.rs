@@ -50,7 +50,7 @@ impl Contact {
             |l: &str| (1..=63).contains(&l.len()) && !l.starts_with('-') && !l.ends_with('-') && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let last = domain.rsplit('.').next()?;
         let domain_fits = domain.contains('.') && domain.split('.').all(label) && last.len() >= 2 && !last.bytes().all(|b| b.is_ascii_digit());
-        (value.len() <= 254 && local_fits && domain_fits).then(|| Self { kind: ContactKind::Email, value })
+        (value.len() <= 254 && local_fits && domain_fits).then_some(Self { kind: ContactKind::Email, value })
     }
 
     fn mobile(text: &str) -> Option<Self> {

@@ -115,7 +115,7 @@ pub async fn draft(portal: &Portal, kind: &str, object: Uuid) -> Result<Option<D
     let Some(to) = Contact::stored(&sealed.contact) else { return Ok(None) };
     let template = match (row.purpose, sealed.code.is_some()) {
         (CodePurpose::SignUp, true) => Template::SignUpCode,
-        (CodePurpose::SignUp, false) | (CodePurpose::Contact, false) => Template::SignUpKnown,
+        (CodePurpose::SignUp | CodePurpose::Contact, false) => Template::SignUpKnown,
         (CodePurpose::Recovery, true) => Template::RecoveryCode,
         (CodePurpose::Recovery, false) => Template::RecoveryUnknown,
         (CodePurpose::Contact, true) => Template::ContactCode,

@@ -473,7 +473,7 @@ mod tests {
         }
     }
 
-    fn staff<'a>(person: PersonId, roles: &'a [Role]) -> Who<'a> {
+    fn staff(person: PersonId, roles: &[Role]) -> Who<'_> {
         Who { person, own: false, roles, confirms: false }
     }
 

@@ -202,7 +202,7 @@ fn region_fit(holder: &str, asked: &str) -> Option<u32> {
     }
     let stem = holder.trim_end_matches("00");
     // 440000 → 44, 440100 → 4401: two digits per level.
-    let stem = if stem.len() % 2 == 1 { &holder[..stem.len() + 1] } else { stem };
+    let stem = if stem.len() % 2 == 1 { &holder[..=stem.len()] } else { stem };
     (holder.len() == asked.len() && stem.len() < holder.len() && asked.starts_with(stem)).then_some(if stem.len() <= 2 { 1 } else { 2 })
 }
 

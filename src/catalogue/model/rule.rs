@@ -590,7 +590,7 @@ impl CompiledRules {
                 compiled.facts.iter().filter_map(|p| vocabulary.fact(p).map(|e| (p.as_str(), samples(e)))).collect();
             let total = axes.iter().fold(1usize, |n, (_, values)| n.saturating_mul(values.len()));
             // A step that is prime to the sizes of the axes visits combinations of all of them.
-            let step = if total <= 2048 { 1 } else { total / 2048 | 1 };
+            let step = if total <= 2048 { 1 } else { (total / 2048) | 1 };
             for number in (0..total).step_by(step) {
                 let mut facts = Facts::new();
                 let mut rest = number;

@@ -297,7 +297,7 @@ fn zip_failure(error: zip::result::ZipError) -> Failure {
 
 /// What the archive cannot unpack is its own fault, unless the store failed under it.
 fn unpack_failure(error: io::Error) -> Failure {
-    if error.get_ref().is_some_and(|cause| cause.is::<StoreFailure>()) { Failure::Read(error) } else { Unfit::Package.into() }
+    if error.get_ref().is_some_and(|inner| inner.is::<StoreFailure>()) { Failure::Read(error) } else { Unfit::Package.into() }
 }
 
 /// Entries and size of the directory of a zip archive whose end mark stands at the end of the file.
@@ -363,7 +363,7 @@ mod tests {
         bytes
     }
 
-    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    fn boxed(kind: &[u8], body: &[u8]) -> Vec<u8> {
         let mut bytes = u32::try_from(body.len() + 8).unwrap().to_be_bytes().to_vec();
         bytes.extend_from_slice(kind);
         bytes.extend_from_slice(body);

@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_file_of_any_size_is_read_as_it_was_written() {
         for size in [1, 2, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE + 17] {
-            let plain: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+            let plain: Vec<u8> = (0..size).map(|n| u8::try_from(n % 251).unwrap()).collect();
             let sealed = seal(&plain, 1000);
             assert_eq!(sealed.len() as u64, sealed_size(size as u64));
             assert_eq!(open(OBJECT, size, &sealed, 7777).unwrap(), plain, "{size}");

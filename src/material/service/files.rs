@@ -263,7 +263,7 @@ mod tests {
     async fn a_changed_byte_or_a_missing_object_is_damage() {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let (key, object) = (SecretKey::new(1, [1; 32]), Uuid::from_u128(0xAB));
-        written(&store, &key, object, &[7; 200_000]).await;
+        written(&store, &key, object, &vec![7; 200_000]).await;
         let mut raw = store.get(&path(object)).await.unwrap().bytes().await.unwrap().to_vec();
         raw[150_000] ^= 1;
         store.put(&path(object), raw.into()).await.unwrap();

@@ -27,7 +27,7 @@ use crate::portal::Portal;
 /// How long a sender may be silent before what came is kept as a piece.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How long one PUT may last.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// An upload with the token that its sender gets once.
 #[derive(Debug)]

@@ -149,7 +149,7 @@ impl CalendarYear {
 impl CalendarBundle {
     /// The calendar of all its years.
     pub fn calendar(&self) -> Calendar {
-        Calendar::new(self.years.iter().flat_map(|year| year.days()).map(|d| (d.day, d.kind)), self.years.iter().map(|year| year.year))
+        Calendar::new(self.years.iter().flat_map(CalendarYear::days).map(|d| (d.day, d.kind)), self.years.iter().map(|year| year.year))
     }
 }
 

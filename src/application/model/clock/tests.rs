@@ -32,6 +32,7 @@ fn accepted(received: &str, accepted: &str) -> Timeline {
     Timeline { accepted_at: Some(at(accepted)), ..Timeline::received(at(received)) }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with optional dates")]
 fn on(day: &str) -> Option<DueAt> {
     Some(DueAt { at: midnight_after(day), provisional: false })
 }
@@ -281,22 +282,19 @@ impl DayByDay {
                 }
             }
             // The end of the day.
-            match waiting {
-                Some((asked, days, _)) => {
-                    if day > asked && self.worked(day) {
-                        counted += 1;
-                    }
-                    if day >= asked && counted == days {
-                        return Err(over);
-                    }
+            if let Some((asked, days, _)) = waiting {
+                if day > asked && self.worked(day) {
+                    counted += 1;
                 }
-                None => {
-                    if day > received && self.worked(day) {
-                        counted += 1;
-                    }
-                    if day >= received && counted == settings.acceptance_days {
-                        return Ok((over, received));
-                    }
+                if day >= asked && counted == days {
+                    return Err(over);
+                }
+            } else {
+                if day > received && self.worked(day) {
+                    counted += 1;
+                }
+                if day >= received && counted == settings.acceptance_days {
+                    return Ok((over, received));
                 }
             }
         }
