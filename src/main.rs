@@ -41,8 +41,8 @@ struct Data {
     #[arg(long)]
     database_url: Option<String>,
     /// Folder of the portal.
-    #[arg(long)]
-    data_dir: Option<String>,
+    #[arg(long = "data-dir")]
+    folder: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -162,7 +162,7 @@ fn main() -> ExitCode {
 }
 
 fn load(data: Data, more: Vec<(&'static str, Option<String>)>) -> anyhow::Result<Config> {
-    let mut flags = vec![("database_url", data.database_url), ("data_dir", data.data_dir)];
+    let mut flags = vec![("database_url", data.database_url), ("data_dir", data.folder)];
     flags.extend(more);
     config::load(data.config, flags).map_err(|problems| anyhow::anyhow!("the configuration is not right:\n  {}", problems.join("\n  ")))
 }

@@ -111,7 +111,8 @@ async fn run(db: &impl ConnectionTrait, mut sql: Sql, after: Option<(DateTime<Ut
         sql.values.push(due.into());
         sql.values.push(id.into());
         let last = sql.values.len();
-        sql.text += &format!(" AND (a.due_at, a.id) > (${}, ${last})", last - 1);
+        let first = last - 1;
+        sql.text = format!("{} AND (a.due_at, a.id) > (${first}, ${last})", sql.text);
     }
     sql.and(" ORDER BY a.due_at, a.id LIMIT ?", i64::try_from(limit).unwrap_or(i64::MAX));
     let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql.text, sql.values)).await?;

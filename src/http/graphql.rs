@@ -98,9 +98,9 @@ pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, O
     let text = match (query, document_id) {
         (Some(_), Some(_)) => return Err(bad("give either query or documentId")),
         (Some(query), None) => query,
-        (None, Some(id)) => {
-            operations::document(&id).ok_or_else(|| no(StatusCode::BAD_REQUEST, request_error("DOCUMENT_UNKNOWN", "no stored operation has this id")))?.to_owned()
-        }
+        (None, Some(id)) => operations::document(&id)
+            .ok_or_else(|| no(StatusCode::BAD_REQUEST, request_error("DOCUMENT_UNKNOWN", "no stored operation has this id")))?
+            .to_owned(),
         (None, None) => return Err(bad("there is neither query nor documentId")),
     };
     let variables = match variables {

@@ -26,7 +26,10 @@ pub async fn ready(State(server): State<Server>) -> impl IntoResponse {
 
 /// `/metrics`, for Prometheus.
 pub async fn metrics(State(server): State<Server>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], server.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default())
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        server.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default(),
+    )
 }
 
 /// `/.well-known/jwks.json`: the keys by which cards and documents are verified.

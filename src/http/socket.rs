@@ -179,7 +179,6 @@ async fn next_json(stream: &mut (impl futures_util::Stream<Item = Result<Message
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one task owns all it needs")]
 async fn run(
     server: Server,
     ctx: Ctx,

@@ -201,12 +201,12 @@ fn tree<'a>(text: &'a str, prefix: &mut Vec<String>, found: &mut Vec<Vec<String>
         return rest;
     }
     prefix.push(word.to_owned());
-    let rest = match rest.strip_prefix("::").filter(|after| after.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '{')) {
-        Some(after) => tree(after, prefix, found),
-        None => {
-            found.push(prefix.clone());
-            rest
-        }
+    let after = rest.strip_prefix("::").filter(|after| after.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '{'));
+    let rest = if let Some(after) = after {
+        tree(after, prefix, found)
+    } else {
+        found.push(prefix.clone());
+        rest
     };
     prefix.pop();
     rest

@@ -32,7 +32,7 @@ fn missing(root: &Path, text: &str) -> Vec<String> {
         }
         let file = ENDINGS.iter().any(|ending| word.len() > ending.len() && word.ends_with(ending));
         // Not `model.rs` alone: that is the name of a layer.
-        let named = if inner { file || root.join(first).is_dir() } else { file && !word.ends_with(".rs") };
+        let named = if inner { file || root.join(first).is_dir() } else { file && Path::new(word).extension().is_none_or(|e| e != "rs") };
         if named && !root.join(word).exists() {
             found.insert(word.to_owned());
         }

@@ -38,6 +38,7 @@ impl Parent {
     async fn leaf(&self) -> Leaf {
         Leaf { value: 3 }
     }
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn fails(&self) -> Result<i32, Error> {
         Err(Error::new("no"))
     }
@@ -46,6 +47,7 @@ impl Parent {
         Some(Err(Error::new("no")))
     }
     /// The wrong form, never used in the portal.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn wrong(&self) -> Result<Option<i32>, Error> {
         Err(Error::new("no"))
     }

@@ -141,6 +141,7 @@ fn codes(refused: &Refused) -> Vec<Code> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a whole file has no range")]
 fn bytes(first: usize, last: usize, total: usize) -> Option<ContentRange> {
     Some(ContentRange::Bytes { first: first as u64, last: last as u64, total: Some(total as u64) })
 }
@@ -150,7 +151,7 @@ async fn a_file_sent_at_once_becomes_a_version_and_is_read_back(app: TestApp) {
     let wong = world.person(&[]).await;
     let file = pdf(200_000);
     let version = world.sent(&wong, &file).await;
-    assert_eq!((version.number, version.size as usize, version.scan_state), (1, file.len(), ScanState::NotScanned));
+    assert_eq!((version.number, version.size, version.scan_state), (1, i64::try_from(file.len()).unwrap(), ScanState::NotScanned));
     assert_eq!(world.objects().await, 1);
     let page = service::my_documents(&world.portal, &wong, None, PageRequest::parse(None, None, service::ORDER, 1).unwrap()).await.unwrap();
     let document = &page.edges[0].1;

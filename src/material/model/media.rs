@@ -297,7 +297,7 @@ fn zip_failure(error: zip::result::ZipError) -> Failure {
 
 /// What the archive cannot unpack is its own fault, unless the store failed under it.
 fn unpack_failure(error: io::Error) -> Failure {
-    if error.get_ref().is_some_and(|inner| inner.is::<StoreFailure>()) { Failure::Read(error) } else { Unfit::Package.into() }
+    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<StoreFailure>) { Failure::Read(error) } else { Unfit::Package.into() }
 }
 
 /// Entries and size of the directory of a zip archive whose end mark stands at the end of the file.
