@@ -16,6 +16,17 @@ use crate::application::model::projection::Projection;
 use crate::kernel::ids::{ApplicationId, CaseDocumentId, DocumentVersionId, EventId, ItemId, OrderId, PersonId, UnitId};
 use crate::kernel::role::Role;
 
+/// An order as stored.
+pub type OrderRow = order::Model;
+/// A case as stored.
+pub type CaseRow = application::Model;
+/// An event as stored.
+pub type EventRow = event::Model;
+/// A bound document version as stored.
+pub type MaterialRow = material::Model;
+/// A case document as stored.
+pub type DocumentRow = document::Model;
+
 /// An order by id.
 pub async fn order(db: &impl ConnectionTrait, id: OrderId) -> Result<Option<order::Model>, DbErr> {
     order::Entity::find_by_id(id).one(db).await

@@ -224,15 +224,13 @@ fn respond(answer: Answer, response: &GraphQlResponse) -> Response {
         let body = serde_json::json!({ "errors": response.errors });
         return write(answer, StatusCode::BAD_REQUEST, &body);
     }
-    match serde_json::to_value(&response) {
+    match serde_json::to_value(response) {
         Ok(body) => {
             let mut written = write(answer, StatusCode::OK, &body);
             // Cookies that resolvers set.
-            written.headers_mut().extend(response.http_headers);
+            written.headers_mut().extend(response.http_headers.clone());
             written
         }
-    match serde_json::to_value(response) {
-        Ok(body) => write(answer, StatusCode::OK, &body),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -10,8 +10,8 @@ use crate::api::error::ApiError;
 use crate::api::ids;
 use crate::application::graphql::types::{Application, Order, QueueEntry};
 use crate::application::model::case::State;
+use crate::application::model::queue::QueueFilter;
 use crate::application::service::view;
-use crate::application::service::view::QueueFilter;
 use crate::kernel::ids::{ApplicationId, BodyId, ItemId, OrderId, UnitId};
 use crate::kernel::page::PageRequest;
 

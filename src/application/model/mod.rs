@@ -5,3 +5,4 @@ pub mod clock;
 pub mod document;
 pub mod order;
 pub mod projection;
+pub mod queue;

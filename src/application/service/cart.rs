@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use sea_orm::DatabaseTransaction;
 
 use crate::account::service::mandates::mandate_in_force;
-use crate::application::entity::{application, order};
 use crate::application::model::case::State;
 use crate::application::model::order::{Line, OrderState, SaveCart, check_bounds};
 use crate::application::model::projection::never;
@@ -82,7 +81,7 @@ pub async fn save_cart(portal: &Portal, actor: &Actor, command: SaveCart, key: &
             return Err(Rejection::conflict(Conflict { version: row.version, at: row.updated_at, changed: vec!["lines".into()], by: None }).into());
         }
     } else {
-        let row = order::Model {
+        let row = store::OrderRow {
             id,
             applicant_person_id: applicant,
             applicant_body_id: None,
@@ -130,8 +129,8 @@ pub async fn save_cart(portal: &Portal, actor: &Actor, command: SaveCart, key: &
     Ok(id)
 }
 
-fn draft(id: ApplicationId, order: OrderId, applicant: PersonId, cart: &SaveCart, line: &Line, now: chrono::DateTime<chrono::Utc>) -> application::Model {
-    application::Model {
+fn draft(id: ApplicationId, order: OrderId, applicant: PersonId, cart: &SaveCart, line: &Line, now: chrono::DateTime<chrono::Utc>) -> store::CaseRow {
+    store::CaseRow {
         id,
         order_id: order,
         number: None,

@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::Value;
 
-use crate::application::entity::{application, document, event};
 use crate::application::model::case::{Action, Case, Event, State, StepRule, Who, may};
 use crate::application::model::clock::{self, ClockSettings, ClockState, Limits};
 use crate::application::model::document::{CaseFacts, DocumentKind, JWS_TYPE, Wording, write};
@@ -35,7 +34,7 @@ use crate::portal::Portal;
 #[derive(Debug)]
 pub struct Loaded {
     /// The stored row.
-    pub row: application::Model,
+    pub row: store::CaseRow,
     /// The case as its events tell it.
     pub case: Case,
     /// Its clock; a draft has none.
@@ -68,7 +67,7 @@ pub async fn clock_of(portal: &Portal, case: &Case, offering: Option<&Offering>)
 }
 
 /// Reads stored events; one that cannot be read is a fault.
-pub fn read_events(rows: &[event::Model]) -> Result<Vec<(Event, DateTime<Utc>)>, Fault> {
+pub fn read_events(rows: &[store::EventRow]) -> Result<Vec<(Event, DateTime<Utc>)>, Fault> {
     rows.iter().map(|row| Ok((serde_json::from_str(&row.payload).map_err(Fault::internal)?, row.at))).collect()
 }
 
@@ -99,13 +98,7 @@ pub async fn load_for_clock(portal: &Portal, db: &impl ConnectionTrait, id: Appl
     assemble(portal, db, row, beneficiaries, Standing { own: false, roles: Vec::new(), confirms: false }).await.map(Some)
 }
 
-async fn assemble(
-    portal: &Portal,
-    db: &impl ConnectionTrait,
-    row: application::Model,
-    beneficiaries: Vec<PersonId>,
-    standing: Standing,
-) -> Result<Loaded, Fault> {
+async fn assemble(portal: &Portal, db: &impl ConnectionTrait, row: store::CaseRow, beneficiaries: Vec<PersonId>, standing: Standing) -> Result<Loaded, Fault> {
     let id = row.id;
     let events = read_events(&store::events(db, id).await?)?;
     let case = Case::fold(events.iter().map(|(e, at)| (e, *at)));
@@ -118,7 +111,7 @@ async fn assemble(
     Ok(Loaded { row, case, clock, version, offering, beneficiaries, standing })
 }
 
-async fn agent_holds(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, row: &application::Model) -> Result<bool, Fault> {
+async fn agent_holds(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, row: &store::CaseRow) -> Result<bool, Fault> {
     let (Some(mandate), Some(person)) = (row.mandate_id, actor.person()) else { return Ok(false) };
     let item = catalogue::version(portal, row.version_id).await?;
     crate::account::service::mandates::mandate_in_force(db, mandate, person, row.applicant_person_id, &item.item_code, portal.env.now()).await
@@ -238,7 +231,7 @@ pub async fn issue(
     let data = serde_json::to_vec(&content).map_err(Fault::internal)?;
     let person = loaded.row.applicant_person_id;
     let key = keys::data_key(portal, person).await?;
-    let row = document::Model {
+    let row = store::DocumentRow {
         id,
         application_id: loaded.row.id,
         kind,
@@ -254,7 +247,7 @@ pub async fn issue(
 }
 
 /// The answers of the form, opened.
-pub async fn answers(portal: &Portal, row: &application::Model) -> Result<Value, Fault> {
+pub async fn answers(portal: &Portal, row: &store::CaseRow) -> Result<Value, Fault> {
     let Some(sealed) = &row.form_sealed else { return Ok(Value::Object(serde_json::Map::new())) };
     let key = keys::data_key(portal, row.applicant_person_id).await?;
     let plain = key.open(Place::new("application", "form_sealed", row.id.0), sealed).ok_or_else(|| Fault::bug("the answers of a case do not open"))?;

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 
-use crate::application::entity::application;
 use crate::application::model::case::{Case, Event, case_number, number_prefix};
 use crate::application::model::document::DocumentKind;
 use crate::application::model::order::{OrderState, SubmitCart, check_receipt};
@@ -117,7 +116,7 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
 async fn judge(
     portal: &Portal,
     txn: &DatabaseTransaction,
-    row: &application::Model,
+    row: &store::CaseRow,
     version: &CompiledVersion,
     path: &str,
     channel: Channel,
@@ -173,7 +172,7 @@ async fn open_case(
     portal: &Portal,
     txn: &DatabaseTransaction,
     actor: &Actor,
-    mut row: application::Model,
+    mut row: store::CaseRow,
     version: std::sync::Arc<CompiledVersion>,
     offering: Offering,
     answers: &Value,

@@ -7,11 +7,10 @@ use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::application::entity::{application, document, order};
 use crate::application::model::case::{Action, State};
 use crate::application::model::document::Content;
+use crate::application::model::queue::{QueueFilter, QueueRow};
 use crate::application::read;
-pub use crate::application::read::{QueueFilter, QueueRow};
 use crate::application::service::engine::{self, Loaded};
 use crate::application::{policy, store};
 use crate::kernel::actor::Actor;
@@ -26,13 +25,13 @@ use crate::person::service::keys;
 use crate::portal::Portal;
 
 /// A case as stored, for readers whom a function of this module let through.
-pub type CaseRow = application::Model;
+pub type CaseRow = store::CaseRow;
 /// An order as stored, likewise.
-pub type OrderRow = order::Model;
+pub type OrderRow = store::OrderRow;
 /// An event as stored, likewise.
-pub type EventRow = crate::application::entity::event::Model;
+pub type EventRow = store::EventRow;
 /// A bound document version as stored, likewise.
-pub type MaterialRow = crate::application::entity::material::Model;
+pub type MaterialRow = store::MaterialRow;
 
 /// Order of a person's lists, newest first.
 pub const OWN_ORDER: &str = "own";
@@ -66,7 +65,7 @@ fn after_id(request: &PageRequest) -> Result<Option<Uuid>, Fault> {
 }
 
 /// The caller's cases, newest first.
-pub async fn my_applications(portal: &Portal, actor: &Actor, request: PageRequest) -> Result<Page<application::Model>, Fault> {
+pub async fn my_applications(portal: &Portal, actor: &Actor, request: PageRequest) -> Result<Page<store::CaseRow>, Fault> {
     let member = policy::signed_in(actor)?;
     let persons = persons::identities(portal.db.read(), member.person).await?;
     let rows = store::applications_of(portal.db.read(), &persons, after_id(&request)?, request.limit()).await?;
@@ -74,7 +73,7 @@ pub async fn my_applications(portal: &Portal, actor: &Actor, request: PageReques
 }
 
 /// The caller's orders, newest first.
-pub async fn my_orders(portal: &Portal, actor: &Actor, request: PageRequest) -> Result<Page<order::Model>, Fault> {
+pub async fn my_orders(portal: &Portal, actor: &Actor, request: PageRequest) -> Result<Page<store::OrderRow>, Fault> {
     let member = policy::signed_in(actor)?;
     let persons = persons::identities(portal.db.read(), member.person).await?;
     let rows = store::orders_of(portal.db.read(), &persons, after_id(&request)?, request.limit()).await?;
@@ -82,7 +81,7 @@ pub async fn my_orders(portal: &Portal, actor: &Actor, request: PageRequest) -> 
 }
 
 /// An order of the caller, or one that she filled.
-pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<order::Model, Fault> {
+pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<store::OrderRow, Fault> {
     let member = policy::signed_in(actor)?;
     let db = portal.db.read();
     let row = store::order(db, id).await?.ok_or(Fault::NotFound)?;
@@ -91,8 +90,8 @@ pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<order:
 }
 
 /// The lines of orders that the caller may see.
-pub async fn lines(portal: &Portal, orders: &[OrderId]) -> Result<HashMap<OrderId, Vec<application::Model>>, Fault> {
-    let mut by_order: HashMap<OrderId, Vec<application::Model>> = HashMap::new();
+pub async fn lines(portal: &Portal, orders: &[OrderId]) -> Result<HashMap<OrderId, Vec<store::CaseRow>>, Fault> {
+    let mut by_order: HashMap<OrderId, Vec<store::CaseRow>> = HashMap::new();
     for row in store::lines_of(portal.db.read(), orders).await? {
         by_order.entry(row.order_id).or_default().push(row);
     }
@@ -100,7 +99,7 @@ pub async fn lines(portal: &Portal, orders: &[OrderId]) -> Result<HashMap<OrderI
 }
 
 /// The answers of a case that the caller may see.
-pub async fn answers(portal: &Portal, row: &application::Model) -> Result<Value, Fault> {
+pub async fn answers(portal: &Portal, row: &store::CaseRow) -> Result<Value, Fault> {
     engine::answers(portal, row).await
 }
 
@@ -108,7 +107,7 @@ pub async fn answers(portal: &Portal, row: &application::Model) -> Result<Value,
 #[derive(Clone, Debug)]
 pub struct Opened {
     /// The stored row.
-    pub row: document::Model,
+    pub row: store::DocumentRow,
     /// What it says.
     pub content: Content,
     /// The signed form.

@@ -76,7 +76,7 @@ async fn is_published(portal: &Portal, places: &PlacesBundle, calendar: &Calenda
     let years = store::calendar_years(db).await?;
     let days = store::calendar_days(db).await?;
     let wanted: Vec<(NaiveDate, DayKind)> =
-        calendar.years.iter().flat_map(super::super::model::reference::CalendarYear::days).map(|d| (d.day, d.kind)).collect();
+        calendar.years.iter().flat_map(crate::organisation::model::reference::CalendarYear::days).map(|d| (d.day, d.kind)).collect();
     let known = |year: i32, number: &str, issued_on: NaiveDate, source: &str| {
         years.iter().any(|(y, n, on, s)| (*y, n.as_str(), *on, s.as_str()) == (year, number, issued_on, source))
     };
