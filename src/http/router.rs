@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{FromRef, Request, State};
+use axum::extract::{FromRef, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -66,6 +66,7 @@ pub fn routes(server: Server) -> Router {
         .merge(files::routes().with_state(server.portal.clone()).layer(middleware::from_fn_with_state(server.clone(), caller)))
         .route("/graphql/ws", get(socket::upgrade))
         .layer(middleware::from_fn(headers))
+        .layer(middleware::from_fn(count))
         .layer(CatchPanicLayer::new())
         .with_state(server)
 }
@@ -85,5 +86,17 @@ async fn headers(request: Request, next: Next) -> Response {
     for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")] {
         response.headers_mut().entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
+    response
+}
+
+/// Counts requests and their time by route, never by path: paths hold tokens and ids. Counters only, since what nobody
+/// reads must not grow.
+async fn count(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let begun = Instant::now();
+    let response = next.run(request).await;
+    metrics::counter!("portal_http_requests_total", "route" => route.clone(), "status" => response.status().as_u16().to_string()).increment(1);
+    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    metrics::counter!("portal_http_microseconds_total", "route" => route).increment(micros);
     response
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, SimpleObject, Subscription};
-use futures_util::Stream;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use futures_util::{Stream, StreamExt as _};
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use crate::api::context::{ContextExt, Ctx};
 use crate::api::error::ApiError;
@@ -35,18 +35,17 @@ pub struct QueueChange {
 }
 
 /// The next change of a case, or `None` when it lagged behind; ends with the bus.
-async fn next(receiver: &mut Receiver<Arc<Announcement>>) -> Option<Option<Arc<Announcement>>> {
+async fn next(receiver: &mut BroadcastStream<Arc<Announcement>>) -> Option<Option<Arc<Announcement>>> {
     loop {
-        match receiver.recv().await {
+        match receiver.next().await? {
             Ok(heard) if heard.kind == "APPLICATION_CHANGED" => return Some(Some(heard)),
             Ok(_) => {}
-            Err(RecvError::Lagged(_)) => return Some(None),
-            Err(RecvError::Closed) => return None,
+            Err(BroadcastStreamRecvError::Lagged(_)) => return Some(None),
         }
     }
 }
 
-fn changes(ctx: Ctx, id: ApplicationId, receiver: Receiver<Arc<Announcement>>) -> impl Stream<Item = ApplicationChange> {
+fn changes(ctx: Ctx, id: ApplicationId, receiver: BroadcastStream<Arc<Announcement>>) -> impl Stream<Item = ApplicationChange> {
     futures_util::stream::unfold((ctx, receiver), move |(ctx, mut receiver)| async move {
         loop {
             match next(&mut receiver).await? {
@@ -62,7 +61,7 @@ fn changes(ctx: Ctx, id: ApplicationId, receiver: Receiver<Arc<Announcement>>) -
     })
 }
 
-fn queue_changes(ctx: Ctx, unit: UnitId, receiver: Receiver<Arc<Announcement>>) -> impl Stream<Item = QueueChange> {
+fn queue_changes(ctx: Ctx, unit: UnitId, receiver: BroadcastStream<Arc<Announcement>>) -> impl Stream<Item = QueueChange> {
     let wanted = unit.uuid().to_string();
     futures_util::stream::unfold((ctx, receiver), move |(ctx, mut receiver)| {
         let wanted = wanted.clone();
@@ -93,7 +92,7 @@ impl ApplicationSubscription {
     async fn application_changed(&self, ctx: &Context<'_>, #[graphql(desc = "The case.")] id: ID) -> Result<impl Stream<Item = ApplicationChange>, ApiError> {
         let id = ids::decode::<ApplicationId>(&id, "id")?;
         let bus = ctx.portal().part::<Bus>()?;
-        let receiver = bus.listen();
+        let receiver = BroadcastStream::new(bus.listen());
         view::application(ctx.portal(), ctx.actor(), id).await?;
         Ok(changes(ctx.ctx().clone(), id, receiver))
     }
@@ -102,7 +101,7 @@ impl ApplicationSubscription {
     async fn work_queue_changed(&self, ctx: &Context<'_>, #[graphql(desc = "The unit.")] unit_id: ID) -> Result<impl Stream<Item = QueueChange>, ApiError> {
         let unit = ids::decode::<UnitId>(&unit_id, "unitId")?;
         let bus = ctx.portal().part::<Bus>()?;
-        let receiver = bus.listen();
+        let receiver = BroadcastStream::new(bus.listen());
         view::may_hear_queue(ctx.portal(), ctx.actor(), unit).await?;
         Ok(queue_changes(ctx.ctx().clone(), unit, receiver))
     }
