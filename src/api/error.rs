@@ -96,7 +96,7 @@ pub struct UserError {
     pub message: String,
     /// Path of the input field, for example `["input", "name"]`; empty where the no is about the whole.
     pub field: Vec<String>,
-    /// JSON pointer (RFC 6901) into the answers of a form, for example `/employer/name`.
+    /// JSON pointer (RFC 6901) into the answers of a form, for example `/employer/name`, or to the key of a material.
     pub pointer: Option<String>,
     /// For CONFLICT: what was changed meanwhile.
     pub conflict: Option<Conflict>,

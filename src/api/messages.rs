@@ -39,6 +39,7 @@ pub fn message(language: Language, key: &str, args: &[(&'static str, Arg)]) -> S
         match arg {
             Arg::Number(number) => fluent.set(*name, FluentValue::from(*number)),
             Arg::Text(text) => fluent.set(*name, FluentValue::from(text.as_str())),
+            Arg::Words(text) => fluent.set(*name, FluentValue::from(text.localized(language).value)),
         }
     }
     for wanted in language.fallbacks() {
@@ -106,6 +107,21 @@ mod tests {
         for (language, source) in &SOURCES[1..] {
             assert_eq!(variables(source), reference, "{language}");
         }
+    }
+
+    #[test]
+    fn a_no_about_a_form_tells_what_is_wanted_in_the_readers_words() {
+        use crate::kernel::rejection::Rejection;
+        use crate::kernel::text::{Origin, Text};
+
+        let shown = |language, rejection: Rejection| message(language, rejection.code.code(), &rejection.args);
+        let name = Text::simplified("劳动合同", Origin::Human).with(Language::ZhHant, "勞動合約", Origin::Human);
+        let missing = Rejection::new(Code::MaterialMissing).words("material", &name);
+        assert_eq!(shown(Language::ZhHant, missing.clone()), "缺少必交文件：勞動合約。");
+        assert_eq!(shown(Language::En, missing), "A required document is missing: 劳动合同.");
+        let form = |keyword: &str| shown(Language::En, Rejection::new(Code::FormInvalid).text("keyword", keyword));
+        assert_eq!([form("required"), form("format")], ["This must be answered.", "This answer of the form does not fit."]);
+        assert_eq!(shown(Language::En, Rejection::new(Code::MaterialUnusable)), "This document cannot be used.");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::role::Role;
+use super::text::Text;
 use crate::coded_enum;
 
 coded_enum! {
@@ -142,7 +143,7 @@ pub struct Rejection {
     pub code: Code,
     /// Path of the input field, in the API's names; empty where the no is about the whole.
     pub field: Vec<String>,
-    /// JSON pointer into the form's answers, for form errors.
+    /// JSON pointer from the field on: into the form's answers, or to the key of a material.
     pub pointer: Option<String>,
     /// What the message needs, by name. Never personal.
     pub args: Vec<(&'static str, Arg)>,
@@ -157,6 +158,8 @@ pub enum Arg {
     Number(i64),
     /// A text that the portal made, for example a code or a date.
     Text(String),
+    /// Words of the catalogue, shown in the reader's language.
+    Words(Text),
 }
 
 /// Who changed the object meanwhile, and what.
@@ -194,6 +197,13 @@ impl Rejection {
     #[must_use]
     pub fn text(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.args.push((name, Arg::Text(value.into())));
+        self
+    }
+
+    /// Adds words of the catalogue to the message.
+    #[must_use]
+    pub fn words(mut self, name: &'static str, words: &Text) -> Self {
+        self.args.push((name, Arg::Words(words.clone())));
         self
     }
 

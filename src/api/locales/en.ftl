@@ -26,11 +26,21 @@ DOCUMENT_MISMATCH = The number is not that of the document.
 DOCUMENT_TAKEN = The number was verified for another person already.
 DOCUMENT_VERIFIED = The document is verified and is not changed any more.
 MERGE_IMPOSSIBLE = The two records cannot be merged.
-FORM_INVALID = This answer of the form does not fit.
-MATERIAL_MISSING = A required document is missing.
-MATERIAL_UNUSABLE = This document cannot be used.
+FORM_INVALID = { $keyword ->
+    [required] This must be answered.
+    [additionalProperties] The form has no such question.
+   *[other] This answer of the form does not fit.
+}
+MATERIAL_MISSING = A required document is missing: { $material }.
+MATERIAL_UNUSABLE = { $named ->
+    [yes] This document cannot be used: { $material }.
+   *[no] This document cannot be used.
+}
 NOT_OFFERED = This service is not offered here or now.
-NOT_ELIGIBLE = The conditions are not met.
+NOT_ELIGIBLE = { $applies ->
+    [yes] This excludes an application: { $rule }.
+   *[no] A condition is not met: { $rule }.
+}
 ASSURANCE_TOO_LOW = The account is not verified enough. Have your identity checked at a window first.
 OPEN_CASE_EXISTS = There is an open case of this service already.
 CART_EMPTY = The cart is empty.
@@ -60,7 +70,7 @@ PURPOSE_NOT_ALLOWED = This counter may not check cards for this purpose.
 CHECK_EXPIRED = The check is too old. Check the card again.
 BENEFIT_NOT_GRANTED = The card does not give this benefit.
 QUOTA_EXHAUSTED = Nothing is left of this benefit this year.
-FULFILMENT_IMPOSSIBLE = The result cannot be delivered as things are.
+FULFILMENT_IMPOSSIBLE = With what was stated the result cannot be issued. Please check dates such as the end of the contract.
 UNAUTHENTICATED = Sign in first.
 FORBIDDEN = You may not do this.
 FAULT_NOT_FOUND = It was not found.

@@ -26,11 +26,21 @@ DOCUMENT_MISMATCH = O número não corresponde ao documento.
 DOCUMENT_TAKEN = O número já foi confirmado para outra pessoa.
 DOCUMENT_VERIFIED = O documento está confirmado e já não pode ser alterado.
 MERGE_IMPOSSIBLE = Não é possível juntar os dois registos.
-FORM_INVALID = Esta resposta do formulário não está correcta.
-MATERIAL_MISSING = Falta um documento obrigatório.
-MATERIAL_UNUSABLE = Este documento não pode ser usado.
+FORM_INVALID = { $keyword ->
+    [required] Esta resposta é obrigatória.
+    [additionalProperties] O formulário não tem esta pergunta.
+   *[other] Esta resposta do formulário não está correcta.
+}
+MATERIAL_MISSING = Falta um documento obrigatório: { $material }.
+MATERIAL_UNUSABLE = { $named ->
+    [yes] Este documento não pode ser usado: { $material }.
+   *[no] Este documento não pode ser usado.
+}
 NOT_OFFERED = Este serviço não é prestado aqui ou de momento.
-NOT_ELIGIBLE = As condições não estão reunidas.
+NOT_ELIGIBLE = { $applies ->
+    [yes] Isto exclui o requerimento: { $rule }.
+   *[no] Uma condição não está reunida: { $rule }.
+}
 ASSURANCE_TOO_LOW = A conta não tem verificação suficiente. Confirme primeiro a identidade num balcão.
 OPEN_CASE_EXISTS = Já há um processo em curso deste serviço.
 CART_EMPTY = O carrinho está vazio.
@@ -60,7 +70,7 @@ PURPOSE_NOT_ALLOWED = Este balcão não pode verificar cartões para este fim.
 CHECK_EXPIRED = A verificação expirou. Verifique o cartão de novo.
 BENEFIT_NOT_GRANTED = O cartão não confere este benefício.
 QUOTA_EXHAUSTED = Este benefício está esgotado este ano.
-FULFILMENT_IMPOSSIBLE = De momento não é possível executar a decisão.
+FULFILMENT_IMPOSSIBLE = Com os dados indicados não é possível emitir o resultado. Verifique as datas, como o fim do contrato.
 UNAUTHENTICATED = Inicie sessão primeiro.
 FORBIDDEN = Não tem permissão para isto.
 FAULT_NOT_FOUND = Não foi encontrado.

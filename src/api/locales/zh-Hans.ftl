@@ -26,11 +26,21 @@ DOCUMENT_MISMATCH = 证件号码不一致。
 DOCUMENT_TAKEN = 该证件号码已由他人核验。
 DOCUMENT_VERIFIED = 证件已核验，不能修改。
 MERGE_IMPOSSIBLE = 两份人员信息无法合并。
-FORM_INVALID = 表单此项填写有误。
-MATERIAL_MISSING = 缺少必交材料。
-MATERIAL_UNUSABLE = 该材料不可使用。
+FORM_INVALID = { $keyword ->
+    [required] 此项必填。
+    [additionalProperties] 表单没有此项。
+   *[other] 表单此项填写有误。
+}
+MATERIAL_MISSING = 缺少必交材料：{ $material }。
+MATERIAL_UNUSABLE = { $named ->
+    [yes] 材料“{ $material }”不可使用。
+   *[no] 该材料不可使用。
+}
 NOT_OFFERED = 该事项目前不在此办理。
-NOT_ELIGIBLE = 不符合申请条件。
+NOT_ELIGIBLE = { $applies ->
+    [yes] 属于不予申请的情形：{ $rule }。
+   *[no] 不符合申请条件：{ $rule }。
+}
 ASSURANCE_TOO_LOW = 账号认证等级不足，请先到窗口核验身份。
 OPEN_CASE_EXISTS = 同一事项已有在办件。
 CART_EMPTY = 购物车为空。
@@ -60,7 +70,7 @@ PURPOSE_NOT_ALLOWED = 本窗口不得以此用途核验。
 CHECK_EXPIRED = 核验记录已过期，请重新核验。
 BENEFIT_NOT_GRANTED = 该卡不含此项待遇。
 QUOTA_EXHAUSTED = 本年度额度已用完。
-FULFILMENT_IMPOSSIBLE = 目前无法办理结果。
+FULFILMENT_IMPOSSIBLE = 按现有资料无法核发结果，请检查合同期限等日期。
 UNAUTHENTICATED = 请先登录。
 FORBIDDEN = 您没有此权限。
 FAULT_NOT_FOUND = 未找到相关内容。

@@ -26,11 +26,21 @@ DOCUMENT_MISMATCH = 證件號碼不一致。
 DOCUMENT_TAKEN = 該證件號碼已由他人核驗。
 DOCUMENT_VERIFIED = 證件已核驗，不能修改。
 MERGE_IMPOSSIBLE = 兩份人員資料無法合併。
-FORM_INVALID = 表格此項填寫有誤。
-MATERIAL_MISSING = 缺少必交文件。
-MATERIAL_UNUSABLE = 該文件不可使用。
+FORM_INVALID = { $keyword ->
+    [required] 此項必須填寫。
+    [additionalProperties] 表格沒有此項。
+   *[other] 表格此項填寫有誤。
+}
+MATERIAL_MISSING = 缺少必交文件：{ $material }。
+MATERIAL_UNUSABLE = { $named ->
+    [yes] 文件「{ $material }」不可使用。
+   *[no] 該文件不可使用。
+}
 NOT_OFFERED = 該事項目前不在此辦理。
-NOT_ELIGIBLE = 不符合申請條件。
+NOT_ELIGIBLE = { $applies ->
+    [yes] 屬於不予申請的情形：{ $rule }。
+   *[no] 不符合申請條件：{ $rule }。
+}
 ASSURANCE_TOO_LOW = 帳戶認證等級不足，請先到窗口核驗身份。
 OPEN_CASE_EXISTS = 同一事項已有在辦個案。
 CART_EMPTY = 購物車為空。
@@ -60,7 +70,7 @@ PURPOSE_NOT_ALLOWED = 本窗口不得以此用途核驗。
 CHECK_EXPIRED = 核驗記錄已過期，請重新核驗。
 BENEFIT_NOT_GRANTED = 該卡不含此項待遇。
 QUOTA_EXHAUSTED = 本年度額度已用完。
-FULFILMENT_IMPOSSIBLE = 目前無法辦理結果。
+FULFILMENT_IMPOSSIBLE = 按現有資料無法核發結果，請檢查合約期限等日期。
 UNAUTHENTICATED = 請先登入。
 FORBIDDEN = 您沒有此權限。
 FAULT_NOT_FOUND = 找不到相關內容。

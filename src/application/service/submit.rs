@@ -17,7 +17,7 @@ use crate::audit::service::{self as audit, Claim};
 use crate::catalogue::model::bundle::vocabulary;
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::{Channel, Offering, Route};
-use crate::catalogue::model::rule::{Outcome, RuleAnswer};
+use crate::catalogue::model::rule::Outcome;
 use crate::catalogue::model::version::Necessity;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
@@ -146,19 +146,22 @@ async fn judge(
     let ids: Vec<DocumentVersionId> = bound.iter().map(|b| b.document_version_id).collect();
     let usable: HashMap<DocumentVersionId, String> =
         material::usable_versions(txn, row.applicant_person_id, &ids).await?.into_iter().map(|v| (v.id, v.kind)).collect();
+    let bound_at = format!("{path}.materials");
     for (material, asked_for) in version.materials(&facts).map_err(Fault::internal)? {
         let mut mine = bound.iter().filter(|b| b.material_key == material.key).peekable();
         if mine.peek().is_none() && material.necessity == Necessity::Required && asked_for == Outcome::Pass {
-            wrong.push(Rejection::at(Code::MaterialMissing, &format!("{path}.materials")).text("material", material.key.clone()));
+            wrong.push(Rejection::at(Code::MaterialMissing, &bound_at).pointer(format!("/{}", material.key)).words("material", &material.name));
         }
         if mine.any(|b| usable.get(&b.document_version_id).is_none_or(|kind| *kind != material.document_kind)) {
-            wrong.push(Rejection::at(Code::MaterialUnusable, &format!("{path}.materials")).text("material", material.key.clone()));
+            let unusable = Rejection::at(Code::MaterialUnusable, &bound_at).pointer(format!("/{}", material.key));
+            wrong.push(unusable.text("named", "yes").words("material", &material.name));
         }
     }
     let rules = version.rules.evaluate(&facts).map_err(Fault::internal)?;
     if rules.outcome == Outcome::Fail {
-        for leaf in failed(&rules) {
-            wrong.push(Rejection::at(Code::NotEligible, path).text("rule", leaf));
+        for (leaf, outcome) in rules.reasons() {
+            let applies = if outcome == Outcome::Pass { "yes" } else { "no" };
+            wrong.push(Rejection::at(Code::NotEligible, path).text("applies", applies).words("rule", &leaf.label));
         }
     }
     match offering {
@@ -224,9 +227,4 @@ async fn open_case(
     engine::issue(portal, txn, &loaded, DocumentKind::Receipt, None, actor.person()).await?;
     engine::tell(portal, txn, &loaded).await?;
     Ok(())
-}
-
-/// Keys of the conditions that are not met.
-fn failed(answer: &RuleAnswer) -> Vec<String> {
-    answer.nodes.iter().filter(|n| n.outcome == Outcome::Fail).filter_map(|n| n.leaf.as_ref().map(|l| l.leaf.key.clone())).collect()
 }

@@ -222,6 +222,31 @@ pub struct RuleAnswer {
     pub nodes: Vec<NodeAnswer>,
 }
 
+impl RuleAnswer {
+    /// Why the whole is a no: the conditions that made it one, with their own outcome. Under `none` that is one that
+    /// passes; one that fails where another of its `any` passes is no reason. Empty where the whole is not a no.
+    pub fn reasons(&self) -> Vec<(&Leaf, Outcome)> {
+        // For each node the outcome that speaks against the whole, if it has it.
+        let mut against: Vec<Option<Outcome>> = Vec::with_capacity(self.nodes.len());
+        let mut reasons = Vec::new();
+        for node in &self.nodes {
+            let bad = match node.parent {
+                None => Some(Outcome::Fail),
+                Some(parent) => {
+                    let above = against.get(parent).copied().flatten();
+                    if self.nodes.get(parent).is_some_and(|p| p.kind == NodeKind::None) { above.map(Outcome::negate) } else { above }
+                }
+            };
+            let bad = bad.filter(|bad| *bad == node.outcome);
+            against.push(bad);
+            if let (Some(outcome), Some(leaf)) = (bad, &node.leaf) {
+                reasons.push((&leaf.leaf, outcome));
+            }
+        }
+        reasons
+    }
+}
+
 const MAX_BYTES: usize = 2000;
 const MAX_OPEN: usize = 8;
 const MAX_OPERATORS: usize = 50;
@@ -702,6 +727,47 @@ mod tests {
 
     fn outcome(when: &str, pairs: &[(&str, serde_json::Value)]) -> Outcome {
         one(when).unwrap().evaluate(&facts(pairs)).unwrap().outcome
+    }
+
+    #[test]
+    fn a_no_names_the_conditions_that_made_it() {
+        let key = |key: &str| RuleNode::Leaf(key.to_owned());
+        let tree = RuleNode::All {
+            all: vec![
+                key("lawful"),
+                RuleNode::Any { any: vec![key("insurance"), key("tax")] },
+                RuleNode::None { none: vec![key("servant"), RuleNode::All { all: vec![key("cut"), key("short")] }] },
+            ],
+        };
+        let leaves = vec![
+            leaf("lawful", "conduct.lawful"),
+            leaf("insurance", "contribution.insurance_months >= 6"),
+            leaf("tax", "contribution.tax_months >= 6"),
+            leaf("servant", "employment.civil_servant"),
+            leaf("cut", "contribution.months_per_year < 6"),
+            leaf("short", "contribution.months_per_year < 3"),
+        ];
+        let rules = rules(tree, leaves).unwrap();
+        let why = |lawful: bool, insurance: i64, servant: bool, months: i64| {
+            let known = facts(&[
+                ("conduct.lawful", lawful.into()),
+                ("contribution.insurance_months", insurance.into()),
+                ("contribution.tax_months", 0.into()),
+                ("employment.civil_servant", servant.into()),
+                ("contribution.months_per_year", months.into()),
+            ]);
+            let answer = rules.evaluate(&known).unwrap();
+            let reasons: Vec<(String, Outcome)> = answer.reasons().into_iter().map(|(leaf, outcome)| (leaf.key.clone(), outcome)).collect();
+            assert_eq!(answer.outcome == Outcome::Fail, !reasons.is_empty());
+            reasons
+        };
+        let told = |key: &str, outcome| (key.to_owned(), outcome);
+        assert_eq!(why(true, 6, false, 12), []);
+        // An exclusion that applies is the reason, although its condition passes and nothing fails that must pass.
+        assert_eq!(why(true, 6, true, 12), [told("servant", Outcome::Pass)]);
+        assert_eq!(why(true, 6, false, 4), []);
+        assert_eq!(why(true, 6, false, 2), [told("cut", Outcome::Pass), told("short", Outcome::Pass)]);
+        assert_eq!(why(false, 0, false, 12), [told("lawful", Outcome::Fail), told("insurance", Outcome::Fail), told("tax", Outcome::Fail)]);
     }
 
     #[test]

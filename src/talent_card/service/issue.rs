@@ -57,7 +57,7 @@ async fn plan(txn: &DatabaseTransaction, command: &IssueCard) -> Result<Result<(
     let mut reasons = Vec::new();
     let end = validity_end(command.from, max_years, command.contract_until, command.permit_until);
     if end.is_none() {
-        reasons.push(Rejection::new(Code::FulfilmentImpossible).pointer("/contractUntil"));
+        reasons.push(Rejection::new(Code::FulfilmentImpossible).pointer("/contract_until"));
     }
     if store::holds(txn, command.holder, offer.product.id, command.from).await? {
         reasons.push(Rejection::new(Code::CardExists));
