@@ -14,7 +14,7 @@ use crate::account::service::recovery::{self, CompleteRecovery};
 use crate::account::service::sign_in::{self, SignedIn};
 use crate::account::service::sign_up::{self, AskCode, CompleteSignUp};
 use crate::account::service::{sessions, viewer};
-use crate::api::context::ContextExt as _;
+use crate::api::context::{ContextExt as _, RefreshCookie};
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
 use crate::api::text::ApiLanguage;
@@ -26,10 +26,6 @@ use crate::person::model::profile::PersonInput;
 crate::api_enum!(Transport, "SessionTransport", "How a client wants to hold its tokens.");
 crate::api_enum!(AgentClass, "ProgramClass", "Class of the program that a session was begun with.");
 crate::api_enum!(crate::account::model::contact::ContactKind, "ContactPointKind", "Kind of a contact point.");
-
-/// The refresh token of the request's cookie; the HTTP layer puts it into the request where there is one.
-#[derive(Clone)]
-pub struct RefreshCookie(pub String);
 
 fn client(ctx: &Context<'_>) -> Client {
     let agent = ctx.data_opt::<AgentClass>().copied().unwrap_or(AgentClass::Unknown);

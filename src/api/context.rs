@@ -21,6 +21,11 @@ pub struct Ctx {
     pub address: Arc<str>,
 }
 
+/// The refresh token of the request's cookie; the HTTP layer puts it into the request where there is one. Secret, so that
+/// it has no `Debug`.
+#[derive(Clone)]
+pub struct RefreshCookie(pub String);
+
 /// Short ways to [`Ctx`].
 pub trait ContextExt {
     /// The request.

@@ -15,8 +15,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use crate::account::graphql::RefreshCookie;
-use crate::account::model::client::AgentClass;
+use crate::account::service::AgentClass;
+use crate::api::context::RefreshCookie;
 use crate::api::error::{ApiError, LANGUAGE};
 use crate::api::guard::{self, request_error};
 use crate::api::operations;

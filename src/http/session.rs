@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 
-use crate::account::model::session::{ACCESS_COOKIE, REFRESH_COOKIE};
-use crate::account::service::sessions as account;
+use crate::account::service::{ACCESS_COOKIE, REFRESH_COOKIE, sessions as account};
 use crate::api::context::Ctx;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;

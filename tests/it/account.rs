@@ -286,8 +286,8 @@ async fn wrong_unknown_and_malformed_names_have_one_answer(app: TestApp) {
 async fn tries_are_limited_one_by_one_also_inside_one_request(app: TestApp) {
     sign_up(&app, "known@example.com").await;
     for contact in ["known@example.com", "unknown@example.com"] {
-        let fields: String =
-            (0..8).map(|n| format!("a{n}: signIn(input: {{ contact: \"{contact}\", password: \"guess number {n}\" }}) {{ userErrors {{ code }} }} ")).collect();
+        let field = |n| format!("a{n}: signIn(input: {{ contact: \"{contact}\", password: \"guess number {n}\" }}) {{ userErrors {{ code }} }}");
+        let fields = (0..8).map(field).collect::<Vec<_>>().join(" ");
         let reply = app.graphql(None, &format!("mutation {{ {fields} }}"), json!({})).await;
         for n in 0..8 {
             let answer = &reply.data[format!("a{n}")];

@@ -202,7 +202,7 @@ async fn a_missing_variable_stops_the_request_before_it_runs(app: TestApp) {
 }
 
 async fn documents_are_bounded_before_they_cost(app: TestApp) {
-    let aliases = |n: usize| format!("{{ {} }}", (0..n).map(|i| format!("a{i}: today ")).collect::<String>());
+    let aliases = |n: usize| format!("{{ {} }}", (0..n).map(|i| format!("a{i}: today")).collect::<Vec<_>>().join(" "));
     let nested = |n: usize| format!("{{ __schema {{ types {{ fields {{ type {{ {} name {} }} }} }} }} }}", "ofType { ".repeat(n), "} ".repeat(n));
     for (what, query) in [
         ("brackets of a list", format!("{{ serviceItem(code: {} ) {{ id }} }}", "[".repeat(20_000))),

@@ -15,6 +15,8 @@ pub mod sign_up;
 pub mod viewer;
 
 // The names by which other slices and the HTTP layer ask.
+pub use crate::account::model::client::AgentClass;
+pub use crate::account::model::session::{ACCESS_COOKIE, REFRESH_COOKIE};
 pub use demo::{demo_session, is_demo, mark_demo};
 pub use grants::create_admin_invitation;
 pub use mandates::mandate_in_force;
