@@ -3,6 +3,7 @@
 
 mod account;
 mod architecture;
+mod authz;
 mod catalogue;
 mod documents;
 mod harness;

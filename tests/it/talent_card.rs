@@ -1,9 +1,12 @@
 //! Cards: issued once, shown once, checked for an allowed purpose, used up to the quota.
 
 use futures_util::future::join_all;
+use serde_json::{Value, json};
+use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
+use talent_portal::demo;
 use talent_portal::kernel::actor::{Actor, Grant, Member, Scope};
 use talent_portal::kernel::fault::{Fault, Refused};
-use talent_portal::kernel::ids::{AccountId, ApplicationId, BodyId, CardId, PersonId, SessionId, TypedId as _};
+use talent_portal::kernel::ids::{AccountId, ApplicationId, BodyId, CardId, PersonId, SessionId, TypedId as _, UnitId};
 use talent_portal::kernel::page::PageRequest;
 use talent_portal::kernel::rejection::Code;
 use talent_portal::kernel::role::{Assurance, Role};
@@ -23,6 +26,7 @@ both_engines!(
     the_last_unit_of_a_quota_is_used_once,
     a_holder_gets_one_card_of_a_product_and_sees_it_in_three_statements,
     a_counter_learns_what_its_purpose_needs_and_no_more,
+    a_card_is_shown_checked_and_used_over_http,
 );
 
 fn actor(person: PersonId, grants: Vec<Grant>) -> Actor {
@@ -40,7 +44,7 @@ async fn somebody(app: &TestApp, grants: Vec<Grant>) -> (PersonId, Actor) {
     (id, actor(id, grants))
 }
 
-fn order(app: &TestApp, holder: PersonId) -> IssueCard {
+pub fn order(app: &TestApp, holder: PersonId) -> IssueCard {
     IssueCard {
         application: ApplicationId::new(&app.portal().env),
         product: "GUANGDONG_TALENT_CARD".into(),
@@ -53,7 +57,7 @@ fn order(app: &TestApp, holder: PersonId) -> IssueCard {
     }
 }
 
-async fn issue(app: &TestApp, command: IssueCard, by: &Actor) -> Result<CardId, Refused> {
+pub async fn issue(app: &TestApp, command: IssueCard, by: &Actor) -> Result<CardId, Refused> {
     let portal = app.portal();
     let txn = portal.db.begin_write().await.unwrap();
     let card = issue::issue_card(&txn, portal, by, command).await?;
@@ -167,4 +171,97 @@ async fn a_counter_learns_what_its_purpose_needs_and_no_more(app: TestApp) {
     let request = PageRequest { first: 20, after: None };
     let seen = view::checks(portal, &talent, card, &request).await.unwrap();
     assert_eq!(seen.edges.iter().map(|(_, c)| (c.id, c.purpose)).collect::<Vec<_>>(), [(first.check.id, CheckPurpose::Transport)]);
+}
+
+async fn signed_in(app: &TestApp, login: &str, role: Option<(Role, Option<UnitId>)>) -> String {
+    let new = NewDemoAccount {
+        login: login.into(),
+        password: "seven green herons at dusk".into(),
+        name_zh: "陈大文".into(),
+        name_latin: "Chan Tai Man".into(),
+        birth_date: None,
+        roles: role.into_iter().map(|(role, unit)| (role, unit, None)).collect(),
+    };
+    demo_session(app.portal(), add_account(app.portal(), new).await.unwrap()).await.unwrap()
+}
+
+async fn mutate(app: &TestApp, token: &str, name: &str, selection: &str, input: Value) -> Value {
+    let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+    let document = format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ {selection} userErrors {{ code field }} }} }}");
+    let mut data = app.graphql(Some(token), &document, json!({ "input": input })).await.ok();
+    data[name].take()
+}
+
+async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
+    const NUMBER: &str = "440103189003070011";
+    const CHECK: &str = "check { id answer means purpose unitId validUntil } grade maskedHolderName benefits { id area } beneficiaries { relation maskedName }";
+    let portal = app.portal();
+    mark_demo(portal).await.unwrap();
+    app.publish().await;
+    let unit = demo::build(portal).await.unwrap().city;
+    let talent = signed_in(&app, "talent@demo.invalid", None).await;
+    let officer = signed_in(&app, "officer@demo.invalid", Some((Role::WindowOfficer, Some(unit)))).await;
+    let counter = signed_in(&app, "counter@demo.invalid", Some((Role::Counter, Some(unit)))).await;
+    let system = signed_in(&app, "system@demo.invalid", Some((Role::SystemAdmin, None))).await;
+    let person = app.graphql(Some(&talent), "{ viewer { person { id } } }", json!({})).await.ok()["viewer"]["person"]["id"].take();
+    let holder = PersonId::parse_global(person.as_str().unwrap()).unwrap();
+    let original = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": NUMBER });
+    let verified = mutate(&app, &officer, "verifyIdentity", "", original).await;
+    assert_eq!(verified["userErrors"], json!([]));
+    let card = issue(&app, order(&app, holder), &actor(holder, Vec::new())).await.unwrap().global();
+    let allowed = mutate(&app, &system, "allowCounterPurpose", "allowed", json!({ "unitId": unit.global(), "purpose": "TRANSPORT" })).await;
+    assert_eq!(allowed["allowed"], true);
+    let cards = app.graphql(Some(&talent), "{ myCards { id number { number } } }", json!({})).await.ok();
+    assert_eq!(cards["myCards"][0]["id"], card);
+    let card_number = cards["myCards"][0]["number"]["number"].as_str().unwrap().to_owned();
+    let mut keys = (0..).map(|n| format!("card-over-http-{n:0>4}"));
+    let mut checked = async |by: Value, purpose: &str| {
+        let input = json!({ "by": by, "purpose": purpose, "idempotencyKey": keys.next() });
+        mutate(&app, &counter, "checkCard", CHECK, input).await
+    };
+    let no = |payload: &Value, code: &str, field: &[&str]| {
+        assert_eq!(payload["userErrors"], json!([{ "code": code, "field": field }]));
+        assert_eq!((&payload["check"], &payload["grade"], &payload["benefits"]), (&Value::Null, &Value::Null, &json!([])));
+    };
+    let token = async || mutate(&app, &talent, "createCardToken", "cardToken { token }", json!({ "cardId": card })).await["cardToken"]["token"].take();
+    let shown = token().await;
+    no(&checked(json!({ "token": shown }), "HOUSING").await, "PURPOSE_NOT_ALLOWED", &["input", "purpose"]);
+    let good = checked(json!({ "token": shown }), "TRANSPORT").await;
+    assert_eq!(good["userErrors"], json!([]));
+    assert_eq!((&good["check"]["answer"], &good["check"]["means"], &good["check"]["unitId"]), (&json!("VALID"), &json!("TOKEN"), &json!(unit.global())));
+    assert_eq!((&good["grade"], &good["maskedHolderName"]), (&json!("A"), &json!("陈**")));
+    assert!(good["benefits"].as_array().unwrap().iter().all(|b| b["area"] == "TRANSPORT"), "{good}");
+    no(&checked(json!({ "token": shown }), "TRANSPORT").await, "CARD_TOKEN_SPENT", &["input", "by", "token"]);
+    let shown = token().await;
+    let forged = format!("{}AA", &shown.as_str().unwrap()[..shown.as_str().unwrap().len() - 2]);
+    no(&checked(json!({ "token": forged }), "TRANSPORT").await, "CARD_TOKEN_INVALID", &["input", "by", "token"]);
+    app.advance(chrono::Duration::seconds(60));
+    no(&checked(json!({ "token": shown }), "TRANSPORT").await, "CARD_TOKEN_EXPIRED", &["input", "by", "token"]);
+    // In person: number and document. Another's document and an unknown number have one answer.
+    let by = |number: &str, document: &str| json!({ "number": { "cardNumber": number, "documentKind": "RESIDENT_ID_CARD", "documentNumber": document } });
+    let in_person = checked(by(&card_number, NUMBER), "TRANSPORT").await;
+    assert_eq!((&in_person["check"]["answer"], &in_person["check"]["means"]), (&json!("VALID"), &json!("NUMBER")));
+    no(&checked(by(&card_number, "440305189508150029"), "TRANSPORT").await, "DOCUMENT_MISMATCH", &["input", "by", "number"]);
+    let last = card_number.chars().last().unwrap();
+    let wrong = format!("{}{}", &card_number[..card_number.len() - 1], if last == '0' { '1' } else { '0' });
+    no(&checked(by(&wrong, NUMBER), "TRANSPORT").await, "CHECK_DIGIT_WRONG", &["input", "by", "number", "cardNumber"]);
+    no(&checked(by(&card_number, "440103189003070012"), "TRANSPORT").await, "CHECK_DIGIT_WRONG", &["input", "by", "number", "documentNumber"]);
+    // A use under the check, and none after a quarter of an hour.
+    let used = async |key: &str, amount: i64| {
+        let input = json!({ "checkId": in_person["check"]["id"], "benefitId": in_person["benefits"][0]["id"], "amount": amount, "idempotencyKey": key });
+        mutate(&app, &counter, "recordBenefitUse", "useId balance { used }", input).await
+    };
+    let first = used("card-use-over-http-1", 1).await;
+    assert_eq!((&first["balance"]["used"], &first["userErrors"]), (&json!(1), &json!([])));
+    assert_eq!(used("card-use-over-http-1", 1).await, first);
+    assert_eq!(used("card-use-over-http-1", 2).await["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
+    app.advance(chrono::Duration::minutes(15));
+    assert_eq!(used("card-use-over-http-2", 1).await["userErrors"], json!([{ "code": "CHECK_EXPIRED", "field": ["input", "checkId"] }]));
+    // The holder sees both checks; nothing of what was refused.
+    let seen = app
+        .graphql(Some(&talent), "query($id: ID!) { card(id: $id) { checks { edges { node { means purpose answer } } } } }", json!({ "id": card }))
+        .await
+        .ok();
+    let check = |means: &str| json!({ "node": { "means": means, "purpose": "TRANSPORT", "answer": "VALID" } });
+    assert_eq!(seen["card"]["checks"]["edges"], json!([check("NUMBER"), check("TOKEN")]));
 }
