@@ -37,8 +37,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("entity", &["kernel", "*model", "entity"]),
     ("store", &["kernel", "*model", "entity"]),
     ("read", &["kernel", "**model", "**entity"]),
-    // `config` for its `Settings`, which `Portal` carries to every service; `entity` for the rows that its own store gives.
-    ("service", &["kernel", "config", "db", "portal", "*model", "policy", "entity", "store", "read", "*service"]),
+    // `config` for its `Settings`, which `Portal` carries to every service.
+    ("service", &["kernel", "config", "db", "portal", "*model", "policy", "store", "read", "*service"]),
     ("adapter", &["kernel", "portal", "*model"]),
     // `db` for its engine: what wakes the sequencer differs (PostgreSQL has LISTEN, SQLite has one process).
     // Its own adapter: what leaves the process leaves from a job, after the commit.

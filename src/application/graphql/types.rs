@@ -14,7 +14,6 @@ use crate::application::model::document::DocumentKind;
 use crate::application::model::order::OrderState;
 use crate::application::model::projection::never;
 use crate::application::model::queue::QueueRow;
-use crate::application::model::queue::QueueRow;
 use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, OrderRow};
 use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;

@@ -148,6 +148,9 @@ mod tests {
     use crate::kernel::text::Origin;
     use crate::organisation::model::reference::places_bundle;
 
+    /// Level and region of the unit above.
+    type Above<'a> = Option<(UnitLevel, &'a str)>;
+
     fn body(kind: BodyKind) -> Body {
         Body {
             id: BodyId(Uuid::from_u128(9)),
@@ -199,7 +202,7 @@ mod tests {
     #[test]
     fn the_tree_goes_from_province_to_city_to_district_to_window() {
         use UnitLevel::{City, District, Province, Window};
-        let fine: [(Option<(UnitLevel, &str)>, UnitLevel, &str); 8] = [
+        let fine: [(Above, UnitLevel, &str); 8] = [
             (None, Province, "440000"),
             (Some((Province, "440000")), City, "440100"),
             (Some((City, "440100")), District, "440106"),
@@ -212,7 +215,7 @@ mod tests {
         for (under, level, region) in fine {
             assert_eq!(fields(under, level, region, None), Vec::<String>::new(), "{level} in {region} under {under:?}");
         }
-        let wrong: [(Option<(UnitLevel, &str)>, UnitLevel, &str, &[&str]); 9] = [
+        let wrong: [(Above, UnitLevel, &str, &[&str]); 9] = [
             (Some((Province, "440000")), Province, "440000", &["input.level"]),
             (None, City, "440100", &["input.level"]),
             (None, Window, "440106", &["input.level"]),
@@ -260,9 +263,9 @@ mod tests {
         let state = Rejection::at(Code::WrongState, "input.unitId");
         let successor = Rejection::at(Code::NotAllowed, "input.successorId");
         assert_eq!(cannot_close(&old, &new, false), []);
-        assert_eq!(cannot_close(&old, &new, true), [state.clone()]);
-        assert_eq!(cannot_close(&old, &old, false), [successor.clone()]);
-        assert_eq!(cannot_close(&old, &unit(3, UnitLevel::City, "440100"), false), [successor.clone()]);
+        assert_eq!(cannot_close(&old, &new, true), std::slice::from_ref(&state));
+        assert_eq!(cannot_close(&old, &old, false), std::slice::from_ref(&successor));
+        assert_eq!(cannot_close(&old, &unit(3, UnitLevel::City, "440100"), false), std::slice::from_ref(&successor));
         let closed = |u: Unit| Unit { closed_at: Some(DateTime::UNIX_EPOCH), ..u };
         assert_eq!(cannot_close(&closed(old), &closed(new), false), [state, successor]);
     }
