@@ -213,8 +213,23 @@ async fn a_profile_gives_facts_and_silence_gives_none(app: TestApp) {
     // The rules of the catalogue get those that it declares, with their source.
     let declared = ProfileFacts.facts(portal, id).await.unwrap();
     let paths: Vec<&str> = declared.iter().map(|(path, _)| path).collect();
-    assert_eq!(paths, ["employment.contract_until", "employment.in_guangdong", "person.birth_date", "person.nationality", "talent.category"]);
-    assert!(declared.iter().all(|(_, fact)| fact.origin == FactOrigin::Profile));
+    assert_eq!(
+        paths,
+        [
+            "employment.contract_until",
+            "employment.in_guangdong",
+            "person.age",
+            "person.birth_date",
+            "person.document_kinds",
+            "person.nationality",
+            "talent.category",
+            "talent.highest_degree"
+        ]
+    );
+    // Only the kinds of documents that an officer compared are more than what the person wrote.
+    let verified: Vec<&str> = declared.iter().filter(|(_, fact)| fact.origin != FactOrigin::Profile).map(|(path, _)| path).collect();
+    assert_eq!(verified, ["person.document_kinds"]);
+    assert_eq!(declared.get("person.document_kinds").map(|f| f.origin), Some(FactOrigin::Verified));
     assert!(matches!(ProfileFacts.facts(portal, PersonId::new(&portal.env)).await, Err(Fault::NotFound)));
 }
 
