@@ -99,7 +99,7 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 index("application", "application_employer", &["employer_body_id", "due_at", "id"])
-                    .and_where(Expr::col("state").is_in(["ACCEPTED", "IN_REVIEW"]))
+                    .and_where(Expr::col("state").is_in(["RECEIVED", "ACCEPTED", "IN_REVIEW"]))
                     .to_owned(),
             )
             .await?;

@@ -100,9 +100,16 @@ pub async fn queue(
     run(db, sql, after, limit, now).await
 }
 
-/// Cases in which an employer is named, under review.
-pub async fn employer_queue(db: &impl ConnectionTrait, body: BodyId, after: Option<(DateTime<Utc>, Uuid)>, limit: u64) -> Result<Vec<QueueRow>, DbErr> {
-    let mut sql = Sql { text: format!("{COLUMNS} WHERE a.state IN ('ACCEPTED', 'IN_REVIEW')"), values: Vec::new() };
+/// Cases in which an employer is named, under review; also those that count as accepted by lapse of time.
+pub async fn employer_queue(
+    db: &impl ConnectionTrait,
+    body: BodyId,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: u64,
+    now: DateTime<Utc>,
+) -> Result<Vec<QueueRow>, DbErr> {
+    let mut sql = Sql { text: format!("{COLUMNS} WHERE a.state IN ('RECEIVED', 'ACCEPTED', 'IN_REVIEW')"), values: Vec::new() };
     sql.and(" AND a.employer_body_id = ?", body.0);
-    run(db, sql, after, limit, DateTime::UNIX_EPOCH).await
+    sql.and(" AND (a.state <> 'RECEIVED' OR a.deemed_at <= ?)", now);
+    run(db, sql, after, limit, now).await
 }

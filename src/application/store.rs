@@ -196,7 +196,7 @@ pub enum Written {
     OneOpenAlready,
 }
 
-/// Adds event number `seq`; two writers of one number cannot both.
+/// Adds event number `seq`. The compare-and-set of the case's version comes before, so that a number taken is a fault.
 pub async fn insert_event(
     txn: &impl ConnectionTrait,
     id: EventId,
@@ -205,7 +205,7 @@ pub async fn insert_event(
     event: &Event,
     at: DateTime<Utc>,
     by: EventBy,
-) -> Result<Written, DbErr> {
+) -> Result<(), DbErr> {
     let payload = serde_json::to_string(event).map_err(|e| DbErr::Json(e.to_string()))?;
     let insert = event::Entity::insert(event::ActiveModel {
         id: Set(id),
@@ -219,11 +219,7 @@ pub async fn insert_event(
         unit_id: Set(by.unit),
         payload: Set(payload),
     });
-    match insert.exec_without_returning(txn).await {
-        Ok(_) => Ok(Written::Done),
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(Written::Stale),
-        Err(error) => Err(error),
-    }
+    insert.exec_without_returning(txn).await.map(|_| ())
 }
 
 /// Columns that a submission sets besides the projection.

@@ -83,7 +83,7 @@ coded_enum! {
         WrongState => "WRONG_STATE",
         /// The step is another one by now.
         WrongStep => "WRONG_STEP",
-        /// The case was accepted by lapse of time, so that no supplement can be asked for any more.
+        /// The case was accepted by lapse of time, so that acceptance can be neither given nor refused, and no supplement asked for.
         AlreadyAccepted => "ALREADY_ACCEPTED",
         /// Another officer has claimed it.
         ClaimedByAnother => "CLAIMED_BY_ANOTHER",

@@ -210,6 +210,8 @@ pub struct Case {
     pub timeline: Option<Timeline>,
     /// When acceptance took effect.
     pub accepted_at: Option<DateTime<Utc>>,
+    /// The version in which acceptance by lapse of time was written down, if it was.
+    pub lapse_version: Option<i64>,
     /// The decision.
     pub decision: Option<Decision>,
 }
@@ -227,6 +229,7 @@ impl Case {
             claimed: None,
             timeline: None,
             accepted_at: None,
+            lapse_version: None,
             decision: None,
         }
     }
@@ -262,6 +265,7 @@ impl Case {
             }
             Event::DeemedAccepted => {
                 self.state = State::Accepted;
+                self.lapse_version = Some(self.version);
                 self.accepted_at = Some(at);
             }
             Event::NotAccepted => {
@@ -312,6 +316,17 @@ impl Case {
             Acceptance::ByLapse { due, .. } if self.state == State::Received && due.at <= now => Some(due.at),
             _ => None,
         }
+    }
+
+    /// Whether a client that saw `version` has seen everything that anybody did. That time has passed since, and that
+    /// the portal has written it down, is nobody's change.
+    pub fn is_seen(&self, version: i64) -> bool {
+        version == self.version || (version + 1 == self.version && self.lapse_version == Some(self.version))
+    }
+
+    /// Whether a case whose effective state is `state` is under way because nobody answered in time.
+    fn accepted_by_lapse(&self, state: State) -> bool {
+        matches!(state, State::Accepted | State::InReview) && self.timeline.as_ref().is_some_and(|t| t.accepted_at.is_none())
     }
 
     /// The state that holds at `now`.
@@ -378,7 +393,8 @@ pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option
         return Err(Code::OwnCase);
     }
     if !allowed_in(action).contains(&state) {
-        return Err(Code::WrongState);
+        let answers = matches!(action, Action::Accept | Action::RefuseAcceptance);
+        return Err(if answers && case.accepted_by_lapse(state) { Code::AlreadyAccepted } else { Code::WrongState });
     }
     let claimed_by_other = case.claimed.is_some_and(|(by, _)| by != who.person);
     match action {

@@ -7,6 +7,7 @@ use crate::application::store;
 use crate::catalogue::service as catalogue;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::ApplicationId;
+use crate::organisation::service as organisation;
 use crate::portal::Portal;
 
 /// What a check found.
@@ -23,6 +24,7 @@ pub async fn check_projections(portal: &Portal, mut progress: impl FnMut(u64)) -
     let db = portal.db.read();
     let mut report = Report::default();
     let mut after = None;
+    let calendar = organisation::calendar(portal).await?;
     loop {
         let rows = store::walk(db, after, 200).await?;
         let Some(last) = rows.last() else { return Ok(report) };
@@ -34,7 +36,7 @@ pub async fn check_projections(portal: &Portal, mut progress: impl FnMut(u64)) -
             let own: Vec<_> = events.iter().filter(|e| e.application_id == row.id).cloned().collect();
             let read = engine::read_events(&own)?;
             let case = Case::fold(read.iter().map(|(e, at)| (e, *at)));
-            let clock = engine::clock_of(portal, &case, case.offering.and_then(|id| offerings.get(&id))).await?;
+            let clock = engine::clock_of(portal, &calendar, &case, case.offering.and_then(|id| offerings.get(&id)));
             let numbered = own.iter().zip(1..).all(|(e, seq)| e.seq == seq);
             if (!numbered || Projection::of(&case, clock.as_ref()) != store::stored_projection(row)) && report.different.len() < 100 {
                 report.different.push(row.id);

@@ -25,6 +25,7 @@ use crate::kernel::ids::{ApplicationId, CaseDocumentId, EventId, PersonId, Typed
 use crate::kernel::rejection::{Code, Conflict, Rejection};
 use crate::kernel::role::Role;
 use crate::kernel::seal::Place;
+use crate::organisation::model::calendar::Calendar;
 use crate::organisation::service as organisation;
 use crate::person::service as persons;
 use crate::person::service::keys;
@@ -37,6 +38,8 @@ pub struct Loaded {
     pub row: store::CaseRow,
     /// The case as its events tell it.
     pub case: Case,
+    /// The calendar by which its clock runs.
+    pub calendar: Arc<Calendar>,
     /// Its clock; a draft has none.
     pub clock: Option<ClockState>,
     /// The pinned version.
@@ -60,10 +63,9 @@ pub fn limits(offering: &Offering) -> Limits {
 }
 
 /// The clock of a case; a draft has none.
-pub async fn clock_of(portal: &Portal, case: &Case, offering: Option<&Offering>) -> Result<Option<ClockState>, Fault> {
-    let (Some(timeline), Some(offering)) = (&case.timeline, offering) else { return Ok(None) };
-    let calendar = organisation::calendar(portal).await?;
-    Ok(Some(clock::compute(timeline, &limits(offering), &calendar, &clock_settings(portal))))
+pub fn clock_of(portal: &Portal, calendar: &Calendar, case: &Case, offering: Option<&Offering>) -> Option<ClockState> {
+    let (Some(timeline), Some(offering)) = (&case.timeline, offering) else { return None };
+    Some(clock::compute(timeline, &limits(offering), calendar, &clock_settings(portal)))
 }
 
 /// Reads stored events; one that cannot be read is a fault.
@@ -72,7 +74,10 @@ pub fn read_events(rows: &[store::EventRow]) -> Result<Vec<(Event, DateTime<Utc>
 }
 
 /// Loads a case for the caller, or NOT_FOUND where nothing ties her to it.
-pub async fn load(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, id: ApplicationId) -> Result<Loaded, Fault> {
+///
+/// The calendar is fetched before a transaction begins: whoever waits for a second connection inside one may wait for
+/// others who do the same.
+pub async fn load(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, actor: &Actor, id: ApplicationId) -> Result<Loaded, Fault> {
     policy::signed_in(actor)?;
     let row = store::application(db, id).await?.ok_or(Fault::NotFound)?;
     let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
@@ -88,32 +93,39 @@ pub async fn load(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, id:
     // A draft belongs to who fills it, too: an officer for a walk-in.
     let filler = row.state == State::Draft && store::order(db, row.order_id).await?.is_some_and(|o| Some(o.created_by) == actor.person());
     let standing = policy::standing(actor, &people, agent || filler, path.as_deref(), row.employer_body_id)?;
-    assemble(portal, db, row, beneficiaries, standing).await
+    assemble(portal, db, calendar, row, beneficiaries, standing).await
 }
 
 /// Loads a case for a job of the portal, which no person stands behind.
-pub async fn load_for_clock(portal: &Portal, db: &impl ConnectionTrait, id: ApplicationId) -> Result<Option<Loaded>, Fault> {
+pub async fn load_for_clock(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, id: ApplicationId) -> Result<Option<Loaded>, Fault> {
     let Some(row) = store::application(db, id).await? else { return Ok(None) };
     let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
-    assemble(portal, db, row, beneficiaries, Standing { own: false, roles: Vec::new(), confirms: false }).await.map(Some)
+    assemble(portal, db, calendar, row, beneficiaries, Standing { own: false, roles: Vec::new(), confirms: false }).await.map(Some)
 }
 
-async fn assemble(portal: &Portal, db: &impl ConnectionTrait, row: store::CaseRow, beneficiaries: Vec<PersonId>, standing: Standing) -> Result<Loaded, Fault> {
+async fn assemble(
+    portal: &Portal,
+    db: &impl ConnectionTrait,
+    calendar: &Arc<Calendar>,
+    row: store::CaseRow,
+    beneficiaries: Vec<PersonId>,
+    standing: Standing,
+) -> Result<Loaded, Fault> {
     let id = row.id;
     let events = read_events(&store::events(db, id).await?)?;
     let case = Case::fold(events.iter().map(|(e, at)| (e, *at)));
-    let version = catalogue::version(portal, row.version_id).await?;
+    let version = catalogue::version_in(portal, db, row.version_id).await?;
     let offering = match case.offering {
         Some(id) => catalogue::offering(db, id).await?,
         None => None,
     };
-    let clock = clock_of(portal, &case, offering.as_ref()).await?;
-    Ok(Loaded { row, case, clock, version, offering, beneficiaries, standing })
+    let clock = clock_of(portal, calendar, &case, offering.as_ref());
+    Ok(Loaded { row, case, calendar: calendar.clone(), clock, version, offering, beneficiaries, standing })
 }
 
 async fn agent_holds(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, row: &store::CaseRow) -> Result<bool, Fault> {
     let (Some(mandate), Some(person)) = (row.mandate_id, actor.person()) else { return Ok(false) };
-    let item = catalogue::version(portal, row.version_id).await?;
+    let item = catalogue::version_in(portal, db, row.version_id).await?;
     crate::account::service::mandates::mandate_in_force(db, mandate, person, row.applicant_person_id, &item.item_code, portal.env.now()).await
 }
 
@@ -159,9 +171,10 @@ pub async fn conflict(db: &impl ConnectionTrait, id: ApplicationId) -> Result<Re
 }
 
 /// First in every transaction on a case: acceptance by lapse of time is written down, dated at the lapse, and the
-/// client's version is compared. A version from before the lapse is still good: nobody else has changed anything.
+/// client's version is compared. A version from before the lapse is still good, whoever wrote the lapse down: nobody
+/// else has changed anything.
 pub async fn settle(portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, loaded: &mut Loaded, expected: Option<i64>) -> Result<(), Refused> {
-    if expected.is_some_and(|v| v != loaded.case.version) {
+    if expected.is_some_and(|v| !loaded.case.is_seen(v)) {
         return Err(conflict(txn, loaded.row.id).await?);
     }
     let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
@@ -178,7 +191,7 @@ pub async fn settle(portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, l
 pub async fn advance(portal: &Portal, txn: &DatabaseTransaction, loaded: &mut Loaded, event: Event, at: DateTime<Utc>, by: EventBy) -> Result<(), Refused> {
     let before = loaded.case.version;
     loaded.case.apply(&event, at);
-    loaded.clock = clock_of(portal, &loaded.case, loaded.offering.as_ref()).await?;
+    loaded.clock = clock_of(portal, &loaded.calendar, &loaded.case, loaded.offering.as_ref());
     let projection = Projection::of(&loaded.case, loaded.clock.as_ref());
     // The compare-and-set comes first: on PostgreSQL the loser waits here and reads the winner's version.
     if store::write_projection(txn, loaded.row.id, before, &projection, portal.env.now()).await? == Written::Stale {

@@ -1,6 +1,7 @@
 //! Handing a cart in: every line is judged, numbered, receipted, and becomes a case with a clock of its own.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
@@ -15,6 +16,7 @@ use crate::application::store::{self, EventBy, Written};
 use crate::audit::model::Entry;
 use crate::audit::service::{self as audit, Claim};
 use crate::catalogue::model::bundle::vocabulary;
+use crate::catalogue::model::facts::Facts;
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::{Channel, Offering, Route};
 use crate::catalogue::model::rule::Outcome;
@@ -22,11 +24,13 @@ use crate::catalogue::model::version::Necessity;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{BodyId, DocumentVersionId, EventId, OrderId, TypedId};
+use crate::kernel::ids::{ApplicationId, BodyId, DocumentVersionId, EventId, OrderId, TypedId};
 use crate::kernel::rejection::{Code, Conflict, Rejection};
 use crate::kernel::role::Role;
 use crate::kernel::seal::Place;
 use crate::material::service as material;
+use crate::organisation::model::calendar::Calendar;
+use crate::organisation::service as organisation;
 use crate::person::service as persons;
 use crate::person::service::keys;
 use crate::portal::Portal;
@@ -36,6 +40,7 @@ use crate::portal::Portal;
 /// The same key again answers with the same order. Every reason of a no is told at once, with the line that it is about.
 pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, key: &str) -> Result<OrderId, Refused> {
     let member = policy::signed_in(actor)?;
+    let known = prepare(portal, command.order).await?;
     let txn = portal.db.begin_write().await?;
     if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "submitCart", key, &command, command.order.0).await? {
         return Ok(OrderId(made));
@@ -79,18 +84,15 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     if lines.is_empty() {
         wrong.push(Rejection::at(Code::CartEmpty, "input.orderId"));
     }
-    let items: Vec<_> = lines.iter().map(|l| l.item_id).collect();
-    // The rules are those in force on the day of submission; a draft begun under older ones is judged by the new.
-    let versions = catalogue::current_versions(portal, &items, portal.env.today()).await?;
     let mut ready = Vec::new();
     for (at, row) in lines.into_iter().enumerate() {
         let path = format!("lines.{at}");
-        let Some(version) = versions.get(&row.item_id).cloned() else {
+        let Some(about) = known.lines.get(&row.id) else {
             wrong.push(Rejection::at(Code::NotOffered, &path));
             continue;
         };
-        match judge(portal, &txn, &row, &version, &path, order.channel, applicant.assurance).await {
-            Ok((offering, answers)) => ready.push((row, version, offering, answers, path)),
+        match judge(portal, &txn, &row, about, &path, order.channel, applicant.assurance).await {
+            Ok((offering, answers)) => ready.push((row, about.version.clone(), offering, answers, path)),
             Err(Refused::Rejected(reasons)) => wrong.extend(reasons),
             Err(fault) => return Err(fault),
         }
@@ -101,7 +103,7 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     for (row, version, offering, answers, path) in ready {
         let mandate = order.mandate_id;
         let id = row.id;
-        open_case(portal, &txn, actor, row, version, offering, &answers, &path, received_at).await?;
+        open_case(portal, &txn, actor, &known.calendar, row, version, offering, &answers, &path, received_at).await?;
         let mut entry = Entry::new("SUBMIT_APPLICATION").object("APPLICATION", id.0).person(applicant.id).detail("order", order.id.to_string());
         if !own {
             entry = entry.on_behalf(applicant.id, mandate);
@@ -112,21 +114,55 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     Ok(command.order)
 }
 
+/// What submission asks of catalogue and profile.
+struct Known {
+    calendar: Arc<Calendar>,
+    lines: HashMap<ApplicationId, About>,
+}
+
+/// The same for one line.
+struct About {
+    version: Arc<CompiledVersion>,
+    offering: Option<Offering>,
+    facts: Facts,
+}
+
+/// Reads what lines are judged by, before the transaction begins: inside it nothing may wait for a second connection.
+///
+/// The rules are those in force on the day of submission; a draft begun under older ones is judged by the new. A cart
+/// that changes meanwhile has another version by then, which the transaction finds.
+async fn prepare(portal: &Portal, order: OrderId) -> Result<Known, Fault> {
+    let db = portal.db.read();
+    let today = portal.env.today();
+    let mut lines = HashMap::new();
+    let cart = store::order(db, order).await?.is_some_and(|o| o.state == OrderState::Cart);
+    let rows = if cart { store::lines_of(db, &[order]).await? } else { Vec::new() };
+    let items: Vec<_> = rows.iter().map(|l| l.item_id).collect();
+    let versions = catalogue::current_versions(portal, &items, today).await?;
+    for row in rows {
+        let Some(version) = versions.get(&row.item_id).cloned() else { continue };
+        let asked = Route { region: row.region_code.as_deref().unwrap_or_default(), zone: row.zone_code.as_deref(), category: row.category.as_deref() };
+        let offering = catalogue::route(portal, row.item_id, asked, today).await?;
+        let facts = catalogue::known_facts(portal, row.applicant_person_id, &version).await?;
+        lines.insert(row.id, About { version, offering, facts });
+    }
+    Ok(Known { calendar: organisation::calendar(portal).await?, lines })
+}
+
 /// Judges one line: offered here, assured enough, form right, materials there, rules met.
 async fn judge(
     portal: &Portal,
     txn: &DatabaseTransaction,
     row: &store::CaseRow,
-    version: &CompiledVersion,
+    about: &About,
     path: &str,
     channel: Channel,
     assurance: crate::kernel::role::Assurance,
 ) -> Result<(Offering, Value), Refused> {
     let mut wrong = Vec::new();
     let today = portal.env.today();
-    let asked = Route { region: row.region_code.as_deref().unwrap_or_default(), zone: row.zone_code.as_deref(), category: row.category.as_deref() };
-    let offering =
-        catalogue::route(portal, row.item_id, asked, today).await?.filter(|o| o.terms.takes_applications(today) && o.terms.channels.contains(&channel));
+    let version = &about.version;
+    let offering = about.offering.clone().filter(|o| o.terms.takes_applications(today) && o.terms.channels.contains(&channel));
     if offering.is_none() {
         wrong.push(Rejection::at(Code::NotOffered, path));
     }
@@ -139,7 +175,7 @@ async fn judge(
         wrong.push(Rejection::at(Code::FormInvalid, &format!("{path}.answers")).pointer(error.pointer).text("keyword", error.keyword));
     }
     let vocabulary = vocabulary().map_err(|p| Fault::internal(anyhow::anyhow!("the vocabulary does not load: {p:?}")))?;
-    let mut facts = catalogue::known_facts(portal, row.applicant_person_id, version).await?;
+    let mut facts = about.facts.clone();
     facts.extend(version.form.facts(&answers, vocabulary));
     facts.set_today(today);
     let bound = store::materials_of(txn, &[row.id]).await?;
@@ -175,8 +211,9 @@ async fn open_case(
     portal: &Portal,
     txn: &DatabaseTransaction,
     actor: &Actor,
+    calendar: &Arc<Calendar>,
     mut row: store::CaseRow,
-    version: std::sync::Arc<CompiledVersion>,
+    version: Arc<CompiledVersion>,
     offering: Offering,
     answers: &Value,
     path: &str,
@@ -203,10 +240,10 @@ async fn open_case(
         Event::Submitted { offering: offering.id, unit: offering.unit, received_at, steps: version.content.steps.iter().map(|s| s.key.clone()).collect() };
     let mut case = Case::draft();
     case.apply(&event, now);
-    let clock = engine::clock_of(portal, &case, Some(&offering)).await?;
+    let clock = engine::clock_of(portal, calendar, &case, Some(&offering));
     let beneficiaries = store::beneficiaries_of(txn, &[row.id]).await?.remove(&row.id).unwrap_or_default();
     let standing = Standing { own: true, roles: Vec::new(), confirms: false };
-    let loaded = Loaded { row, case, clock, version, offering: Some(offering), beneficiaries, standing };
+    let loaded = Loaded { row, case, calendar: calendar.clone(), clock, version, offering: Some(offering), beneficiaries, standing };
     let impossible = engine::check_fulfilment(portal, txn, &loaded).await?;
     if !impossible.is_empty() {
         return Err(Refused::Rejected(impossible.into_iter().map(|r| Rejection { field: path.split('.').map(str::to_owned).collect(), ..r }).collect()));

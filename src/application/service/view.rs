@@ -49,7 +49,8 @@ pub struct Available {
 
 /// A case for its reader.
 pub async fn application(portal: &Portal, actor: &Actor, id: ApplicationId) -> Result<Loaded, Fault> {
-    engine::load(portal, portal.db.read(), actor, id).await
+    let calendar = organisation::calendar(portal).await?;
+    engine::load(portal, portal.db.read(), &calendar, actor, id).await
 }
 
 /// What the caller may do with a case now, each action with the reason if not.
@@ -135,7 +136,7 @@ pub async fn events(portal: &Portal, id: ApplicationId) -> Result<Vec<EventRow>,
     Ok(store::events(portal.db.read(), id).await?)
 }
 
-/// The queue of a unit and of everything below it, what is due first.
+/// The queue of a unit, what is due first.
 pub async fn work_queue(portal: &Portal, actor: &Actor, unit: UnitId, filter: QueueFilter, request: PageRequest) -> Result<Page<QueueRow>, Fault> {
     policy::signed_in(actor)?;
     let db = portal.db.read();
@@ -151,7 +152,7 @@ pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, reques
     if !actor.reaches_body(crate::kernel::role::Role::EmployerConfirmer, body) {
         return Err(Fault::NotFound);
     }
-    let rows = read::employer_queue(portal.db.read(), body, after_due(&request)?, request.limit()).await?;
+    let rows = read::employer_queue(portal.db.read(), body, after_due(&request)?, request.limit(), portal.env.now()).await?;
     Ok(Page::cut(rows, &request, QUEUE_ORDER, |row| vec![row.due_at.timestamp_millis().to_string(), row.id.0.to_string()]))
 }
 
@@ -163,7 +164,8 @@ fn after_due(request: &PageRequest) -> Result<Option<(DateTime<Utc>, Uuid)>, Fau
 
 /// Whether a listener may hear of a case: asked for each event, since roles and mandates end.
 pub async fn may_hear(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, id: ApplicationId) -> Result<bool, Fault> {
-    match engine::load(portal, db, actor, id).await {
+    let calendar = organisation::calendar(portal).await?;
+    match engine::load(portal, db, &calendar, actor, id).await {
         Ok(_) => Ok(true),
         Err(Fault::NotFound | Fault::Unauthenticated) => Ok(false),
         Err(fault) => Err(fault),

@@ -15,6 +15,7 @@ use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, PersonId, TypedId};
 use crate::kernel::rejection::{Code, Rejection};
+use crate::organisation::service as organisation;
 use crate::portal::Portal;
 
 /// Most characters of a reason.
@@ -39,8 +40,9 @@ struct Work {
 /// Opens the transaction, loads, settles the clock, and asks whether the action may be done.
 async fn begin(portal: &Portal, actor: &Actor, target: Target, action: Action) -> Result<Work, Refused> {
     let person = policy::signed_in(actor)?.person;
+    let calendar = organisation::calendar(portal).await?;
     let txn = portal.db.begin_write().await?;
-    let mut loaded = engine::load(portal, &txn, actor, target.id).await?;
+    let mut loaded = engine::load(portal, &txn, &calendar, actor, target.id).await?;
     engine::settle(portal, &txn, actor, &mut loaded, Some(target.expected_version)).await?;
     let now = portal.env.now();
     loaded.may(action, person, now).map_err(engine::barred)?;
@@ -169,9 +171,10 @@ pub async fn run_clock(portal: &Portal) -> Result<usize, Fault> {
     let due = store::clock_due(portal.db.read(), portal.env.now(), 100).await?;
     let mut done = 0;
     for id in due {
+        let calendar = organisation::calendar(portal).await?;
         let txn = portal.db.begin_write().await?;
         let actor = Actor::anonymous("clock");
-        let Some(mut loaded) = engine::load_for_clock(portal, &txn, id).await? else { continue };
+        let Some(mut loaded) = engine::load_for_clock(portal, &txn, &calendar, id).await? else { continue };
         let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
         let Some(at) = lapsed else { continue };
         let by = EventBy { person: None, role: None, unit: loaded.row.current_unit_id };

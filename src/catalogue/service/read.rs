@@ -65,11 +65,20 @@ pub async fn items_by_ids(portal: &Portal, ids: &[ItemId]) -> Result<HashMap<Ite
 ///
 /// Errors: [`Fault::NotFound`] where there is none, an inner fault where it does not compile any more.
 pub async fn version(portal: &Portal, id: ItemVersionId) -> Result<Arc<CompiledVersion>, Fault> {
-    versions(portal, &[id]).await?.remove(&id).ok_or(Fault::NotFound)
+    version_in(portal, portal.db.read(), id).await
+}
+
+/// The same inside a transaction, which must not wait for a second connection.
+pub async fn version_in(portal: &Portal, db: &impl ConnectionTrait, id: ItemVersionId) -> Result<Arc<CompiledVersion>, Fault> {
+    versions_in(portal, db, &[id]).await?.remove(&id).ok_or(Fault::NotFound)
 }
 
 /// Versions ready for use; one statement for those that the process has not compiled yet.
 pub async fn versions(portal: &Portal, ids: &[ItemVersionId]) -> Result<HashMap<ItemVersionId, Arc<CompiledVersion>>, Fault> {
+    versions_in(portal, portal.db.read(), ids).await
+}
+
+async fn versions_in(portal: &Portal, db: &impl ConnectionTrait, ids: &[ItemVersionId]) -> Result<HashMap<ItemVersionId, Arc<CompiledVersion>>, Fault> {
     let cache = portal.part::<CompiledVersions>()?;
     let mut found = HashMap::with_capacity(ids.len());
     let mut missing = Vec::new();
@@ -84,7 +93,7 @@ pub async fn versions(portal: &Portal, ids: &[ItemVersionId]) -> Result<HashMap<
     if missing.is_empty() {
         return Ok(found);
     }
-    for row in store::versions(portal.db.read(), &missing).await? {
+    for row in store::versions(db, &missing).await? {
         let vocabulary = vocabulary().map_err(|problem| Fault::internal(anyhow::anyhow!("{problem}")))?;
         let id = row.id;
         let compiled = CompiledVersion::compile(row, vocabulary)
