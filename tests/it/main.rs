@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod account;
+mod application;
 mod architecture;
 mod authz;
 mod catalogue;

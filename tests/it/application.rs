@@ -1,0 +1,895 @@
+//! Cases over HTTP: the whole journey, each refusal, the clock, the queue, the races, and what is checked afterwards.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use chrono::{DateTime, Duration, Utc};
+use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
+use talent_portal::application::entity::{application, event, order};
+use talent_portal::application::model::case::is_case_number;
+use talent_portal::application::model::document::{Content, JWS_TYPE};
+use talent_portal::application::service::check::check_projections;
+use talent_portal::application::service::work::run_clock;
+use talent_portal::audit::model::Verdict;
+use talent_portal::audit::service as audit;
+use talent_portal::catalogue::service::item_by_code;
+use talent_portal::db::Engine;
+use talent_portal::demo;
+use talent_portal::kernel::hex;
+use talent_portal::kernel::ids::{AccountId, ApplicationId, OrderId, PersonId, ProcessId, TypedId as _};
+use talent_portal::kernel::role::{Assurance, Role};
+use talent_portal::person::service::raise_assurance;
+
+use crate::support::{TestApp, both_engines, pool_of_one};
+
+both_engines!(
+    a_card_is_applied_for_reviewed_decided_delivered_and_held,
+    answers_that_do_not_fit_are_told_by_pointer_and_nothing_is_stored,
+    what_is_asked_for_is_judged_at_submission,
+    an_idempotency_key_stands_for_one_input,
+    a_stale_version_is_told_what_changed_and_by_which_role,
+    each_action_has_its_state_its_step_and_its_person,
+    a_reason_is_needed_for_every_no,
+    what_is_not_yours_does_not_exist,
+    an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt,
+    a_case_that_nobody_answers_is_accepted_by_lapse_of_time,
+    the_clock_writes_the_lapse_down_and_the_older_version_stays_good,
+    a_withdrawn_case_frees_the_applicant,
+    limits_pass_over_the_spring_festival,
+    pages_of_the_queue_walk_every_row_once_in_five_statements,
+    of_a_hundred_claims_one_wins,
+    fifty_equal_submissions_give_one_order,
+    a_row_changed_by_hand_is_found,
+    a_changed_row_of_the_trail_is_named,
+);
+pool_of_one!(
+    a_card_is_applied_for_reviewed_decided_delivered_and_held,
+    what_is_asked_for_is_judged_at_submission,
+    an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt,
+    a_case_that_nobody_answers_is_accepted_by_lapse_of_time,
+    the_clock_writes_the_lapse_down_and_the_older_version_stays_good,
+);
+
+const CARD: &str = "GD-TALENT-CARD";
+/// A service with one review, no material, and limits of 7 and 20 working days.
+const SERVICE: &str = "OS-01-FOREIGN-WORK-PERMIT";
+const CASE: &str = "id number version state decision stepsDone step { key } claimed receivedAt acceptedAt deemedAcceptedAt dueAt promisedDueAt \
+    statutoryDueAt nearBreachAt provisional closedAt";
+
+/// A portal with a published catalogue, bodies, units, and people as they are asked for.
+struct World {
+    app: TestApp,
+    units: demo::World,
+    count: AtomicU32,
+}
+
+/// Somebody with a session.
+#[derive(Clone)]
+struct Someone {
+    token: String,
+    person: PersonId,
+    account: AccountId,
+}
+
+/// `userErrors` of a payload.
+type Noes = Vec<Value>;
+
+fn codes(noes: &[Value]) -> Vec<&str> {
+    noes.iter().map(|no| no["code"].as_str().unwrap()).collect()
+}
+
+fn fields(noes: &[Value]) -> Vec<String> {
+    noes.iter().map(|no| no["field"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect::<Vec<_>>().join(".")).collect()
+}
+
+#[track_caller]
+fn no(result: Result<Value, Noes>) -> Noes {
+    match result {
+        Err(noes) => noes,
+        Ok(value) => panic!("it was done: {value}"),
+    }
+}
+
+fn instant(value: &Value) -> DateTime<Utc> {
+    value.as_str().unwrap_or_else(|| panic!("no instant: {value}")).parse().unwrap()
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn version(case: &Value) -> i64 {
+    case["version"].as_i64().unwrap()
+}
+
+fn case_id(case: &Value) -> ApplicationId {
+    ApplicationId::parse_global(case["id"].as_str().unwrap()).unwrap()
+}
+
+/// Names and versions of a case that a mutation needs.
+fn target(case: &Value) -> Value {
+    json!({ "applicationId": case["id"], "expectedVersion": case["version"] })
+}
+
+fn with(mut input: Value, more: Value) -> Value {
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    input
+}
+
+impl World {
+    async fn new(app: TestApp) -> Self {
+        app.publish().await;
+        mark_demo(app.portal()).await.unwrap();
+        let units = demo::build(app.portal()).await.unwrap();
+        Self { app, units, count: AtomicU32::new(0) }
+    }
+
+    fn key(&self) -> String {
+        format!("test-key-{:0>12}", self.count.fetch_add(1, Ordering::SeqCst))
+    }
+
+    /// Somebody of the demo by the first part of her address, or a new person with these roles.
+    async fn someone(&self, name: &str, roles: Option<Role>) -> Someone {
+        let login = format!("{name}@demo.invalid");
+        let known = demo::people(&self.units).into_iter().find(|p| p.login == login);
+        let account = match (roles, known) {
+            (None, Some(person)) => person.account("one of the passwords"),
+            (role, _) => NewDemoAccount {
+                login,
+                password: "one of the passwords".into(),
+                name_zh: "陈大文".into(),
+                name_latin: name.into(),
+                birth_date: None,
+                roles: role.map(|role| (role, Some(self.units.city), None)).into_iter().collect(),
+            },
+        };
+        let account = add_account(self.app.portal(), account).await.unwrap();
+        let token = demo_session(self.app.portal(), account).await.unwrap();
+        let viewer = self.app.graphql(Some(&token), "{ viewer { person { id } } }", json!({})).await.ok();
+        let person = PersonId::parse_global(viewer["viewer"]["person"]["id"].as_str().unwrap()).unwrap();
+        Someone { token, person, account }
+    }
+
+    /// A new session: those of a demo are good for one day.
+    async fn again(&self, someone: &Someone) -> Someone {
+        Someone { token: demo_session(self.app.portal(), someone.account).await.unwrap(), ..someone.clone() }
+    }
+
+    async fn staff(&self, name: &str) -> Someone {
+        self.someone(name, None).await
+    }
+
+    /// A talent whose identity was verified.
+    async fn talent(&self, name: &str) -> Someone {
+        let talent = self.someone(name, None).await;
+        self.raise(&talent).await;
+        talent
+    }
+
+    async fn raise(&self, someone: &Someone) {
+        let portal = self.app.portal();
+        let txn = portal.db.begin_write().await.unwrap();
+        raise_assurance(&txn, portal, someone.person, Assurance::L2).await.unwrap();
+        portal.commit(txn).await.unwrap();
+    }
+
+    /// Runs a mutation whose payload has one object: the object, or the noes.
+    async fn run(&self, by: &Someone, mutation: &str, shown: &str, input: Value) -> Result<Value, Noes> {
+        let data = self.app.graphql(Some(&by.token), &document(mutation, shown), json!({ "input": input })).await.ok();
+        outcome(data)
+    }
+
+    /// The code of the top-level error that a mutation ends with.
+    async fn fault(&self, by: &Someone, mutation: &str, input: Value) -> String {
+        let shown = if mutation.ends_with("Cart") { "order { id }" } else { "application { id }" };
+        let reply = self.app.graphql(Some(&by.token), &document(mutation, shown), json!({ "input": input })).await;
+        assert_eq!(reply.data["result"], Value::Null, "{mutation}");
+        reply.code().to_owned()
+    }
+
+    async fn act(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Result<Value, Noes> {
+        self.run(by, mutation, &format!("application {{ {CASE} }}"), with(target(case), more)).await
+    }
+
+    /// The same, which succeeds.
+    async fn done(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Value {
+        self.act(by, mutation, case, more).await.unwrap_or_else(|noes| panic!("{mutation}: {noes:?}"))
+    }
+
+    async fn save(&self, by: &Someone, input: Value) -> Result<Value, Noes> {
+        let input = with(json!({ "idempotencyKey": self.key() }), input);
+        self.run(by, "saveCart", &format!("order {{ id version state applications {{ {CASE} }} }}"), input).await
+    }
+
+    async fn submit(&self, by: &Someone, order: &Value, more: Value) -> Result<Value, Noes> {
+        let input = with(json!({ "idempotencyKey": self.key(), "orderId": order["id"], "expectedVersion": order["version"] }), more);
+        self.run(by, "submitCart", &format!("order {{ id version state applications {{ {CASE} }} }}"), input).await
+    }
+
+    async fn item(&self, code: &str) -> String {
+        item_by_code(self.app.portal(), code).await.unwrap().unwrap().id.global()
+    }
+
+    async fn service_line(&self, answers: Value) -> Value {
+        json!({ "itemId": self.item(SERVICE).await, "regionCode": "440100", "answers": answers })
+    }
+
+    /// A submitted case of the small service.
+    async fn case(&self, talent: &Someone) -> Value {
+        let line = self.service_line(json!({ "city": "440100" })).await;
+        let order = self.save(talent, json!({ "lines": [line] })).await.unwrap();
+        self.submit(talent, &order, json!({})).await.unwrap()["applications"][0].clone()
+    }
+
+    /// Sends a file over HTTP; gives the id of the version.
+    async fn upload(&self, by: &Someone, kind: &str) -> Value {
+        let file = format!("%PDF-1.7\n{kind} {}\n%%EOF\n", by.person);
+        let declared = json!({
+            "documentKind": kind, "size": file.len(), "mediaType": "application/pdf", "sha256": hex::encode(&Sha256::digest(&file)),
+        });
+        let upload = self.run(by, "createUpload", "upload { url }", declared).await.unwrap();
+        let request = Request::put(upload["url"].as_str().unwrap())
+            .header(header::AUTHORIZATION, format!("Bearer {}", by.token))
+            .header(header::CONTENT_LENGTH, file.len())
+            .body(Body::from(file))
+            .unwrap();
+        let (status, _, bytes) = self.app.send(request).await;
+        assert_eq!(status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&bytes));
+        serde_json::from_slice::<Value>(&bytes).unwrap()["versionId"].take()
+    }
+
+    /// Materials for the card of a Hong Kong resident with a degree.
+    async fn materials(&self, by: &Someone) -> Value {
+        let mut materials = Vec::new();
+        for key in ["application_form", "labour_contract", "employment_certificate", "travel_permit", "degree_authentication", "photo"] {
+            let version = self.upload(by, &key.to_uppercase()).await;
+            materials.push(json!({ "key": key, "documentVersionId": version }));
+        }
+        Value::Array(materials)
+    }
+
+    async fn card_line(&self, materials: &Value, changed: Value) -> Value {
+        let photo = materials.as_array().and_then(|all| all.last()).map_or(json!(format!("docversion_{:032x}", 1)), |m| m["documentVersionId"].clone());
+        let answers = json!({
+            "grade": "A", "category": "SCIENTIST", "evidence": "DEGREE", "origin": "HONG_KONG", "employer": self.units.employer.global(),
+            "contract_until": "2028-12-31", "city": "440100", "civil_servant": false, "insurance_months": 12, "lawful": true, "honest": true,
+            "outstanding": true, "name_latin": "Talent One", "photo": photo,
+        });
+        json!({ "itemId": self.item(CARD).await, "regionCode": "440100", "answers": with(answers, changed), "materials": materials })
+    }
+
+    /// A submitted case of the card.
+    async fn card_case(&self, talent: &Someone) -> Value {
+        let line = self.card_line(&self.materials(talent).await, json!({})).await;
+        let order = self.save(talent, json!({ "lines": [line] })).await.unwrap();
+        self.submit(talent, &order, json!({})).await.unwrap()["applications"][0].clone()
+    }
+
+    async fn read(&self, by: &Someone, case: &Value, shown: &str) -> Value {
+        let document = format!("query($id: ID!) {{ application(id: $id) {{ {shown} }} }}");
+        self.app.graphql(Some(&by.token), &document, json!({ "id": case["id"] })).await.ok()["application"].take()
+    }
+
+    async fn events(&self, by: &Someone, case: &Value) -> Vec<(String, Option<String>)> {
+        let case = self.read(by, case, "events { seq kind byRole }").await;
+        let events = case["events"].as_array().unwrap();
+        assert!(events.iter().zip(1..).all(|(e, seq)| e["seq"] == seq));
+        events.iter().map(|e| (e["kind"].as_str().unwrap().to_owned(), e["byRole"].as_str().map(str::to_owned))).collect()
+    }
+
+    async fn queue(&self, by: &Someone, filter: Value) -> Vec<Value> {
+        let document = "query($unit: ID!, $filter: WorkQueueFilter) {
+            workQueue(unitId: $unit, filter: $filter, first: 100) { nodes { applicationId state version } } }";
+        let unit = self.units.window.global();
+        self.app.graphql(Some(&by.token), document, json!({ "unit": unit, "filter": filter })).await.ok()["workQueue"]["nodes"].as_array().unwrap().clone()
+    }
+
+    async fn stored_events(&self) -> u64 {
+        event::Entity::find().count(self.app.portal().db.read()).await.unwrap()
+    }
+}
+
+fn document(mutation: &str, shown: &str) -> String {
+    let (first, rest) = mutation.split_at(1);
+    format!(
+        "mutation($input: {}{rest}Input!) {{ result: {mutation}(input: $input) {{ {shown} userErrors {{ code message field pointer conflict {{ version \
+         byRole changedFields }} }} }} }}",
+        first.to_uppercase()
+    )
+}
+
+fn outcome(mut data: Value) -> Result<Value, Noes> {
+    let mut payload = data["result"].take();
+    let noes = payload["userErrors"].as_array().unwrap().clone();
+    payload.as_object_mut().unwrap().remove("userErrors");
+    let object = payload.as_object().unwrap().values().next().unwrap().clone();
+    assert_eq!(object.is_null(), !noes.is_empty(), "object or noes: {object} {noes:?}");
+    assert!(noes.iter().all(|no| !no["message"].as_str().unwrap().is_empty()));
+    if noes.is_empty() { Ok(object) } else { Err(noes) }
+}
+
+async fn a_card_is_applied_for_reviewed_decided_delivered_and_held(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let (officer, reviewer, province) = (world.staff("officer").await, world.staff("reviewer").await, world.staff("reviewer2").await);
+    let (approver, confirmer) = (world.staff("approver").await, world.staff("confirmer").await);
+    let case = world.card_case(&talent).await;
+    assert_eq!(case["state"], "RECEIVED");
+    let number = case["number"].as_str().unwrap().to_owned();
+    assert!(is_case_number(&number) && number.starts_with("440100TCARD20260105000001"), "{number}");
+    assert_eq!(instant(&case["receivedAt"]), world.app.portal().env.now());
+    assert_eq!(world.queue(&officer, json!({ "unclaimed": true, "state": "RECEIVED" })).await.len(), 1);
+
+    let case = world.done(&officer, "claimApplication", &case, json!({})).await;
+    assert_eq!((case["claimed"].as_bool(), version(&case)), (Some(true), 2));
+    assert_eq!(world.queue(&officer, json!({ "mine": true })).await.len(), 1);
+    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
+    assert_eq!((&case["state"], &case["step"]["key"]), (&json!("ACCEPTED"), &json!("employer_confirmation")));
+    let case = world.done(&confirmer, "completeStep", &case, json!({ "stepKey": "employer_confirmation", "outcome": "POSITIVE" })).await;
+    assert_eq!((&case["state"], &case["claimed"]), (&json!("IN_REVIEW"), &json!(false)));
+    let case = world.done(&reviewer, "completeStep", &case, json!({ "stepKey": "city_review", "outcome": "POSITIVE" })).await;
+    let case = world.done(&province, "completeStep", &case, json!({ "stepKey": "province_review", "outcome": "POSITIVE" })).await;
+    assert_eq!((&case["step"], &case["stepsDone"]), (&Value::Null, &json!(3)));
+    let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "APPROVED" })).await;
+    assert_eq!((&case["state"], &case["decision"]), (&json!("DECIDED"), &json!("APPROVED")));
+    let case = world.done(&officer, "recordDelivery", &case, json!({ "channel": "ONLINE" })).await;
+    assert_eq!((&case["state"], &case["dueAt"]), (&json!("DELIVERED"), &Value::Null));
+    assert_eq!(instant(&case["closedAt"]), world.app.portal().env.now());
+    assert_eq!(world.queue(&officer, json!({})).await.len(), 0);
+
+    let cards = world.app.graphql(Some(&talent.token), "{ myCards { grade status validFrom validTo number { number } } }", json!({})).await.ok();
+    let card = &cards["myCards"][0];
+    assert_eq!((&card["grade"], &card["status"]), (&json!("A"), &json!("ACTIVE")));
+    // Never beyond the contract.
+    assert_eq!((&card["validFrom"], &card["validTo"]), (&json!("2026-01-05"), &json!("2028-12-31")));
+
+    let events = world.events(&talent, &case).await;
+    let role = |kind: &str, role: &str| (kind.to_owned(), Some(role.to_owned()));
+    assert_eq!(
+        events,
+        [
+            role("SUBMITTED", "TALENT"),
+            role("CLAIMED", "WINDOW_OFFICER"),
+            role("ACCEPTED", "WINDOW_OFFICER"),
+            role("STEP_COMPLETED", "EMPLOYER_CONFIRMER"),
+            role("STEP_COMPLETED", "REVIEWER"),
+            role("STEP_COMPLETED", "REVIEWER"),
+            role("DECIDED", "APPROVER"),
+            role("DELIVERED", "WINDOW_OFFICER"),
+        ]
+    );
+    // Each document is signed, numbered after the case, and says what the API says.
+    let shown = world.read(&talent, &case, "documents { kind number jws reason decision }").await;
+    let documents = shown["documents"].as_array().unwrap();
+    assert_eq!(documents.iter().map(|d| d["kind"].as_str().unwrap()).collect::<Vec<_>>(), ["RECEIPT", "ACCEPTANCE", "DECISION"]);
+    for document in documents {
+        let jws = document["jws"].as_str().unwrap();
+        let content: Content = world.app.portal().keyring.verify(JWS_TYPE, jws).unwrap();
+        assert_eq!((content.case_number.as_str(), json!(content.number)), (number.as_str(), document["number"].clone()));
+        assert_eq!(json!(content.kind), document["kind"]);
+        let (signed, signature) = jws.rsplit_once('.').unwrap();
+        let changed = format!("{signed}.{}{signature}", if signature.starts_with('A') { "B" } else { "A" });
+        assert!(world.app.portal().keyring.verify::<Content>(JWS_TYPE, &changed).is_none());
+    }
+    assert_eq!(documents[2]["decision"], "APPROVED");
+    let mine = world.app.graphql(Some(&talent.token), "{ myApplications { nodes { id state itemCode applicantName } } }", json!({})).await.ok();
+    assert_eq!(mine["myApplications"]["nodes"].as_array().unwrap().len(), 1);
+    assert_eq!((&mine["myApplications"]["nodes"][0]["id"], &mine["myApplications"]["nodes"][0]["itemCode"]), (&case["id"], &json!(CARD)));
+    let report = check_projections(world.app.portal(), |_| {}).await.unwrap();
+    assert_eq!((report.compared, report.different), (1, Vec::new()));
+}
+
+async fn answers_that_do_not_fit_are_told_by_pointer_and_nothing_is_stored(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let good = world.service_line(json!({ "city": "440100" })).await;
+    let bad = world.service_line(json!({ "city": "Guangzhou", "extra": true })).await;
+    let empty = world.service_line(json!({})).await;
+    let order = world.save(&talent, json!({ "lines": [good, bad, empty] })).await.unwrap();
+    let key = world.key();
+    let noes = no(world.submit(&talent, &order, json!({ "idempotencyKey": key })).await);
+    let told: Vec<_> = noes.iter().map(|n| (n["code"].as_str().unwrap(), n["pointer"].as_str().unwrap())).collect();
+    assert_eq!(told, [("FORM_INVALID", "/city"), ("FORM_INVALID", "/extra"), ("FORM_INVALID", "/city")]);
+    assert_eq!(fields(&noes), ["lines.1.answers", "lines.1.answers", "lines.2.answers"]);
+    assert!(noes.iter().all(|n| !n["message"].as_str().unwrap().contains("Guangzhou")), "nothing that was typed is echoed");
+    assert_eq!(world.stored_events().await, 0);
+    let id = OrderId::parse_global(order["id"].as_str().unwrap()).unwrap();
+    let stored = order::Entity::find_by_id(id).one(world.app.portal().db.read()).await.unwrap().unwrap();
+    assert_eq!((stored.state.code(), stored.version, stored.submitted_at), ("CART", 1, None));
+    // All lines or none, and the key is free still.
+    let lines = json!({ "orderId": order["id"], "expectedVersion": 1, "lines": [world.service_line(json!({ "city": "440100" })).await] });
+    let order = world.save(&talent, lines).await.unwrap();
+    let order = world.submit(&talent, &order, json!({ "idempotencyKey": key })).await.unwrap();
+    assert_eq!((order["state"].as_str(), world.stored_events().await), (Some("SUBMITTED"), 1));
+}
+
+async fn what_is_asked_for_is_judged_at_submission(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, unknown) = (world.talent("talent").await, world.someone("talent2", None).await);
+    let materials = world.materials(&talent).await;
+    // A civil servant, under the rules of 2023; everything else fits.
+    let line = world.card_line(&materials, json!({ "civil_servant": true })).await;
+    let order = world.save(&talent, json!({ "lines": [line] })).await.unwrap();
+    let noes = no(world.submit(&talent, &order, json!({})).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["NOT_ELIGIBLE"], vec!["lines.0".to_owned()]));
+    // Two materials are left out, and one is of another kind.
+    let mut few = materials.as_array().unwrap().clone();
+    few.remove(1);
+    let permit = few[2]["documentVersionId"].clone();
+    few[0]["documentVersionId"] = permit;
+    let line = world.card_line(&Value::Array(few), json!({})).await;
+    let order = world.save(&talent, json!({ "orderId": order["id"], "expectedVersion": order["version"], "lines": [line] })).await.unwrap();
+    let mut noes = no(world.submit(&talent, &order, json!({})).await);
+    noes.sort_by_key(|n| n["code"].to_string());
+    assert_eq!((codes(&noes), fields(&noes)[0].as_str()), (vec!["MATERIAL_MISSING", "MATERIAL_UNUSABLE"], "lines.0.materials"));
+    // A contract that has ended gives no card: told at submission already.
+    let line = world.card_line(&materials, json!({ "contract_until": "2025-12-31" })).await;
+    let order = world.save(&talent, json!({ "orderId": order["id"], "expectedVersion": order["version"], "lines": [line] })).await.unwrap();
+    let noes = no(world.submit(&talent, &order, json!({})).await);
+    assert_eq!((codes(&noes), noes[0]["pointer"].as_str()), (vec!["FULFILMENT_IMPOSSIBLE"], Some("/contract_until")));
+    // Somebody whose identity nobody has seen; a region where nobody offers it; nothing at all.
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let order = world.save(&unknown, json!({ "lines": [line] })).await.unwrap();
+    assert_eq!(codes(&no(world.submit(&unknown, &order, json!({})).await)), ["ASSURANCE_TOO_LOW"]);
+    let elsewhere = with(world.service_line(json!({ "city": "440300" })).await, json!({ "regionCode": "440300" }));
+    let order = world.save(&talent, json!({ "lines": [elsewhere] })).await.unwrap();
+    let noes = no(world.submit(&talent, &order, json!({})).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["NOT_OFFERED"], vec!["lines.0".to_owned()]));
+    let order = world.save(&talent, json!({ "lines": [] })).await.unwrap();
+    assert_eq!(codes(&no(world.submit(&talent, &order, json!({})).await)), ["CART_EMPTY"]);
+    let unoffered = json!({ "itemId": format!("item_{:032x}", 7), "answers": {} });
+    let noes = no(world.save(&talent, json!({ "lines": [unoffered] })).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["NOT_OFFERED"], vec!["input.lines.0.itemId".to_owned()]));
+    assert_eq!(world.stored_events().await, 0);
+}
+
+async fn an_idempotency_key_stands_for_one_input(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let key = world.key();
+    let first = world.save(&talent, json!({ "idempotencyKey": key, "lines": [line] })).await.unwrap();
+    let again = world.save(&talent, json!({ "idempotencyKey": key, "lines": [line] })).await.unwrap();
+    assert_eq!(first["id"], again["id"]);
+    let noes = no(world.save(&talent, json!({ "idempotencyKey": key, "lines": [] })).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["IDEMPOTENCY_KEY_REUSED"], vec!["input.idempotencyKey".to_owned()]));
+    let noes = no(world.save(&talent, json!({ "idempotencyKey": "short", "lines": [] })).await);
+    assert_eq!(codes(&noes), ["MALFORMED"]);
+    let key = world.key();
+    let done = world.submit(&talent, &first, json!({ "idempotencyKey": key })).await.unwrap();
+    let again = world.submit(&talent, &first, json!({ "idempotencyKey": key })).await.unwrap();
+    assert_eq!((&done["id"], &done["applications"][0]["number"]), (&again["id"], &again["applications"][0]["number"]));
+    let noes = no(world.submit(&talent, &first, json!({ "idempotencyKey": key, "expectedVersion": 9 })).await);
+    assert_eq!(codes(&noes), ["IDEMPOTENCY_KEY_REUSED"]);
+    // Another key for the same cart comes too late.
+    assert_eq!(codes(&no(world.submit(&talent, &first, json!({})).await)), ["WRONG_STATE"]);
+    assert_eq!(world.stored_events().await, 1);
+}
+
+async fn a_stale_version_is_told_what_changed_and_by_which_role(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let old = world.save(&talent, json!({ "lines": [line] })).await.unwrap();
+    let new = world.save(&talent, json!({ "orderId": old["id"], "expectedVersion": 1, "lines": [line] })).await.unwrap();
+    assert_eq!(version(&new), 2);
+    let noes = no(world.save(&talent, json!({ "orderId": old["id"], "expectedVersion": 1, "lines": [] })).await);
+    assert_eq!((codes(&noes), &noes[0]["conflict"]["version"]), (vec!["CONFLICT"], &json!(2)));
+    let noes = no(world.submit(&talent, &old, json!({})).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["CONFLICT"], vec!["input.expectedVersion".to_owned()]));
+    let case = world.submit(&talent, &new, json!({})).await.unwrap()["applications"][0].clone();
+    world.done(&officer, "claimApplication", &case, json!({})).await;
+    let noes = no(world.act(&talent, "withdrawApplication", &case, json!({})).await);
+    assert_eq!(codes(&noes), ["CONFLICT"]);
+    assert_eq!((&noes[0]["conflict"]["version"], &noes[0]["conflict"]["byRole"]), (&json!(2), &json!("WINDOW_OFFICER")));
+    // A version from the future is no better.
+    let ahead = with(case.clone(), json!({ "version": 3 }));
+    assert_eq!(codes(&no(world.act(&officer, "acceptApplication", &ahead, json!({})).await)), ["CONFLICT"]);
+}
+
+async fn each_action_has_its_state_its_step_and_its_person(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
+    let other = world.someone("officer-two", Some(Role::WindowOfficer)).await;
+    let (reviewer, province) = (world.staff("reviewer").await, world.staff("reviewer2").await);
+    let (approver, confirmer, supervisor) = (world.staff("approver").await, world.staff("confirmer").await, world.staff("supervisor").await);
+    let case = world.card_case(&talent).await;
+    let step = |key: &str| json!({ "stepKey": key, "outcome": "POSITIVE" });
+    let refused = async |by: &Someone, mutation: &str, case: &Value, more: Value, code: &str| {
+        let noes = no(world.act(by, mutation, case, more).await);
+        assert_eq!(codes(&noes), [code], "{mutation}");
+    };
+    // Her own case, and an action of the other side.
+    refused(&talent, "claimApplication", &case, json!({}), "OWN_CASE").await;
+    refused(&officer, "withdrawApplication", &case, json!({}), "NOT_ALLOWED").await;
+    refused(&reviewer, "acceptApplication", &case, json!({}), "NOT_ALLOWED").await;
+    refused(&confirmer, "completeStep", &case, step("employer_confirmation"), "WRONG_STATE").await;
+    refused(&officer, "releaseApplication", &case, json!({}), "NOT_CLAIMED").await;
+    // What the viewer may do is told with the reason why not.
+    let shown = world.read(&reviewer, &case, "availableActions { action allowed reason message }").await;
+    let about = |action: &str| shown["availableActions"].as_array().unwrap().iter().find(|a| a["action"] == action).unwrap().clone();
+    assert_eq!((&about("CLAIM")["allowed"], &about("CLAIM")["reason"]), (&json!(true), &Value::Null));
+    assert_eq!((&about("ACCEPT")["allowed"], &about("ACCEPT")["reason"]), (&json!(false), &json!("NOT_ALLOWED")));
+    assert!(about("ACCEPT")["message"].as_str().is_some_and(|m| !m.is_empty()));
+
+    let case = world.done(&officer, "claimApplication", &case, json!({})).await;
+    refused(&other, "claimApplication", &case, json!({}), "CLAIMED_BY_ANOTHER").await;
+    refused(&other, "acceptApplication", &case, json!({}), "CLAIMED_BY_ANOTHER").await;
+    refused(&other, "releaseApplication", &case, json!({}), "CLAIMED_BY_ANOTHER").await;
+    let case = world.done(&supervisor, "releaseApplication", &case, json!({})).await;
+    let case = world.done(&other, "acceptApplication", &case, json!({})).await;
+    refused(&other, "acceptApplication", &case, json!({}), "WRONG_STATE").await;
+    refused(&officer, "recordDelivery", &case, json!({ "channel": "POST" }), "WRONG_STATE").await;
+    refused(&approver, "decideApplication", &case, json!({ "decision": "APPROVED" }), "WRONG_STEP").await;
+    refused(&confirmer, "completeStep", &case, step("city_review"), "WRONG_STEP").await;
+    refused(&reviewer, "completeStep", &case, step("employer_confirmation"), "NOT_ALLOWED").await;
+    let case = world.done(&confirmer, "completeStep", &case, step("employer_confirmation")).await;
+    let case = world.done(&province, "completeStep", &case, step("city_review")).await;
+    refused(&province, "completeStep", &case, step("province_review"), "SAME_PERSON").await;
+    let case = world.done(&reviewer, "completeStep", &case, step("province_review")).await;
+    let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "REFUSED", "reason": "材料不足" })).await;
+    refused(&talent, "withdrawApplication", &case, json!({}), "WRONG_STATE").await;
+    let case = world.done(&officer, "recordDelivery", &case, json!({ "channel": "POST" })).await;
+    refused(&officer, "claimApplication", &case, json!({}), "WRONG_STATE").await;
+    let cards = world.app.graphql(Some(&talent.token), "{ myCards { id } }", json!({})).await.ok();
+    assert_eq!(cards["myCards"], json!([]), "a refusal gives no card");
+    // An officer is a person, too: her own case is none of hers.
+    world.raise(&officer).await;
+    let own = world.case(&officer).await;
+    refused(&officer, "acceptApplication", &own, json!({}), "OWN_CASE").await;
+    world.done(&other, "acceptApplication", &own, json!({})).await;
+}
+
+async fn a_reason_is_needed_for_every_no(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
+    let (reviewer, approver) = (world.staff("reviewer").await, world.staff("approver").await);
+    let case = world.case(&talent).await;
+    let noes = no(world.act(&officer, "refuseAcceptance", &case, json!({ "reason": "  " })).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["REASON_REQUIRED"], vec!["input.reason".to_owned()]));
+    let noes = no(world.act(&officer, "refuseAcceptance", &case, json!({ "reason": "长".repeat(2001) })).await);
+    assert_eq!(codes(&noes), ["TOO_LONG"]);
+    let case = world.done(&officer, "refuseAcceptance", &case, json!({ "reason": "不属于本机关职权范围" })).await;
+    assert_eq!(case["state"], "NOT_ACCEPTED");
+    let shown = world.read(&talent, &case, "documents { kind reason jws }").await;
+    assert_eq!((&shown["documents"][1]["kind"], &shown["documents"][1]["reason"]), (&json!("NOT_ACCEPTED"), &json!("不属于本机关职权范围")));
+    let content: Content = world.app.portal().keyring.verify(JWS_TYPE, shown["documents"][1]["jws"].as_str().unwrap()).unwrap();
+    assert!(content.reconsideration.is_some() && content.litigation.is_some(), "a refusal tells the remedies");
+
+    let case = world.case(&talent).await;
+    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
+    let case = world.done(&reviewer, "completeStep", &case, json!({ "stepKey": "review", "outcome": "NEGATIVE" })).await;
+    let noes = no(world.act(&approver, "decideApplication", &case, json!({ "decision": "REFUSED" })).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["REASON_REQUIRED"], vec!["input.reason".to_owned()]));
+    let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "REFUSED", "reason": "条件不符" })).await;
+    let shown = world.read(&talent, &case, "documents { kind reason decision }").await;
+    assert_eq!(shown["documents"][2], json!({ "kind": "DECISION", "reason": "条件不符", "decision": "REFUSED" }));
+}
+
+async fn what_is_not_yours_does_not_exist(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, stranger) = (world.talent("talent").await, world.talent("talent2").await);
+    let (confirmer, counter) = (world.staff("confirmer").await, world.staff("counter").await);
+    let case = world.case(&talent).await;
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let cart = world.save(&talent, json!({ "lines": [line] })).await.unwrap();
+    let read = "query($id: ID!) { application(id: $id) { id } }";
+    for other in [&stranger, &confirmer, &counter] {
+        let reply = world.app.graphql(Some(&other.token), read, json!({ "id": case["id"] })).await;
+        assert_eq!((reply.code(), &reply.data["application"]), ("NOT_FOUND", &Value::Null));
+        for mutation in ["claimApplication", "acceptApplication", "withdrawApplication", "releaseApplication"] {
+            assert_eq!(world.fault(other, mutation, target(&case)).await, "NOT_FOUND", "{mutation}");
+        }
+    }
+    let nobody = json!({ "id": ApplicationId(uuid::Uuid::from_u128(1)).global(), "version": 1 });
+    assert_eq!(world.fault(&stranger, "withdrawApplication", target(&nobody)).await, "NOT_FOUND");
+    let wrong_kind = json!({ "applicationId": cart["id"], "expectedVersion": 1 });
+    assert_eq!(world.fault(&talent, "withdrawApplication", wrong_kind).await, "BAD_REQUEST");
+    let reply = world.app.graphql(None, read, json!({ "id": case["id"] })).await;
+    assert_eq!(reply.code(), "UNAUTHENTICATED");
+    // Carts.
+    let key = world.key();
+    let save = json!({ "idempotencyKey": key, "orderId": cart["id"], "expectedVersion": 1, "lines": [] });
+    assert_eq!(world.fault(&stranger, "saveCart", save).await, "NOT_FOUND");
+    let submit = json!({ "idempotencyKey": key, "orderId": cart["id"], "expectedVersion": 1 });
+    assert_eq!(world.fault(&stranger, "submitCart", submit).await, "NOT_FOUND");
+    let reply = world.app.graphql(Some(&stranger.token), "query($id: ID!) { order(id: $id) { id } }", json!({ "id": cart["id"] })).await;
+    assert_eq!(reply.code(), "NOT_FOUND");
+    let for_another = json!({ "idempotencyKey": world.key(), "applicantId": talent.person.global(), "lines": [line] });
+    assert_eq!(world.fault(&stranger, "saveCart", for_another).await, "FORBIDDEN");
+    // Another person's draft, file, and relative.
+    let draft = with(line.clone(), json!({ "applicationId": cart["applications"][0]["id"] }));
+    let noes = no(world.save(&stranger, json!({ "lines": [draft] })).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["NOT_FOUND"], vec!["input.lines.0.applicationId".to_owned()]));
+    let file = world.upload(&talent, "PHOTO").await;
+    let stolen = world.card_line(&json!([{ "key": "photo", "documentVersionId": file }]), json!({})).await;
+    assert_eq!(codes(&no(world.save(&stranger, json!({ "lines": [stolen] })).await)), ["MATERIAL_UNUSABLE"]);
+    let kin = with(line, json!({ "beneficiaryIds": [talent.person.global()] }));
+    let noes = no(world.save(&stranger, json!({ "lines": [kin] })).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["NOT_FOUND"], vec!["input.lines.0.beneficiaryIds.0".to_owned()]));
+    // The queue of a unit, and that of an employer.
+    let queue = "query($id: ID!) { workQueue(unitId: $id) { nodes { number } } }";
+    let reply = world.app.graphql(Some(&stranger.token), queue, json!({ "id": world.units.window.global() })).await;
+    assert_eq!(reply.code(), "NOT_FOUND");
+    let queue = "query($id: ID!) { employerQueue(bodyId: $id) { nodes { number } } }";
+    let reply = world.app.graphql(Some(&stranger.token), queue, json!({ "id": world.units.employer.global() })).await;
+    assert_eq!(reply.code(), "NOT_FOUND");
+    assert_eq!(world.events(&talent, &case).await.len(), 1);
+}
+
+async fn an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt(app: TestApp) {
+    let world = World::new(app).await;
+    let (officer, talent) = (world.staff("officer").await, world.talent("talent").await);
+    let other = world.someone("officer-two", Some(Role::WindowOfficer)).await;
+    let input = json!({ "nameZh": "李小明", "idempotencyKey": world.key() });
+    let walk_in = world.run(&officer, "registerPerson", "person { id }", input).await.unwrap();
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let cart = world.save(&officer, json!({ "applicantId": walk_in["id"], "channel": "WINDOW", "lines": [line] })).await.unwrap();
+    let noes = no(world.submit(&officer, &cart, json!({ "receivedAt": "2026-01-05T02:00:00Z", "receivedReason": "" })).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["IN_FUTURE", "REASON_REQUIRED"], vec!["input.receivedAt".to_owned(), "input.receivedReason".to_owned()]));
+    let noes = no(world.submit(&officer, &cart, json!({ "receivedAt": "2025-12-31T02:00:00Z" })).await);
+    assert_eq!(codes(&noes), ["REASON_REQUIRED"]);
+    let noes = no(world.submit(&officer, &cart, json!({ "receivedAt": "2024-12-31T02:00:00Z", "receivedReason": "old" })).await);
+    assert_eq!(codes(&noes), ["TOO_EARLY"]);
+    // 2025-12-31 was a Wednesday; 2026-01-01 to 03 are days off and Sunday the 4th is a make-up day.
+    let stated = json!({ "receivedAt": "2025-12-31T02:00:00Z", "receivedReason": "系统停机期间收件" });
+    let order = world.submit(&officer, &cart, stated).await.unwrap();
+    let case = &order["applications"][0];
+    assert_eq!(instant(&case["receivedAt"]), at("2025-12-31T02:00:00Z"));
+    assert_eq!(instant(&case["deemedAcceptedAt"]), at("2026-01-08T16:00:00Z"));
+    assert_eq!(world.events(&officer, case).await[0], ("SUBMITTED".to_owned(), Some("WINDOW_OFFICER".to_owned())));
+    let stored = application::Entity::find_by_id(case_id(case)).one(world.app.portal().db.read()).await.unwrap().unwrap();
+    assert_eq!((stored.applicant_person_id.global(), stored.submitted_by), (walk_in["id"].as_str().unwrap().to_owned(), Some(officer.person)));
+    // Who filled the form works on the case like anybody else of the window, and nobody hands in another officer's cart.
+    world.done(&officer, "claimApplication", case, json!({})).await;
+    let cart = world.save(&officer, json!({ "applicantId": walk_in["id"], "channel": "WINDOW", "lines": [line] })).await.unwrap();
+    let submit = json!({ "idempotencyKey": world.key(), "orderId": cart["id"], "expectedVersion": 1 });
+    assert_eq!(world.fault(&other, "submitCart", submit).await, "NOT_FOUND");
+    // A talent does not state when it arrived.
+    let own = world.save(&talent, json!({ "lines": [line] })).await.unwrap();
+    let noes = no(world.submit(&talent, &own, json!({ "receivedAt": "2025-12-31T02:00:00Z", "receivedReason": "early" })).await);
+    assert!(codes(&noes).contains(&"NOT_ALLOWED"));
+}
+
+async fn a_case_that_nobody_answers_is_accepted_by_lapse_of_time(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer, reviewer) = (world.talent("talent").await, world.staff("officer").await, world.staff("reviewer").await);
+    let case = world.case(&talent).await;
+    let lapse = at("2026-01-12T16:00:00Z");
+    assert_eq!(instant(&case["deemedAcceptedAt"]), lapse);
+    // One second before, nothing has happened; the tokens of a demo are good for a day, so new ones are fetched.
+    world.app.set_time(lapse - Duration::seconds(1));
+    let (officer, reviewer, talent) = (world.again(&officer).await, world.again(&reviewer).await, world.again(&talent).await);
+    assert_eq!(world.read(&talent, &case, "state").await["state"], "RECEIVED");
+    assert_eq!(world.queue(&officer, json!({ "state": "RECEIVED" })).await.len(), 1);
+    assert_eq!(world.queue(&officer, json!({ "state": "ACCEPTED" })).await.len(), 0);
+    world.app.set_time(lapse);
+    assert_eq!(world.read(&talent, &case, "state").await["state"], "ACCEPTED");
+    assert_eq!(world.queue(&officer, json!({ "state": "RECEIVED" })).await.len(), 0);
+    let waiting = world.queue(&officer, json!({ "state": "ACCEPTED" })).await;
+    assert_eq!((waiting.len(), &waiting[0]["state"], &waiting[0]["version"]), (1, &json!("ACCEPTED"), &json!(1)));
+    // Nothing has run, and yet the answer comes too late: as such, not as a conflict.
+    assert_eq!(codes(&no(world.act(&officer, "acceptApplication", &case, json!({})).await)), ["ALREADY_ACCEPTED"]);
+    let noes = no(world.act(&officer, "refuseAcceptance", &case, json!({ "reason": "late" })).await);
+    assert_eq!(codes(&noes), ["ALREADY_ACCEPTED"]);
+    assert_eq!(world.events(&talent, &case).await.len(), 1, "a no stores nothing");
+    // The next mutation writes it down first, dated at the lapse.
+    world.app.advance(Duration::hours(9));
+    let case = world.done(&reviewer, "claimApplication", &case, json!({})).await;
+    assert_eq!((&case["state"], version(&case)), (&json!("ACCEPTED"), 3));
+    assert_eq!(instant(&case["acceptedAt"]), lapse);
+    // The limits run from the day of receipt: seven working days from 2026-01-05.
+    assert_eq!(instant(&case["promisedDueAt"]), at("2026-01-14T16:00:00Z"));
+    let shown = world.read(&talent, &case, "events { kind at byRole } documents { kind }").await;
+    assert_eq!(shown["events"][1]["kind"], "DEEMED_ACCEPTED");
+    assert_eq!((instant(&shown["events"][1]["at"]), &shown["events"][1]["byRole"]), (lapse, &Value::Null));
+    assert_eq!(shown["documents"].as_array().unwrap().iter().map(|d| d["kind"].as_str().unwrap()).collect::<Vec<_>>(), ["RECEIPT", "ACCEPTANCE"]);
+    let case = world.done(&reviewer, "completeStep", &case, json!({ "stepKey": "review", "outcome": "POSITIVE" })).await;
+    assert_eq!(case["state"], "IN_REVIEW");
+    assert_eq!(check_projections(world.app.portal(), |_| {}).await.unwrap().different, []);
+}
+
+async fn the_clock_writes_the_lapse_down_and_the_older_version_stays_good(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
+    let (first, second) = (world.case(&talent).await, world.case(&talent).await);
+    world.done(&officer, "acceptApplication", &second, json!({})).await;
+    assert_eq!(run_clock(world.app.portal()).await.unwrap(), 0);
+    world.app.advance(Duration::days(8));
+    let (talent, officer) = (world.again(&talent).await, world.again(&officer).await);
+    assert_eq!(run_clock(world.app.portal()).await.unwrap(), 1);
+    assert_eq!(run_clock(world.app.portal()).await.unwrap(), 0, "once");
+    let kinds: Vec<_> = world.events(&talent, &first).await;
+    assert_eq!(kinds[1], ("DEEMED_ACCEPTED".to_owned(), None));
+    let read = world.read(&talent, &first, CASE).await;
+    assert_eq!((version(&read), instant(&read["acceptedAt"])), (2, at("2026-01-12T16:00:00Z")));
+    // The officer saw version 1. Nobody but time has changed the case since.
+    assert_eq!(codes(&no(world.act(&officer, "acceptApplication", &first, json!({})).await)), ["ALREADY_ACCEPTED"]);
+    let claimed = world.done(&officer, "claimApplication", &first, json!({})).await;
+    assert_eq!(version(&claimed), 3);
+    assert_eq!(codes(&no(world.act(&officer, "releaseApplication", &first, json!({})).await)), ["CONFLICT"]);
+    assert_eq!(check_projections(world.app.portal(), |_| {}).await.unwrap().different, []);
+}
+
+async fn a_withdrawn_case_frees_the_applicant(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let case = world.card_case(&talent).await;
+    let line = world.card_line(&world.materials(&talent).await, json!({})).await;
+    let second = world.save(&talent, json!({ "lines": [line] })).await.unwrap();
+    let noes = no(world.submit(&talent, &second, json!({})).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["OPEN_CASE_EXISTS"], vec!["lines.0".to_owned()]));
+    let gone = world.done(&talent, "withdrawApplication", &case, json!({})).await;
+    assert_eq!((&gone["state"], &gone["dueAt"]), (&json!("WITHDRAWN"), &Value::Null));
+    assert_eq!(codes(&no(world.act(&talent, "withdrawApplication", &gone, json!({})).await)), ["WRONG_STATE"]);
+    let order = world.submit(&talent, &second, json!({})).await.unwrap();
+    let number = order["applications"][0]["number"].as_str().unwrap();
+    assert!(number.starts_with("440100TCARD20260105000002") && is_case_number(number), "{number}");
+    assert_eq!(check_projections(world.app.portal(), |_| {}).await.unwrap().different, []);
+}
+
+async fn limits_pass_over_the_spring_festival(app: TestApp) {
+    let world = World::new(app).await;
+    // Days off 2026-02-15 to 23; the Saturdays 2026-02-14 and 28 are working days (国办发明电〔2025〕7号).
+    world.app.set_time(at("2026-02-10T02:00:00Z"));
+    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
+    let (case, card) = (world.case(&talent).await, world.card_case(&talent).await);
+    assert_eq!(instant(&case["deemedAcceptedAt"]), at("2026-02-24T16:00:00Z"));
+    assert_eq!(instant(&case["dueAt"]), at("2026-02-24T16:00:00Z"));
+    world.app.advance(Duration::hours(23));
+    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
+    assert_eq!(instant(&case["promisedDueAt"]), at("2026-02-27T16:00:00Z"));
+    assert_eq!(instant(&case["statutoryDueAt"]), at("2026-03-17T16:00:00Z"));
+    // The fifth of seven days begins, at 00:00 of the 25th.
+    assert_eq!(instant(&case["nearBreachAt"]), at("2026-02-24T16:00:00Z"));
+    assert_eq!((instant(&case["dueAt"]), &case["provisional"]), (at("2026-02-27T16:00:00Z"), &json!(false)));
+    let card = world.done(&officer, "acceptApplication", &card, json!({})).await;
+    assert_eq!(instant(&card["promisedDueAt"]), at("2026-03-10T16:00:00Z"));
+    assert_eq!(instant(&card["nearBreachAt"]), at("2026-03-03T16:00:00Z"));
+    let queue = world.queue(&officer, json!({ "dueBefore": "2026-03-01T00:00:00Z" })).await;
+    assert_eq!((queue.len(), &queue[0]["applicationId"]), (1, &case["id"]));
+}
+
+async fn pages_of_the_queue_walk_every_row_once_in_five_statements(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    for _ in 0..3 {
+        let order = world.save(&talent, json!({ "lines": vec![line.clone(); 19] })).await.unwrap();
+        world.submit(&talent, &order, json!({})).await.unwrap();
+    }
+    let document = "query($unit: ID!, $first: Int!, $after: String) { workQueue(unitId: $unit, first: $first, after: $after) {
+        edges { node { applicationId number itemName { value } applicantName state dueAt version } } pageInfo { hasNextPage endCursor } } }";
+    let page = async |first: i32, after: Value| {
+        let variables = json!({ "unit": world.units.window.global(), "first": first, "after": after });
+        world.app.graphql(Some(&officer.token), document, variables).await.ok()["workQueue"].take()
+    };
+    page(2, Value::Null).await;
+    for first in [1, 50] {
+        let (statements, answer) = world.app.statements(page(first, Value::Null)).await;
+        assert_eq!(answer["edges"].as_array().unwrap().len(), usize::try_from(first).unwrap());
+        assert!(statements <= 5, "{statements} statements for {first} rows");
+    }
+    let (mut seen, mut after, mut pages) = (HashSet::new(), Value::Null, 0);
+    let mut last = DateTime::UNIX_EPOCH;
+    loop {
+        let mut answer = page(10, after).await;
+        for edge in answer["edges"].as_array().unwrap() {
+            assert!(seen.insert(edge["node"]["applicationId"].to_string()), "a row came twice");
+            let due = instant(&edge["node"]["dueAt"]);
+            assert!(last <= due);
+            last = due;
+            assert_eq!((&edge["node"]["applicantName"], &edge["node"]["state"]), (&json!("人才甲"), &json!("RECEIVED")));
+            assert!(!edge["node"]["itemName"]["value"].as_str().unwrap().is_empty());
+        }
+        pages += 1;
+        if answer["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+        after = answer["pageInfo"]["endCursor"].take();
+    }
+    assert_eq!((seen.len(), pages), (57, 6));
+    let reply = world.app.graphql(Some(&officer.token), document, json!({ "unit": world.units.window.global(), "first": 10, "after": "x" })).await;
+    assert_eq!(reply.code(), "CURSOR_INVALID");
+    let reply = world.app.graphql(Some(&officer.token), document, json!({ "unit": world.units.window.global(), "first": 101 })).await;
+    assert_eq!(reply.code(), "BAD_REQUEST");
+}
+
+async fn of_a_hundred_claims_one_wins(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let officers = [world.staff("officer").await, world.someone("officer-two", Some(Role::WindowOfficer)).await];
+    let case = world.case(&talent).await;
+    let world = Arc::new(world);
+    let claims: Vec<_> = (0..100)
+        .map(|n| {
+            let (world, by, case) = (world.clone(), officers[n % 2].clone(), case.clone());
+            tokio::spawn(async move { world.act(&by, "claimApplication", &case, json!({})).await })
+        })
+        .collect();
+    let mut won = 0;
+    for claim in claims {
+        match claim.await.unwrap() {
+            Ok(_) => won += 1,
+            Err(noes) => assert!(matches!(codes(&noes)[..], ["CONFLICT" | "CLAIMED_BY_ANOTHER"]), "{noes:?}"),
+        }
+    }
+    assert_eq!((won, world.events(&talent, &case).await.len()), (1, 2));
+}
+
+async fn fifty_equal_submissions_give_one_order(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let order = world.save(&talent, json!({ "lines": [line] })).await.unwrap();
+    let world = Arc::new(world);
+    let key = world.key();
+    let submissions: Vec<_> = (0..50)
+        .map(|_| {
+            let (world, talent, order, key) = (world.clone(), talent.clone(), order.clone(), key.clone());
+            tokio::spawn(async move { world.submit(&talent, &order, json!({ "idempotencyKey": key })).await })
+        })
+        .collect();
+    let mut numbers = HashSet::new();
+    for submission in submissions {
+        let made = submission.await.unwrap().unwrap();
+        assert_eq!((&made["id"], made["state"].as_str()), (&order["id"], Some("SUBMITTED")));
+        numbers.insert(made["applications"][0]["number"].as_str().unwrap().to_owned());
+    }
+    assert_eq!((numbers.len(), world.stored_events().await), (1, 1));
+}
+
+async fn a_row_changed_by_hand_is_found(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
+    let (first, second) = (world.case(&talent).await, world.case(&talent).await);
+    world.done(&officer, "acceptApplication", &second, json!({})).await;
+    let report = check_projections(world.app.portal(), |_| {}).await.unwrap();
+    assert_eq!((report.compared, report.different), (2, Vec::new()));
+    let late = application::ActiveModel { promised_due_at: sea_orm::Set(Some(at("2030-01-01T00:00:00Z"))), ..Default::default() };
+    let txn = world.app.portal().db.begin_write().await.unwrap();
+    application::Entity::update_many().set(late).filter(application::Column::Id.eq(case_id(&second))).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    assert_eq!(check_projections(world.app.portal(), |_| {}).await.unwrap().different, [case_id(&second)]);
+    // An event that is taken away is missed, too.
+    let txn = world.app.portal().db.begin_write().await.unwrap();
+    event::Entity::delete_many().filter(event::Column::ApplicationId.eq(case_id(&first))).exec(&txn).await.unwrap();
+    txn.commit().await.unwrap();
+    assert_eq!(check_projections(world.app.portal(), |_| {}).await.unwrap().different, [case_id(&first), case_id(&second)]);
+}
+
+async fn a_changed_row_of_the_trail_is_named(app: TestApp) {
+    let world = World::new(app).await;
+    let portal = world.app.portal();
+    let talent = world.talent("talent").await;
+    world.case(&talent).await;
+    let process = ProcessId::new(&portal.env);
+    while audit::seal_batch(portal, process).await.unwrap() != Some(0) {}
+    // What came was announced in order: the submission is heard by the bus.
+    let mut heard = portal.part::<audit::Bus>().unwrap().listen();
+    assert_eq!(audit::tell_bus(portal, 0).await.unwrap(), audit::last_position(portal).await.unwrap());
+    let mut kinds = Vec::new();
+    while let Ok(announcement) = heard.try_recv() {
+        kinds.push(announcement.kind.clone());
+    }
+    assert!(kinds.iter().any(|kind| kind == "APPLICATION_CHANGED"), "{kinds:?}");
+    world.case(&talent).await;
+    let Verdict::Intact { sealed, unsealed, signed } = audit::verify(portal, |_| {}).await.unwrap() else { panic!("the trail is not intact") };
+    assert!(sealed >= 4 && unsealed >= 2 && signed == sealed, "{sealed} {unsealed} {signed}");
+    let change = "UPDATE trail SET action = 'CHANGED' WHERE id = (SELECT row_id FROM seal WHERE stream = 'TRAIL' AND position = 3)";
+    assert!(portal.db.writer().execute_unprepared(change).await.is_err(), "the trail is append-only");
+    let trigger = match world.app.engine() {
+        Engine::Sqlite => "DROP TRIGGER trail_no_update",
+        Engine::Postgres => "DROP TRIGGER trail_append_only ON trail",
+    };
+    portal.db.writer().execute_unprepared(trigger).await.unwrap();
+    portal.db.writer().execute_unprepared(change).await.unwrap();
+    let Verdict::Broken { position, .. } = audit::verify(portal, |_| {}).await.unwrap() else { panic!("the change was not found") };
+    assert_eq!(position, 3);
+}
