@@ -20,7 +20,7 @@ use crate::account::service::hashing::HashPool;
 use crate::api::schema;
 use crate::application::service::fulfilment::Fulfilments;
 use crate::audit::service::{Bus, Worker, Workers};
-use crate::catalogue::service::{CompiledVersions, FactSources, ProfileFacts};
+use crate::catalogue::service::{CompiledVersions, FactSources};
 use crate::config::Config;
 use crate::db::{self, Db, Engine, KEY_SCHEMA};
 use crate::http::router::{Server, routes};
@@ -32,6 +32,7 @@ use crate::material::model::scan::{Scanner, Scanning};
 use crate::organisation::service::CalendarCache;
 use crate::person::service::keys::KeyCache;
 use crate::portal::{Parts, Portal};
+use crate::talent::service::source::ProfileFacts;
 use crate::talent_card::service::fulfilment::CardFulfilment;
 use crate::talent_card::service::view::OfferCache;
 

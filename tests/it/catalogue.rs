@@ -12,7 +12,7 @@ use talent_portal::catalogue::model::facts::{Fact, FactOrigin, FactValue};
 use talent_portal::catalogue::model::item::Version;
 use talent_portal::catalogue::model::offering::{Channel, Maker, OfferingTerms, Route};
 use talent_portal::catalogue::model::version::UnitLevel;
-use talent_portal::catalogue::service::{self, FactSource as _, Offer, ProfileFacts, UnitPlace};
+use talent_portal::catalogue::service::{self, FactSource as _, Offer, UnitPlace};
 use talent_portal::catalogue::store;
 use talent_portal::kernel::actor::Actor;
 use talent_portal::kernel::code::Verification;
@@ -21,6 +21,7 @@ use talent_portal::kernel::ids::{ItemVersionId, PersonId, TypedId as _, UnitId};
 use talent_portal::kernel::rejection::Code;
 use talent_portal::kernel::text::{Language, Origin, Text};
 use talent_portal::person::model::profile::{NewPerson, PersonName};
+use talent_portal::talent::service::source::ProfileFacts;
 
 use crate::support::{TestApp, both_engines, pool_of_one};
 

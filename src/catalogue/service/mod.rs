@@ -1,12 +1,10 @@
 //! Use cases: read the catalogue, publish the bundle, offer and route, judge eligibility.
 
 mod eligibility;
-mod profile;
 mod publish;
 mod read;
 
 pub use eligibility::{EligibilityAnswer, FactSource, FactSources, eligibility, known_facts};
-pub use profile::ProfileFacts;
 pub use publish::{Offer, PublishReport, UnitPlace, bind_units, check_bundle, offer, publish_bundle, publish_given, route_to};
 pub use read::{
     BY_CODE, CompiledVersions, ItemFilter, class_list, current_versions, item_by_code, item_page, items_by_ids, offering, offerings_by_ids, offerings_for,
