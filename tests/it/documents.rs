@@ -20,7 +20,8 @@ fn missing(root: &Path, text: &str) -> Vec<String> {
         }
     }
     let outside = |c: char| !(c.is_ascii_alphanumeric() || "_./-<>*{}:$=".contains(c));
-    for word in text.split(outside) {
+    // An ellipsis makes a pattern of a word.
+    for word in text.replace('…', "*").split(outside) {
         let word = word.trim_end_matches(['.', ':']).trim_start_matches("./");
         // Addresses, patterns and absolute paths name no file of the project.
         if word.starts_with('/') || word.contains(['<', '>', '*', '{', '}', ':', '$', '=']) {
