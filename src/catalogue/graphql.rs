@@ -161,7 +161,7 @@ pub struct ServiceItemVersion(pub Arc<CompiledVersion>);
 #[Object]
 impl ServiceItemVersion {
     /// Id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         ids::encode(self.0.id)
     }
     /// Which edition of the rules, for example `2023`.
@@ -308,7 +308,7 @@ pub struct ServiceOffering(pub Offering);
 #[Object]
 impl ServiceOffering {
     /// Id; name it when you save a cart.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         ids::encode(self.0.id)
     }
     /// Id of the version that is offered.
@@ -394,7 +394,7 @@ impl ServiceItem {
 #[Object]
 impl ServiceItem {
     /// Id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         ids::encode(self.item.id)
     }
     /// Stable code, for example `GD-TALENT-CARD`.

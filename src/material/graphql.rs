@@ -30,7 +30,7 @@ pub struct Document {
 #[Object]
 impl Document {
     /// Id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         ids::encode(self.row.id)
     }
 
@@ -52,6 +52,15 @@ impl Document {
     /// All versions, oldest first. At most 50.
     async fn versions(&self) -> &[DocumentVersion] {
         &self.versions
+    }
+}
+
+impl Document {
+    /// A document of the caller with its versions; NOT_FOUND for anybody else's.
+    pub async fn load(ctx: &Context<'_>, id: DocumentId) -> Result<Self, ApiError> {
+        let row = service::my_document(ctx.portal(), ctx.actor(), id).await?;
+        let versions = service::versions_of_documents(ctx.portal().db.read(), &[id]).await?.into_iter().map(DocumentVersion::from).collect();
+        Ok(Self { row, versions })
     }
 }
 

@@ -132,6 +132,7 @@ impl BodyObject {
 #[graphql(name = "Unit")]
 pub struct UnitObject {
     /// Global id.
+    #[graphql(owned)]
     pub id: ID,
     /// The government body that it is of.
     pub body: BodyObject,

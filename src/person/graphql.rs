@@ -35,7 +35,7 @@ pub struct PersonObject(pub Person);
 #[Object(name = "Person")]
 impl PersonObject {
     /// Global id. After a merge of two persons the old id still leads here.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         encode(self.0.id)
     }
 

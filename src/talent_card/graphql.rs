@@ -135,7 +135,7 @@ pub struct CardProductVersion(Arc<Offer>);
 #[Object]
 impl CardProductVersion {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         encode(self.0.version.id)
     }
     /// Stable code of the product, for example `GUANGDONG_TALENT_CARD`.
@@ -231,13 +231,13 @@ impl From<&IssuedNumber> for CardNumber {
 
 /// A talent card: the entitlement of its holder. Visible to the holder only.
 #[derive(Clone, Debug)]
-pub struct TalentCard(CardView);
+pub struct TalentCard(pub CardView);
 
 /// A talent card: the entitlement of its holder. Visible to the holder only.
 #[Object]
 impl TalentCard {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         encode(self.0.card.id)
     }
     /// The product version that it was issued under.

@@ -37,7 +37,7 @@ pub struct Application(pub CaseRow);
 #[Object]
 impl Application {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         ids::encode(self.0.id)
     }
     /// Number of the case, with a check character; drafts have none.
@@ -280,7 +280,7 @@ pub struct Order(pub OrderRow);
 #[Object]
 impl Order {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         ids::encode(self.0.id)
     }
     /// Version: send it back as `expectedVersion`.
