@@ -76,7 +76,9 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
             stated
         }
     };
-    if !store::bump_order(&txn, order.id, command.expected_version, now, Some(member.person)).await? {
+    // What was read before is of the version that is handed in, or it does not count.
+    let seen = known.version == Some(command.expected_version);
+    if !seen || !store::bump_order(&txn, order.id, command.expected_version, now, Some(member.person)).await? {
         let conflict = Conflict { version: order.version, at: order.updated_at, changed: vec!["lines".into()], by: None };
         return Err(Rejection::conflict(conflict).into());
     }
@@ -116,6 +118,8 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
 
 /// What submission asks of catalogue and profile.
 struct Known {
+    /// Version of the cart that the lines are of; none where it is no cart any more.
+    version: Option<i64>,
     calendar: Arc<Calendar>,
     lines: HashMap<ApplicationId, About>,
 }
@@ -135,18 +139,18 @@ async fn prepare(portal: &Portal, order: OrderId) -> Result<Known, Fault> {
     let db = portal.db.read();
     let today = portal.env.today();
     let mut lines = HashMap::new();
-    let cart = store::order(db, order).await?.is_some_and(|o| o.state == OrderState::Cart);
-    let rows = if cart { store::lines_of(db, &[order]).await? } else { Vec::new() };
+    let version = store::order(db, order).await?.filter(|o| o.state == OrderState::Cart).map(|o| o.version);
+    let rows = if version.is_some() { store::lines_of(db, &[order]).await? } else { Vec::new() };
     let items: Vec<_> = rows.iter().map(|l| l.item_id).collect();
     let versions = catalogue::current_versions(portal, &items, today).await?;
     for row in rows {
-        let Some(version) = versions.get(&row.item_id).cloned() else { continue };
+        let Some(rules) = versions.get(&row.item_id).cloned() else { continue };
         let asked = Route { region: row.region_code.as_deref().unwrap_or_default(), zone: row.zone_code.as_deref(), category: row.category.as_deref() };
         let offering = catalogue::route(portal, row.item_id, asked, today).await?;
-        let facts = catalogue::known_facts(portal, row.applicant_person_id, &version).await?;
-        lines.insert(row.id, About { version, offering, facts });
+        let facts = catalogue::known_facts(portal, row.applicant_person_id, &rules).await?;
+        lines.insert(row.id, About { version: rules, offering, facts });
     }
-    Ok(Known { calendar: organisation::calendar(portal).await?, lines })
+    Ok(Known { version, calendar: organisation::calendar(portal).await?, lines })
 }
 
 /// Judges one line: offered here, assured enough, form right, materials there, rules met.
