@@ -92,7 +92,11 @@ impl NodeQuery {
 
     /// The objects with these global ids, in their order; `null` with an error for each that cannot be had. At most 100.
     #[graphql(complexity = "ids.len().min(100) * child_complexity")]
-    async fn nodes(&self, ctx: &Context<'_>, #[graphql(desc = "Global ids, at most 100.")] ids: Vec<ID>) -> Result<Vec<Option<Result<Node, ApiError>>>, ApiError> {
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Global ids, at most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Result<Node, ApiError>>>, ApiError> {
         if ids.len() > MAX_NODES {
             return Err(Fault::bad_request("ids").into());
         }

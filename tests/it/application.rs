@@ -37,6 +37,7 @@ both_engines!(
     each_action_has_its_state_its_step_and_its_person,
     a_reason_is_needed_for_every_no,
     what_is_not_yours_does_not_exist,
+    objects_are_fetched_again_by_their_ids,
     an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt,
     a_case_that_nobody_answers_is_accepted_by_lapse_of_time,
     the_clock_writes_the_lapse_down_and_the_older_version_stays_good,
@@ -571,6 +572,29 @@ async fn a_reason_is_needed_for_every_no(app: TestApp) {
     let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "REFUSED", "reason": "条件不符" })).await;
     let shown = world.read(&talent, &case, "documents { kind reason decision }").await;
     assert_eq!(shown["documents"][2], json!({ "kind": "DECISION", "reason": "条件不符", "decision": "REFUSED" }));
+}
+
+async fn objects_are_fetched_again_by_their_ids(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, other) = (world.talent("talent").await, world.talent("talent2").await);
+    let case = world.case(&talent).await;
+    let item = world.item(SERVICE).await;
+    let document = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on Application { number } ... on Unit { regionCode } } }";
+    let ids = json!([case["id"], item, world.units.city.global(), talent.person.global()]);
+    let data = world.app.graphql(Some(&talent.token), document, json!({ "ids": ids })).await.ok();
+    let nodes = data["nodes"].as_array().unwrap();
+    assert_eq!(nodes.iter().map(|n| n["__typename"].as_str().unwrap()).collect::<Vec<_>>(), ["Application", "ServiceItem", "Unit", "Person"]);
+    assert_eq!(nodes.iter().map(|n| n["id"].clone()).collect::<Vec<_>>(), *ids.as_array().unwrap());
+    assert_eq!((&nodes[0]["number"], &nodes[2]["regionCode"]), (&case["number"], &json!("440100")));
+
+    // What is not hers does not exist for another, who still gets the rest; the path names the place in the list.
+    let reply = world.app.graphql(Some(&other.token), document, json!({ "ids": [case["id"], item, talent.person.global()] })).await;
+    assert_eq!((&reply.data["nodes"][0], &reply.data["nodes"][1]["__typename"], &reply.data["nodes"][2]), (&Value::Null, &json!("ServiceItem"), &Value::Null));
+    let errors: Vec<_> = reply.errors.iter().map(|e| (e["extensions"]["code"].clone(), e["path"].clone())).collect();
+    assert_eq!(errors, [(json!("NOT_FOUND"), json!(["nodes", 0])), (json!("NOT_FOUND"), json!(["nodes", 2]))]);
+
+    let reply = world.app.graphql(Some(&talent.token), "{ node(id: \"no id\") { id } }", json!({})).await;
+    assert_eq!((reply.code(), &reply.data["node"]), ("BAD_REQUEST", &Value::Null));
 }
 
 async fn what_is_not_yours_does_not_exist(app: TestApp) {
