@@ -21,6 +21,7 @@ use crate::talent_card::graphql::TalentCard;
 use crate::talent_card::service::view as cards;
 
 /// An object with a global id, by which it can be fetched again. Ids are opaque: store them, never take them apart.
+#[expect(clippy::large_enum_variant, reason = "one lives for the length of its selection")]
 #[derive(Interface, Clone, Debug)]
 #[graphql(field(name = "id", ty = "ID", desc = "Global id."))]
 pub enum Node {

@@ -76,10 +76,12 @@ impl Schema {
     /// A value for an argument or input field: by its name where that matters, else by its type.
     fn sample(&self, world: &World, field: &str, name: &str, kind: &Value, cell: usize) -> Value {
         let (inner, list) = inner(kind);
-        if list && name != "lines" {
+        if list && name != "lines" && field != "nodes" {
             return json!([]);
         }
         let value = match (inner, name) {
+            // A node is a case: the object of which most is to be said.
+            ("ID", "id" | "ids") if field == "node" || field == "nodes" => json!(world.ids["application"]),
             ("ID", "id") => json!(world.ids.get(field).unwrap_or_else(|| panic!("no sample for the id of {field}"))),
             ("ID", _) => {
                 json!(world.ids.get(&*format!("{field}.{name}")).or(world.ids.get(name)).unwrap_or_else(|| panic!("no sample for the id {name} of {field}")))
