@@ -5,7 +5,6 @@ use chrono::NaiveDate;
 
 use crate::account::service::demo::{DemoMark, NewDemoAccount, add_account, demo_session, mark_demo};
 use crate::app::told;
-use crate::catalogue::model::version::UnitLevel;
 use crate::catalogue::service::{UnitPlace, bind_units};
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Refused;
@@ -13,7 +12,7 @@ use crate::kernel::ids::{BodyId, TypedId, UnitId};
 use crate::kernel::role::Role;
 use crate::kernel::text::{Language, Origin, Text};
 use crate::organisation::model::body::{BodyKind, NewBody};
-use crate::organisation::model::unit::NewUnit;
+use crate::organisation::model::unit::{NewUnit, UnitLevel};
 use crate::organisation::service as organisation;
 use crate::portal::Portal;
 
@@ -114,14 +113,7 @@ pub async fn build(portal: &Portal) -> anyhow::Result<World> {
     ];
     let mut places = Vec::new();
     for (id, parent, level, region, name) in units {
-        let new = NewUnit {
-            body: department,
-            parent,
-            level: level.code().parse().map_err(|e| anyhow::anyhow!("{e}"))?,
-            name,
-            region_code: region.to_owned(),
-            zone_code: None,
-        };
+        let new = NewUnit { body: department, parent, level, name, region_code: region.to_owned(), zone_code: None };
         organisation::insert_unit(&txn, portal, id, new).await.map_err(told)?;
         places.push(UnitPlace { unit: id, level, region: region.to_owned(), zone: None });
     }

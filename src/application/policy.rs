@@ -2,7 +2,7 @@
 
 use crate::kernel::actor::{Actor, Member};
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{BodyId, PersonId};
+use crate::kernel::ids::{BodyId, PersonId, UnitId};
 use crate::kernel::role::Role;
 
 /// Staff roles that work on cases of their units.
@@ -15,6 +15,8 @@ pub struct Standing {
     pub own: bool,
     /// Staff roles that reach the unit of the case.
     pub roles: Vec<Role>,
+    /// The units for which she holds them.
+    pub grants: Vec<(Role, UnitId)>,
     /// Confirmer of the employer named in the form.
     pub confirms: bool,
 }
@@ -30,9 +32,10 @@ pub fn signed_in(actor: &Actor) -> Result<&Member, Fault> {
 pub fn standing(actor: &Actor, persons: &[PersonId], agent: bool, unit_path: Option<&str>, employer: Option<BodyId>) -> Result<Standing, Fault> {
     let member = signed_in(actor)?;
     let own = agent || persons.contains(&member.person);
-    let roles: Vec<Role> = unit_path.map(|path| STAFF.into_iter().filter(|role| actor.reaches_unit(&[*role], path)).collect()).unwrap_or_default();
+    let grants: Vec<(Role, UnitId)> = unit_path.map(|path| STAFF.into_iter().flat_map(|role| actor.units_reaching(role, path)).collect()).unwrap_or_default();
+    let roles: Vec<Role> = STAFF.into_iter().filter(|role| grants.iter().any(|(held, _)| held == role)).collect();
     let confirms = employer.is_some_and(|body| actor.reaches_body(Role::EmployerConfirmer, body));
-    if own || confirms || !roles.is_empty() { Ok(Standing { own, roles, confirms }) } else { Err(Fault::NotFound) }
+    if own || confirms || !roles.is_empty() { Ok(Standing { own, roles, grants, confirms }) } else { Err(Fault::NotFound) }
 }
 
 /// Staff who may read the queue of a unit: any staff role that reaches it.

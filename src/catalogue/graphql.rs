@@ -17,9 +17,7 @@ use crate::catalogue::model::facts::{ElementType, FactOrigin, FactRefused, Facts
 use crate::catalogue::model::item::{CompiledVersion, Item, ItemArea, TalentClass as ClassModel};
 use crate::catalogue::model::offering::{Channel, Offering};
 use crate::catalogue::model::rule::{LeafAnswer, NodeAnswer, NodeKind, Outcome};
-use crate::catalogue::model::version::{
-    self, Audience, CaseKind, Handling, ItemType, MaterialForm, MaterialSource, Necessity, ResultKind, StepKindCode, UnitLevel,
-};
+use crate::catalogue::model::version::{self, Audience, CaseKind, Handling, ItemType, MaterialForm, MaterialSource, Necessity, ResultKind, StepKindCode};
 use crate::catalogue::service::{self, EligibilityAnswer, ItemFilter};
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Fault;
@@ -37,7 +35,6 @@ api_enum!(Necessity, "MaterialNecessity", "Whether a material must be handed in 
 api_enum!(MaterialForm, "MaterialForm", "Form of a material (材料形式).");
 api_enum!(MaterialSource, "MaterialSource", "Where a material comes from (来源渠道).");
 api_enum!(StepKindCode, "StepKind", "Kind of a step of the review.");
-api_enum!(UnitLevel, "StepUnitLevel", "Level of the unit where a step is done.");
 api_enum!(Channel, "ApplicationChannel", "The way by which a case comes in.");
 api_enum!(ItemArea, "ServiceArea", "Area of life that an item belongs to.");
 api_enum!(Outcome, "EligibilityOutcome", "The three values of a condition. UNKNOWN: a fact that could decide it is not known.");
@@ -107,7 +104,7 @@ pub struct ServiceStep {
     /// Role that completes it.
     pub role: Role,
     /// Level of the unit where it is done; null: where the case is, or outside the government.
-    pub unit_level: Option<UnitLevel>,
+    pub unit_level: Option<crate::organisation::model::unit::UnitLevel>,
     /// Working days for the step, where it has a limit of its own.
     pub limit_days: Option<i32>,
     /// How far the row may be relied on. Show it.

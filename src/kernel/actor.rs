@@ -82,6 +82,17 @@ impl Actor {
         roles.iter().any(|&role| self.grants(role).any(|g| g.scope.reaches(unit_path)))
     }
 
+    /// The units for which the caller holds the role, as far as they reach the unit with this path.
+    pub fn units_reaching(&self, role: Role, unit_path: &str) -> Vec<(Role, UnitId)> {
+        let reaching = self.grants(role).filter(|g| g.scope.reaches(unit_path));
+        reaching
+            .filter_map(|g| match &g.scope {
+                Scope::Unit { id, .. } => Some((role, *id)),
+                Scope::Portal | Scope::Body(_) => None,
+            })
+            .collect()
+    }
+
     /// Whether the caller holds the role for this body (of the body itself, or of a unit of it).
     pub fn reaches_body(&self, role: Role, body: BodyId) -> bool {
         self.grants(role).any(|g| match &g.scope {

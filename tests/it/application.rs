@@ -158,6 +158,22 @@ impl World {
         Someone { token, person, account }
     }
 
+    /// Somebody who reviews for the city and for the province.
+    async fn reviewer_of_both(&self) -> Someone {
+        let roles = [self.units.city, self.units.province].map(|unit| (Role::Reviewer, Some(unit), None)).to_vec();
+        let reviewer = NewDemoAccount {
+            login: "both@demo.invalid".into(),
+            password: "one of the passwords".into(),
+            name_zh: "陈大文".into(),
+            name_latin: "both".into(),
+            birth_date: None,
+            roles,
+        };
+        let account = add_account(self.app.portal(), reviewer).await.unwrap();
+        let token = demo_session(self.app.portal(), account).await.unwrap();
+        Someone { token, person: PersonId::new(&self.app.portal().env), account }
+    }
+
     /// A new session: those of a demo are good for one day.
     async fn again(&self, someone: &Someone) -> Someone {
         Someone { token: demo_session(self.app.portal(), someone.account).await.unwrap(), ..someone.clone() }
@@ -532,9 +548,13 @@ async fn each_action_has_its_state_its_step_and_its_person(app: TestApp) {
     refused(&confirmer, "completeStep", &case, step("city_review"), "WRONG_STEP").await;
     refused(&reviewer, "completeStep", &case, step("employer_confirmation"), "NOT_ALLOWED").await;
     let case = world.done(&confirmer, "completeStep", &case, step("employer_confirmation")).await;
-    let case = world.done(&province, "completeStep", &case, step("city_review")).await;
-    refused(&province, "completeStep", &case, step("province_review"), "SAME_PERSON").await;
-    let case = world.done(&reviewer, "completeStep", &case, step("province_review")).await;
+    // A step is done at its level, and by another person than the step before.
+    refused(&province, "completeStep", &case, step("city_review"), "NOT_ALLOWED").await;
+    let both = world.reviewer_of_both().await;
+    let case = world.done(&both, "completeStep", &case, step("city_review")).await;
+    refused(&reviewer, "completeStep", &case, step("province_review"), "NOT_ALLOWED").await;
+    refused(&both, "completeStep", &case, step("province_review"), "SAME_PERSON").await;
+    let case = world.done(&province, "completeStep", &case, step("province_review")).await;
     let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "REFUSED", "reason": "材料不足" })).await;
     refused(&talent, "withdrawApplication", &case, json!({}), "WRONG_STATE").await;
     let case = world.done(&officer, "recordDelivery", &case, json!({ "channel": "POST" })).await;

@@ -11,7 +11,6 @@ use talent_portal::catalogue::model::bundle::{Bundle, digest};
 use talent_portal::catalogue::model::facts::{Fact, FactOrigin, FactValue};
 use talent_portal::catalogue::model::item::Version;
 use talent_portal::catalogue::model::offering::{Channel, Maker, OfferingTerms, Route};
-use talent_portal::catalogue::model::version::UnitLevel;
 use talent_portal::catalogue::service::{self, FactSource as _, Offer, UnitPlace};
 use talent_portal::catalogue::store;
 use talent_portal::kernel::actor::Actor;
@@ -20,6 +19,7 @@ use talent_portal::kernel::fault::Refused;
 use talent_portal::kernel::ids::{ItemVersionId, PersonId, TypedId as _, UnitId};
 use talent_portal::kernel::rejection::Code;
 use talent_portal::kernel::text::{Language, Origin, Text};
+use talent_portal::organisation::model::unit::UnitLevel;
 use talent_portal::person::model::profile::{NewPerson, PersonName};
 use talent_portal::talent::service::source::ProfileFacts;
 

@@ -10,6 +10,7 @@ use crate::coded_enum;
 use crate::kernel::ids::{OfferingId, PersonId, UnitId};
 use crate::kernel::rejection::Code;
 use crate::kernel::role::Role;
+use crate::organisation::model::unit::UnitLevel;
 
 coded_enum! {
     /// State of a case (办件状态).
@@ -357,6 +358,8 @@ pub const fn allowed_in(action: Action) -> &'static [State] {
 pub struct StepRule<'a> {
     /// Role that may finish it.
     pub role: Role,
+    /// Level of the unit for which the role must be held; `None`: any that reaches the case.
+    pub level: Option<UnitLevel>,
     /// Keys of steps whose finisher may not finish this one.
     pub not_same_person_as: &'a [String],
     /// Whether it is finished outside the unit, by the employer's confirmer.
@@ -372,6 +375,8 @@ pub struct Who<'a> {
     pub own: bool,
     /// Staff roles that reach the unit of the case.
     pub roles: &'a [Role],
+    /// Levels of the units for which she holds them.
+    pub levels: &'a [(Role, UnitLevel)],
     /// Whether she may confirm for the employer named in the form.
     pub confirms: bool,
 }
@@ -407,7 +412,11 @@ pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option
         Action::Release => Ok(()),
         Action::CompleteStep => {
             let Some(step) = step else { return Err(Code::WrongStep) };
-            let entitled = if step.outside { who.confirms } else { holds(&[step.role]) };
+            let entitled = match (step.outside, step.level) {
+                (true, _) => who.confirms,
+                (false, None) => holds(&[step.role]),
+                (false, Some(level)) => who.levels.contains(&(step.role, level)),
+            };
             if !entitled {
                 return Err(Code::NotAllowed);
             }
@@ -490,7 +499,7 @@ mod tests {
     }
 
     fn staff(person: PersonId, roles: &[Role]) -> Who<'_> {
-        Who { person, own: false, roles, confirms: false }
+        Who { person, own: false, roles, levels: &[], confirms: false }
     }
 
     #[test]
@@ -513,7 +522,7 @@ mod tests {
     fn nobody_decides_her_own_case_nor_what_she_reviewed() {
         let mut case = Case::fold([(&submitted(), at(0)), (&Event::Accepted, at(1))]);
         let all = [Role::WindowOfficer, Role::Reviewer, Role::Approver];
-        let own = Who { person: TALENT, own: true, roles: &all, confirms: true };
+        let own = Who { person: TALENT, own: true, roles: &all, levels: &[], confirms: true };
         assert_eq!(may(Action::Decide, &case, case.state, own, None), Err(Code::OwnCase));
         for key in ["employer", "review"] {
             case.apply(&Event::StepCompleted { key: key.into(), by: OFFICER, outcome: StepOutcome::Positive }, at(2));
@@ -526,15 +535,21 @@ mod tests {
     #[test]
     fn a_step_is_finished_by_its_role_and_not_by_who_finished_the_one_before() {
         let mut case = Case::fold([(&submitted(), at(0)), (&Event::Accepted, at(1))]);
-        let outside = StepRule { role: Role::EmployerConfirmer, not_same_person_as: &[], outside: true };
+        let outside = StepRule { role: Role::EmployerConfirmer, level: None, not_same_person_as: &[], outside: true };
         assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OFFICER, &[Role::Reviewer]), Some(outside)), Err(Code::NotAllowed));
         assert_eq!(may(Action::CompleteStep, &case, case.state, Who { confirms: true, ..staff(OTHER, &[]) }, Some(outside)), Ok(()));
         case.apply(&Event::StepCompleted { key: "employer".into(), by: OFFICER, outcome: StepOutcome::Positive }, at(2));
         let before = ["employer".to_owned()];
-        let review = StepRule { role: Role::Reviewer, not_same_person_as: &before, outside: false };
+        let review = StepRule { role: Role::Reviewer, level: None, not_same_person_as: &before, outside: false };
         assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OFFICER, &[Role::Reviewer]), Some(review)), Err(Code::SamePerson));
         assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OTHER, &[Role::Reviewer]), Some(review)), Ok(()));
         assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OTHER, &[Role::Reviewer]), None), Err(Code::WrongStep));
+        // A step of the province is finished by who reviews for the province, not by who does for a city.
+        let province = StepRule { level: Some(UnitLevel::Province), not_same_person_as: &[], ..review };
+        for (level, answer) in [(UnitLevel::City, Err(Code::NotAllowed)), (UnitLevel::Province, Ok(()))] {
+            let who = Who { levels: &[(Role::Reviewer, level)], ..staff(OTHER, &[Role::Reviewer]) };
+            assert_eq!(may(Action::CompleteStep, &case, case.state, who, Some(province)), answer, "{level}");
+        }
     }
 
     #[test]

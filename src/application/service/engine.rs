@@ -26,6 +26,7 @@ use crate::kernel::rejection::{Code, Conflict, Rejection};
 use crate::kernel::role::Role;
 use crate::kernel::seal::Place;
 use crate::organisation::model::calendar::Calendar;
+use crate::organisation::model::unit::UnitLevel;
 use crate::organisation::service as organisation;
 use crate::person::service as persons;
 use crate::person::service::keys;
@@ -50,6 +51,8 @@ pub struct Loaded {
     pub beneficiaries: Vec<PersonId>,
     /// What ties the caller to it.
     pub standing: Standing,
+    /// Levels of the units for which the caller holds her roles.
+    pub levels: Vec<(Role, UnitLevel)>,
 }
 
 /// The clock's settings, from those of the portal.
@@ -100,7 +103,7 @@ pub async fn load(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Cal
 pub async fn load_for_clock(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, id: ApplicationId) -> Result<Option<Loaded>, Fault> {
     let Some(row) = store::application(db, id).await? else { return Ok(None) };
     let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
-    assemble(portal, db, calendar, row, beneficiaries, Standing { own: false, roles: Vec::new(), confirms: false }).await.map(Some)
+    assemble(portal, db, calendar, row, beneficiaries, Standing { own: false, roles: Vec::new(), grants: Vec::new(), confirms: false }).await.map(Some)
 }
 
 async fn assemble(
@@ -120,7 +123,10 @@ async fn assemble(
         None => None,
     };
     let clock = clock_of(portal, calendar, &case, offering.as_ref());
-    Ok(Loaded { row, case, calendar: calendar.clone(), clock, version, offering, beneficiaries, standing })
+    let units: Vec<_> = standing.grants.iter().map(|(_, unit)| *unit).collect();
+    let units = organisation::units_by_ids(db, &units).await?;
+    let levels = standing.grants.iter().filter_map(|(role, unit)| Some((*role, units.get(unit)?.level))).collect();
+    Ok(Loaded { row, case, calendar: calendar.clone(), clock, version, offering, beneficiaries, standing, levels })
 }
 
 async fn agent_holds(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, row: &store::CaseRow) -> Result<bool, Fault> {
@@ -138,12 +144,17 @@ impl Loaded {
     /// The rule of the step that is due.
     pub fn step(&self) -> Option<StepRule<'_>> {
         let step = self.version.content.step(self.case.step()?)?;
-        Some(StepRule { role: step.role, not_same_person_as: &step.not_same_person_as, outside: step.kind == StepKindCode::EmployerConfirmation })
+        Some(StepRule {
+            role: step.role,
+            level: step.unit_level,
+            not_same_person_as: &step.not_same_person_as,
+            outside: step.kind == StepKindCode::EmployerConfirmation,
+        })
     }
 
     /// Whether the caller may do this now.
     pub fn may(&self, action: Action, person: PersonId, now: DateTime<Utc>) -> Result<(), Code> {
-        let who = Who { person, own: self.standing.own, roles: &self.standing.roles, confirms: self.standing.confirms };
+        let who = Who { person, own: self.standing.own, roles: &self.standing.roles, levels: &self.levels, confirms: self.standing.confirms };
         may(action, &self.case, self.state(now), who, self.step())
     }
 

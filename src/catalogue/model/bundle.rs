@@ -23,7 +23,8 @@ use super::form::canonical;
 use super::item::{CompiledVersion, ItemArea, Version};
 use super::offering::{Channel, IntakePeriod, Maker};
 use super::rule::Outcome;
-use super::version::{UnitLevel, VersionContent};
+use super::version::VersionContent;
+use crate::organisation::model::unit::UnitLevel;
 
 /// Reads a file of the bundle.
 ///

@@ -11,6 +11,7 @@ use crate::coded_enum;
 use crate::kernel::code::Verification;
 use crate::kernel::role::{Assurance, Role};
 use crate::kernel::text::Text;
+use crate::organisation::model::unit::UnitLevel;
 
 use super::rule::Rules;
 
@@ -139,20 +140,6 @@ coded_enum! {
         Examination => "EXAMINATION",
         /// 制证: something is made, for example a card.
         Production => "PRODUCTION",
-    }
-}
-
-coded_enum! {
-    /// Level of a unit in the government tree.
-    pub enum UnitLevel {
-        /// 省.
-        Province => "PROVINCE",
-        /// 市.
-        City => "CITY",
-        /// 县 (区).
-        District => "DISTRICT",
-        /// 窗口.
-        Window => "WINDOW",
     }
 }
 

@@ -10,12 +10,12 @@ use crate::audit::service as audit;
 use crate::catalogue::model::bundle::{Bundle, BundleItem, BundleOffering, Problem, digest, vocabulary};
 use crate::catalogue::model::item::{Item, TalentClass, Version};
 use crate::catalogue::model::offering::{Maker, Offering, OfferingTerms, RouteRule};
-use crate::catalogue::model::version::UnitLevel;
 use crate::catalogue::store::{self, VersionHead};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ItemId, ItemVersionId, OfferingId, RoutingId, TypedId as _, UnitId};
 use crate::kernel::rejection::{Code, Rejection};
+use crate::organisation::model::unit::UnitLevel;
 use crate::portal::Portal;
 
 /// What a publication did.
