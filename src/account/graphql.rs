@@ -501,6 +501,8 @@ fn scope(unit: Option<&ID>, body: Option<&ID>) -> Result<Result<GrantScope, crat
     Ok(GrantScope::parse(decode_option(unit, "input.unitId")?, decode_option(body, "input.bodyId")?).map_err(Into::into))
 }
 
+pub mod mandate;
+
 /// Mutations of the slice.
 #[derive(Default)]
 pub struct AccountMutation;

@@ -573,13 +573,10 @@ pub async fn insert_mandate(db: &impl ConnectionTrait, mandate: &Mandate, now: D
     inserted(changed(db, text, values).await)
 }
 
-/// A mandate.
-pub async fn mandate(db: &impl ConnectionTrait, id: MandateId) -> Result<Option<Mandate>, DbErr> {
-    let text = "SELECT id, principal_id, agent_id, scope, starts_at, ends_at, withdrawn_at FROM mandate WHERE id = $1";
-    let Some(row) = db.query_one_raw(sql(db, text, vec![id.into()])).await? else { return Ok(None) };
+fn mandate_of(row: &QueryResult) -> Result<Mandate, DbErr> {
     let scope: serde_json::Value = row.try_get("", "scope")?;
     let scope: MandateScope = serde_json::from_value(scope).map_err(|e| DbErr::Json(e.to_string()))?;
-    Ok(Some(Mandate {
+    Ok(Mandate {
         id: row.try_get("", "id")?,
         principal: row.try_get("", "principal_id")?,
         agent: row.try_get("", "agent_id")?,
@@ -587,7 +584,21 @@ pub async fn mandate(db: &impl ConnectionTrait, id: MandateId) -> Result<Option<
         starts_at: row.try_get("", "starts_at")?,
         ends_at: row.try_get("", "ends_at")?,
         withdrawn_at: row.try_get("", "withdrawn_at")?,
-    }))
+    })
+}
+
+/// A mandate.
+pub async fn mandate(db: &impl ConnectionTrait, id: MandateId) -> Result<Option<Mandate>, DbErr> {
+    let text = "SELECT id, principal_id, agent_id, scope, starts_at, ends_at, withdrawn_at FROM mandate WHERE id = $1";
+    db.query_one_raw(sql(db, text, vec![id.into()])).await?.as_ref().map(mandate_of).transpose()
+}
+
+/// Mandates that a person gave or holds under one of her ids, newest first, at most `limit`.
+pub async fn mandates_of(db: &impl ConnectionTrait, person: PersonId, limit: i64) -> Result<Vec<Mandate>, DbErr> {
+    let text = "SELECT id, principal_id, agent_id, scope, starts_at, ends_at, withdrawn_at FROM mandate \
+                WHERE principal_id = $1 OR agent_id = $1 ORDER BY id DESC LIMIT $2";
+    let rows = db.query_all_raw(sql(db, text, vec![person.into(), limit.into()])).await?;
+    rows.iter().map(mandate_of).collect()
 }
 
 /// Withdraws a mandate; `false` where it was withdrawn before.

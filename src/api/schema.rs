@@ -2,6 +2,7 @@
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
 
+use crate::account::graphql::mandate::{MandateMutation, MandateQuery};
 use crate::account::graphql::{AccountMutation, AccountQuery};
 use crate::api::guard::GuardFactory;
 use crate::api::node::NodeQuery;
@@ -18,11 +19,31 @@ use crate::talent_card::graphql::{TalentCardMutation, TalentCardQuery};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, AuditQuery, OrganisationQuery, AccountQuery, TalentQuery, CatalogueQuery, MaterialQuery, ApplicationQuery, TalentCardQuery);
+pub struct Query(
+    NodeQuery,
+    AuditQuery,
+    OrganisationQuery,
+    AccountQuery,
+    MandateQuery,
+    TalentQuery,
+    CatalogueQuery,
+    MaterialQuery,
+    ApplicationQuery,
+    TalentCardQuery,
+);
 
 /// Everything that can be done. Each field is one transaction.
 #[derive(MergedObject, Default)]
-pub struct Mutation(OrganisationMutation, AccountMutation, PersonMutation, TalentMutation, MaterialMutation, ApplicationMutation, TalentCardMutation);
+pub struct Mutation(
+    OrganisationMutation,
+    AccountMutation,
+    MandateMutation,
+    PersonMutation,
+    TalentMutation,
+    MaterialMutation,
+    ApplicationMutation,
+    TalentCardMutation,
+);
 
 /// Everything that can be listened to.
 #[derive(MergedSubscription, Default)]

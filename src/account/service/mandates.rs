@@ -17,6 +17,8 @@ use crate::portal::Portal;
 
 /// Kind of object in the trail.
 const MANDATE: &str = "MANDATE";
+/// The most mandates of one answer.
+const MAX_LISTED: usize = 100;
 /// The longest term of a mandate in days; a bound against mistyped years.
 pub const MAX_DAYS: i64 = 3660;
 
@@ -95,6 +97,29 @@ pub async fn end_mandate(portal: &Portal, actor: &Actor, id: MandateId) -> Resul
     Ok(Mandate { withdrawn_at: Some(now), ..mandate })
 }
 
+/// The mandates that the caller gave or holds, newest first, at most [`MAX_LISTED`]; those that ended stay in the list.
+pub async fn my_mandates(portal: &Portal, actor: &Actor) -> Result<Vec<Mandate>, Fault> {
+    let member = policy::signed_in(actor)?;
+    let db = portal.db.read();
+    let mut mandates = Vec::new();
+    // A person has more than one id only where persons were merged.
+    for person in persons::identities(db, member.person).await? {
+        mandates.extend(store::mandates_of(db, person, MAX_LISTED as i64).await?);
+    }
+    mandates.sort_by_key(|m| std::cmp::Reverse(m.id));
+    mandates.dedup_by_key(|m| m.id);
+    mandates.truncate(MAX_LISTED);
+    Ok(mandates)
+}
+
+/// Whether a mandate binds `agent` to `principal`, is in its term and not withdrawn, whatever the item.
+pub async fn mandate_holds(db: &impl ConnectionTrait, id: MandateId, agent: PersonId, principal: PersonId, now: DateTime<Utc>) -> Result<bool, Fault> {
+    match store::mandate(db, id).await? {
+        Some(mandate) if mandate.holds_at(now) => binds(db, &mandate, agent, principal).await,
+        _ => Ok(false),
+    }
+}
+
 /// Whether `agent` may act for `principal` under this mandate for the service item with this code, now.
 pub async fn mandate_in_force(
     db: &impl ConnectionTrait,
@@ -104,8 +129,14 @@ pub async fn mandate_in_force(
     item: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
-    let Some(mandate) = store::mandate(db, id).await?.filter(|m| m.holds_at(now) && m.scope.covers(item)) else { return Ok(false) };
-    // Rows stay under the ids for which they were written; a merged person is the one that she became.
+    match store::mandate(db, id).await? {
+        Some(mandate) if mandate.holds_at(now) && mandate.scope.covers(item) => binds(db, &mandate, agent, principal).await,
+        _ => Ok(false),
+    }
+}
+
+/// Rows stay under the ids for which they were written; a merged person is the one that she became.
+async fn binds(db: &impl ConnectionTrait, mandate: &Mandate, agent: PersonId, principal: PersonId) -> Result<bool, Fault> {
     Ok(persons::resolve(db, mandate.agent).await? == persons::resolve(db, agent).await?
         && persons::resolve(db, mandate.principal).await? == persons::resolve(db, principal).await?)
 }

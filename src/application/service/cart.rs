@@ -69,12 +69,13 @@ pub async fn save_cart(portal: &Portal, actor: &Actor, command: SaveCart, key: &
         return Ok(OrderId(made));
     }
     if command.order.is_some() {
-        let row = store::order(&txn, id).await?.filter(|o| o.applicant_person_id == applicant || o.created_by == member.person).ok_or(Fault::NotFound)?;
+        // Her own cart, or one that she fills for another, on the same ground as when she began it.
+        let mine = |o: &store::OrderRow| {
+            o.applicant_person_id == applicant && (applicant == member.person || o.created_by == member.person && o.mandate_id == command.mandate)
+        };
+        let row = store::order(&txn, id).await?.filter(mine).ok_or(Fault::NotFound)?;
         if row.state != OrderState::Cart {
             return Err(Rejection::at(Code::WrongState, "input.orderId").into());
-        }
-        if row.applicant_person_id != applicant {
-            return Err(Fault::NotFound.into());
         }
         let expected = command.expected_version.ok_or_else(|| Rejection::at(Code::Required, "input.expectedVersion"))?;
         if row.version != expected || !store::bump_order(&txn, id, expected, now, None).await? {

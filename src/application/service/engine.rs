@@ -93,8 +93,9 @@ pub async fn load(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Cal
         None => None,
     };
     let agent = agent_holds(portal, db, actor, &row).await?;
-    // A draft belongs to who fills it, too: an officer for a walk-in.
-    let filler = row.state == State::Draft && store::order(db, row.order_id).await?.is_some_and(|o| Some(o.created_by) == actor.person());
+    // A draft belongs to who fills it, too: an officer for a walk-in. An agent's right is her mandate alone.
+    let filler =
+        row.state == State::Draft && row.mandate_id.is_none() && store::order(db, row.order_id).await?.is_some_and(|o| Some(o.created_by) == actor.person());
     let standing = policy::standing(actor, &people, agent || filler, path.as_deref(), row.employer_body_id)?;
     assemble(portal, db, calendar, row, beneficiaries, standing).await
 }

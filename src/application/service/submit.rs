@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 
+use crate::account::service::mandates::{mandate_holds, mandate_in_force};
 use crate::application::model::case::{Case, Event, case_number, number_prefix};
 use crate::application::model::document::DocumentKind;
 use crate::application::model::order::{OrderState, SubmitCart, check_receipt};
@@ -51,8 +52,16 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     if !own && order.created_by != member.person {
         return Err(Fault::NotFound.into());
     }
-    if !own && order.mandate_id.is_none() {
-        policy::window_officer(actor)?;
+    match order.mandate_id {
+        Some(_) if own => {}
+        // It is judged again for each item below; here, whether she may still know of the cart.
+        Some(mandate) => {
+            if !mandate_holds(&txn, mandate, member.person, applicant.id, portal.env.now()).await? {
+                return Err(Rejection::at(Code::MandateInvalid, "input.orderId").into());
+            }
+        }
+        None if own => {}
+        None => drop(policy::window_officer(actor)?),
     }
     if order.state != OrderState::Cart {
         return Err(Rejection::at(Code::WrongState, "input.orderId").into());
@@ -89,6 +98,14 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     let mut ready = Vec::new();
     for (at, row) in lines.into_iter().enumerate() {
         let path = format!("lines.{at}");
+        let item = known.lines.get(&row.id).map_or("", |about| &about.version.item_code);
+        if let Some(mandate) = order.mandate_id
+            && !own
+            && !mandate_in_force(&txn, mandate, member.person, applicant.id, item, now).await?
+        {
+            wrong.push(Rejection::at(Code::MandateInvalid, &path));
+            continue;
+        }
         let Some(about) = known.lines.get(&row.id) else {
             wrong.push(Rejection::at(Code::NotOffered, &path));
             continue;

@@ -7,6 +7,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::account::service::mandates::mandate_holds;
 use crate::application::model::case::{Action, State};
 use crate::application::model::document::Content;
 use crate::application::model::queue::{QueueFilter, QueueRow};
@@ -86,8 +87,14 @@ pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<store:
     let member = policy::signed_in(actor)?;
     let db = portal.db.read();
     let row = store::order(db, id).await?.ok_or(Fault::NotFound)?;
-    let own = row.created_by == member.person || persons::resolve(db, row.applicant_person_id).await? == member.person;
-    if own { Ok(row) } else { Err(Fault::NotFound) }
+    let own = persons::resolve(db, row.applicant_person_id).await? == member.person;
+    let may = own
+        || row.created_by == member.person
+            && match row.mandate_id {
+                Some(mandate) => mandate_holds(db, mandate, member.person, row.applicant_person_id, portal.env.now()).await?,
+                None => true,
+            };
+    if may { Ok(row) } else { Err(Fault::NotFound) }
 }
 
 /// The lines of orders that the caller may see.
