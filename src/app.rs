@@ -19,8 +19,9 @@ use crate::account::job::LetterWorker;
 use crate::account::service::hashing::HashPool;
 use crate::api::schema;
 use crate::application::service::fulfilment::Fulfilments;
+use crate::application::service::steps::{EmployerConfirmation, Review, StepKinds};
 use crate::audit::service::{Bus, Worker, Workers};
-use crate::catalogue::service::{CompiledVersions, FactSources};
+use crate::catalogue::service::{CompiledVersions, FactSources, Handlers};
 use crate::config::Config;
 use crate::db::{self, Db, Engine, KEY_SCHEMA};
 use crate::http::router::{Server, routes};
@@ -44,6 +45,19 @@ pub fn told(fault: Fault) -> anyhow::Error {
     }
 }
 
+fn fulfilments() -> Fulfilments {
+    Fulfilments::default().with(Arc::new(CardFulfilment))
+}
+
+fn step_kinds() -> StepKinds {
+    StepKinds::default().with(Arc::new(Review)).with(Arc::new(EmployerConfirmation))
+}
+
+/// What published versions may name.
+pub fn handlers() -> Handlers {
+    Handlers { fulfilments: fulfilments().kinds(), steps: step_kinds().kinds() }
+}
+
 /// The parts of all slices.
 pub fn parts(config: &Config) -> anyhow::Result<Parts> {
     let scanner = config.clamd.as_deref().map(|address| Arc::new(Clamd::new(address)) as Arc<dyn Scanner>);
@@ -58,7 +72,9 @@ pub fn parts(config: &Config) -> anyhow::Result<Parts> {
         .with(FactSources::default().with(Arc::new(ProfileFacts)))
         .with(local_store(&config.data_dir)?)
         .with(Scanning(scanner))
-        .with(Fulfilments::default().with(Arc::new(CardFulfilment)))
+        .with(handlers())
+        .with(fulfilments())
+        .with(step_kinds())
         .with(OfferCache::default()))
 }
 

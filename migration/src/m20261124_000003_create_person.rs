@@ -76,6 +76,8 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("verified_by"))
                     .col(instant("created_at"))
                     .foreign_key(&mut refers("identity_document", "person_id", "person"))
+                    .foreign_key(&mut refers("identity_document", "verified_by", "person"))
+                    .check(Expr::cust("(verified_at IS NULL) = (verified_by IS NULL)"))
                     .to_owned(),
             )
             .await?;
@@ -102,6 +104,7 @@ impl MigrationTrait for Migration {
                     .col(text("request_id"))
                     .col(instant("at"))
                     .foreign_key(&mut refers("access_log", "person_id", "person"))
+                    .foreign_key(&mut refers("access_log", "actor_id", "person"))
                     .to_owned(),
             )
             .await?;

@@ -121,6 +121,8 @@ typed_ids! {
     ApplicationId = "application";
     /// An event of a case.
     EventId = "event";
+    /// A material of a case: what stands for it.
+    BoundMaterialId = "material";
     /// A numbered document of a case, for example a receipt.
     CaseDocumentId = "casedoc";
     /// A card product, for example 人才优粤卡.
