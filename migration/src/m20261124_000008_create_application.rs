@@ -132,6 +132,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
+        manager.create_index(index("application_beneficiary", "application_beneficiary_person", &["person_id"])).await?;
         manager
             .create_table(
                 table("application_material")

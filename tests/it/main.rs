@@ -6,6 +6,7 @@ mod application;
 mod architecture;
 mod authz;
 mod catalogue;
+mod dealing;
 mod documents;
 mod harness;
 mod http;
