@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait as _, EntityTrait as _, QueryFilter as _, Statemen
 use serde_json::{Value, json};
 use talent_portal::account::model::mandate::MandateScope;
 use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session};
-use talent_portal::account::service::mandates::{GrantMandate, grant_mandate};
+use talent_portal::account::service::mandates::{GrantMandate, end_mandate, grant_mandate};
 use talent_portal::kernel::actor::{Actor, Member};
 use talent_portal::kernel::ids::{ApplicationId, PersonId, SessionId, TypedId as _, UnitId};
 use talent_portal::kernel::role::{Assurance, Role};
@@ -14,7 +14,7 @@ use talent_portal::organisation::service as organisation;
 use talent_portal::person::entity::attendance;
 use talent_portal::person::model::dealing::AttendanceKind;
 
-use crate::application::{Someone, World, case_id, codes};
+use crate::application::{Someone, World, case_id, codes, no};
 use crate::support::{TestApp, both_engines};
 
 both_engines!(
@@ -28,6 +28,9 @@ both_engines!(
     an_agent_sees_nothing_in_full_whatever_her_roles,
     data_in_full_is_limited_per_hour_over_http,
     numbers_cannot_be_guessed_by_comparing,
+    a_mandate_that_was_withdrawn_opens_and_submits_nothing,
+    who_was_an_officer_sees_no_more_what_she_filled,
+    an_employer_sees_what_is_said_of_the_employment_until_the_decision,
 );
 
 const HKID: &str = "A123456(3)";
@@ -35,7 +38,7 @@ const HKID: &str = "A123456(3)";
 const CARD: &str = "440103189001010015";
 
 /// Adds a claimed document; gives its id.
-async fn claimed(world: &World, by: &Someone, kind: &str, number: &str) -> Value {
+pub(crate) async fn claimed(world: &World, by: &Someone, kind: &str, number: &str) -> Value {
     let input = json!({ "kind": kind, "documentNumber": number, "idempotencyKey": world.key() });
     world.run(by, "addIdentityDocument", "document { id }", input).await.unwrap()["id"].take()
 }
@@ -80,7 +83,7 @@ async fn begins(world: &World, by: &Someone, person: &str) -> bool {
     upload.is_ok()
 }
 
-async fn staff(world: &World, login: &str, role: Role, unit: UnitId) -> Someone {
+pub(crate) async fn staff(world: &World, login: &str, role: Role, unit: UnitId) -> Someone {
     let new = NewDemoAccount {
         login: format!("{login}@demo.invalid"),
         password: "one of the passwords".into(),
@@ -96,7 +99,7 @@ async fn staff(world: &World, login: &str, role: Role, unit: UnitId) -> Someone 
 }
 
 /// A unit of another city, under the same province.
-async fn other_city(world: &World) -> UnitId {
+pub(crate) async fn other_city(world: &World) -> UnitId {
     let portal = world.app.portal();
     let province = organisation::unit(portal.db.read(), world.units.province).await.unwrap().unwrap();
     let city = organisation::unit(portal.db.read(), world.units.city).await.unwrap().unwrap();
@@ -313,6 +316,19 @@ async fn a_beneficiary_is_dealt_with_like_the_applicant(app: TestApp) {
     assert_eq!(reveal(&world, &talent, &child, &document, "CASE_HANDLING").await, "NOT_FOUND");
 }
 
+/// Somebody as she is in her own session.
+fn principal(talent: &Someone) -> Actor {
+    let member = Member {
+        person: talent.person,
+        account: talent.account,
+        session: SessionId(talent.person.0),
+        assurance: Assurance::L2,
+        second_factor: true,
+        grants: Vec::new(),
+    };
+    Actor { member: Some(member), request_id: "test".into() }
+}
+
 async fn an_agent_sees_nothing_in_full_whatever_her_roles(app: TestApp) {
     let world = World::new(app).await;
     let talent = world.talent("talent").await;
@@ -321,15 +337,7 @@ async fn an_agent_sees_nothing_in_full_whatever_her_roles(app: TestApp) {
     // One agent is an officer of the unit as well, the other is nobody else.
     for (login, role) in [("officer-two", Some(Role::WindowOfficer)), ("agent", None)] {
         let agent = world.someone(login, role).await;
-        let principal = Member {
-            person: talent.person,
-            account: talent.account,
-            session: SessionId(talent.person.0),
-            assurance: Assurance::L2,
-            second_factor: true,
-            grants: Vec::new(),
-        };
-        let principal = Actor { member: Some(principal), request_id: "test".into() };
+        let principal = principal(&talent);
         let ends_at = world.app.portal().env.now() + Duration::days(10);
         let command = GrantMandate { agent: agent.person, scope: MandateScope::All, ends_at };
         let mandate = grant_mandate(world.app.portal(), &principal, command, &world.key()).await.unwrap();
@@ -391,4 +399,101 @@ async fn numbers_cannot_be_guessed_by_comparing(app: TestApp) {
     assert_eq!(told.iter().filter(|n| n["action"] == "VERIFY_IDENTITY" && n["result"] == "DOCUMENT_MISMATCH").count(), 11, "{told:?}");
     world.app.advance(Duration::hours(1));
     assert_eq!(compare(&officer, CARD).await, "DONE");
+}
+
+/// What `order` and `application` answer: the ids of the lines and the answers, or the code of the error.
+async fn filled(world: &World, by: &Someone, order: &Value) -> Result<Vec<Value>, String> {
+    let text = "query($id: ID!) { order(id: $id) { applications { id answers } } }";
+    let reply = world.app.graphql(Some(&by.token), text, json!({ "id": order["id"] })).await;
+    match reply.data["order"]["applications"].as_array() {
+        Some(lines) => Ok(lines.iter().map(|line| line["answers"].clone()).collect()),
+        None => Err(reply.code().to_owned()),
+    }
+}
+
+async fn opened(world: &World, by: &Someone, case: &Value) -> Result<Value, String> {
+    let text = "query($id: ID!) { application(id: $id) { state answers materials { key } documents { kind jws } } }";
+    let mut reply = world.app.graphql(Some(&by.token), text, json!({ "id": case["id"] })).await;
+    if reply.errors.is_empty() { Ok(reply.data["application"].take()) } else { Err(reply.code().to_owned()) }
+}
+
+async fn a_mandate_that_was_withdrawn_opens_and_submits_nothing(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, agent) = (world.talent("talent").await, world.someone("agent", None).await);
+    let principal = principal(&talent);
+    let ends_at = world.app.portal().env.now() + Duration::days(10);
+    let command = GrantMandate { agent: agent.person, scope: MandateScope::All, ends_at };
+    let mandate = grant_mandate(world.app.portal(), &principal, command, &world.key()).await.unwrap();
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let input = json!({ "applicantId": talent.person.global(), "mandateId": mandate.id.global(), "lines": [line] });
+    let submitted = world.save(&agent, input.clone()).await.unwrap();
+    let case = world.submit(&agent, &submitted, json!({})).await.unwrap()["applications"][0].clone();
+    let cart = world.save(&agent, input).await.unwrap();
+    assert_eq!(filled(&world, &agent, &submitted).await, Ok(vec![json!({ "city": "440100" })]));
+    assert_eq!(filled(&world, &agent, &cart).await, Ok(vec![json!({ "city": "440100" })]));
+    end_mandate(world.app.portal(), &principal, mandate.id).await.unwrap();
+    for order in [&submitted, &cart] {
+        assert_eq!(filled(&world, &agent, order).await, Err("NOT_FOUND".into()));
+        assert_eq!(filled(&world, &talent, order).await, Ok(vec![json!({ "city": "440100" })]));
+    }
+    assert_eq!(opened(&world, &agent, &case).await, Err("NOT_FOUND".into()));
+    assert_eq!(opened(&world, &agent, &cart["applications"][0]).await, Err("NOT_FOUND".into()));
+    let noes = no(world.submit(&agent, &cart, json!({})).await);
+    assert_eq!(codes(&noes), ["MANDATE_INVALID"]);
+}
+
+async fn who_was_an_officer_sees_no_more_what_she_filled(app: TestApp) {
+    let world = World::new(app).await;
+    let (officer, security) = (world.staff("officer").await, world.staff("security").await);
+    let walk_in = registered(&world, &officer, "李小明").await;
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let input = json!({ "applicantId": walk_in, "channel": "WINDOW", "lines": [line] });
+    let submitted = world.save(&officer, input.clone()).await.unwrap();
+    let case = world.submit(&officer, &submitted, json!({})).await.unwrap()["applications"][0].clone();
+    let cart = world.save(&officer, input).await.unwrap();
+    assert_eq!(filled(&world, &officer, &submitted).await, Ok(vec![json!({ "city": "440100" })]));
+    // The case went to another city: the order is hers to see still, the case is not.
+    hand_over(&world, case_id(&case), other_city(&world).await).await;
+    assert_eq!(filled(&world, &officer, &submitted).await, Ok(Vec::new()));
+    assert_eq!(filled(&world, &officer, &cart).await, Ok(vec![json!({ "city": "440100" })]));
+    end_grants(&world, &security, &officer).await;
+    for order in [&submitted, &cart] {
+        assert_eq!(filled(&world, &officer, order).await, Err("NOT_FOUND".into()));
+    }
+    assert_eq!(opened(&world, &officer, &cart["applications"][0]).await, Err("NOT_FOUND".into()));
+    assert_eq!(read(&world, &officer, &walk_in).await, Err("NOT_FOUND".into()));
+}
+
+/// Ends every role of somebody.
+pub(crate) async fn end_grants(world: &World, security: &Someone, of: &Someone) {
+    let text = "query($p: ID!) { roleGrants(personId: $p) { id endedAt } }";
+    let grants = world.app.graphql(Some(&security.token), text, json!({ "p": of.person.global() })).await.ok();
+    for grant in grants["roleGrants"].as_array().unwrap().iter().filter(|g| g["endedAt"].is_null()) {
+        world.run(security, "endGrant", "grant { id }", json!({ "grantId": grant["id"] })).await.unwrap();
+    }
+}
+
+async fn an_employer_sees_what_is_said_of_the_employment_until_the_decision(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer, confirmer) = (world.talent("talent").await, world.staff("officer").await, world.staff("confirmer").await);
+    let (reviewer, province, approver) = (world.staff("reviewer").await, world.staff("reviewer2").await, world.staff("approver").await);
+    let case = world.card_case(&talent).await;
+    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
+    let seen = opened(&world, &confirmer, &case).await.unwrap();
+    let employment = json!({ "employer": world.units.employer.global(), "contract_until": "2028-12-31", "civil_servant": false });
+    assert_eq!((&seen["answers"], &seen["materials"], &seen["documents"]), (&employment, &Value::Null, &Value::Null));
+    for one in [&talent, &officer] {
+        let seen = opened(&world, one, &case).await.unwrap();
+        assert_eq!((&seen["answers"]["name_latin"], seen["documents"].as_array().unwrap().len()), (&json!("Talent One"), 2));
+    }
+    let text = "mutation($i: CompleteStepInput!) { completeStep(input: $i) { application { version answers documents { jws } } userErrors { code } } }";
+    let input = json!({ "applicationId": case["id"], "expectedVersion": case["version"], "stepKey": "employer_confirmation", "outcome": "POSITIVE" });
+    let done = world.app.graphql(Some(&confirmer.token), text, json!({ "i": input })).await.ok()["completeStep"]["application"].take();
+    assert_eq!((&done["answers"], &done["documents"]), (&employment, &Value::Null));
+    let case = json!({ "id": case["id"], "version": done["version"] });
+    let case = world.done(&reviewer, "completeStep", &case, json!({ "stepKey": "city_review", "outcome": "POSITIVE" })).await;
+    let case = world.done(&province, "completeStep", &case, json!({ "stepKey": "province_review", "outcome": "POSITIVE" })).await;
+    assert!(opened(&world, &confirmer, &case).await.is_ok());
+    let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "REFUSED", "reason": "材料不足" })).await;
+    assert_eq!(opened(&world, &confirmer, &case).await, Err("NOT_FOUND".into()));
 }

@@ -95,6 +95,20 @@ pub async fn end_mandate(portal: &Portal, actor: &Actor, id: MandateId) -> Resul
     Ok(Mandate { withdrawn_at: Some(now), ..mandate })
 }
 
+/// Whether `agent` may act for `principal` under this mandate for anything, now.
+pub async fn mandate_holds(db: &impl ConnectionTrait, id: MandateId, agent: PersonId, principal: PersonId, now: DateTime<Utc>) -> Result<bool, Fault> {
+    match store::mandate(db, id).await?.filter(|m| m.holds_at(now)) {
+        Some(mandate) => is_between(db, &mandate, agent, principal).await,
+        None => Ok(false),
+    }
+}
+
+/// Rows stay under the ids for which they were written; a merged person is the one that she became.
+async fn is_between(db: &impl ConnectionTrait, mandate: &Mandate, agent: PersonId, principal: PersonId) -> Result<bool, Fault> {
+    Ok(persons::resolve(db, mandate.agent).await? == persons::resolve(db, agent).await?
+        && persons::resolve(db, mandate.principal).await? == persons::resolve(db, principal).await?)
+}
+
 /// Whether `agent` may act for `principal` under this mandate for the service item with this code, now.
 pub async fn mandate_in_force(
     db: &impl ConnectionTrait,
@@ -105,7 +119,5 @@ pub async fn mandate_in_force(
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
     let Some(mandate) = store::mandate(db, id).await?.filter(|m| m.holds_at(now) && m.scope.covers(item)) else { return Ok(false) };
-    // Rows stay under the ids for which they were written; a merged person is the one that she became.
-    Ok(persons::resolve(db, mandate.agent).await? == persons::resolve(db, agent).await?
-        && persons::resolve(db, mandate.principal).await? == persons::resolve(db, principal).await?)
+    is_between(db, &mandate, agent, principal).await
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 
+use crate::account::service::mandates::mandate_in_force;
 use crate::application::model::case::{Case, Event, case_number, number_prefix};
 use crate::application::model::document::DocumentKind;
 use crate::application::model::order::{OrderState, SubmitCart, check_receipt};
@@ -93,6 +94,13 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
             wrong.push(Rejection::at(Code::NotOffered, &path));
             continue;
         };
+        // A mandate may have been withdrawn or have ended since the cart was saved.
+        if let (false, Some(mandate)) = (own, order.mandate_id)
+            && !mandate_in_force(&txn, mandate, member.person, applicant.id, &about.version.item_code, now).await?
+        {
+            wrong.push(Rejection::at(Code::MandateInvalid, &path));
+            continue;
+        }
         match judge(portal, &txn, &row, about, &path, order.channel, applicant.assurance).await {
             Ok((offering, answers)) => ready.push((row, about.version.clone(), offering, answers, path)),
             Err(Refused::Rejected(reasons)) => wrong.extend(reasons),
