@@ -869,20 +869,16 @@ async fn subscriptions(asked: &Asked, schema: &Schema, columns: &[(usize, bool, 
             let (document, variables) = schema.operation(asked, asker, &target, "Subscription", field, &schema.write(&selection), 0);
             let mut message = subscribe("1", &document);
             message["payload"]["variables"] = variables;
-            let listening = bus.listeners();
             say(&mut socket, &message).await;
             let case = ApplicationId::parse_global(&target.ids["applicationId"]).unwrap();
             let unit = UnitId::parse_global(&target.ids["workQueueChanged.unitId"]).unwrap();
             let data = json!({ "unit": unit.uuid().to_string() });
             let told = Announcement { position: 0, kind: "APPLICATION_CHANGED".into(), object_kind: "APPLICATION".into(), object_id: case.uuid(), data };
             // Told again until it is heard: who asks begins to listen some time after she has asked.
-            let heard = async {
-                tokio::select! {
-                    heard = hear(&mut socket) => heard,
-                    () = async { loop { tokio::time::sleep(std::time::Duration::from_millis(5)).await; if bus.listeners() > listening { bus.tell(told.clone()); } } } => unreachable!(),
-                }
+            let heard = tokio::select! {
+                heard = hear(&mut socket) => heard,
+                () = async { loop { tokio::time::sleep(std::time::Duration::from_millis(10)).await; bus.tell(told.clone()); } } => unreachable!("it never ends"),
             };
-            let heard = heard.await;
             let (data, errors) = match heard["type"].as_str() {
                 Some("next") => (heard["payload"]["data"].clone(), heard["payload"]["errors"].as_array().cloned().unwrap_or_default()),
                 Some("error") => (Value::Null, heard["payload"].as_array().cloned().unwrap_or_default()),

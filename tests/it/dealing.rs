@@ -317,7 +317,7 @@ async fn a_beneficiary_is_dealt_with_like_the_applicant(app: TestApp) {
 }
 
 /// Somebody as she is in her own session.
-fn principal(talent: &Someone) -> Actor {
+pub(crate) fn principal(talent: &Someone) -> Actor {
     let member = Member {
         person: talent.person,
         account: talent.account,

@@ -11,6 +11,7 @@ mod documents;
 mod harness;
 mod http;
 mod library;
+mod live;
 mod material;
 mod migrations;
 mod organisation;
