@@ -259,7 +259,7 @@ impl Schema {
             ("Int", "expectedVersion") => match field {
                 "submitCart" => json!(target.order),
                 "updateProfile" | "closeUnit" => json!(999),
-                _ => json!(self.stage(asked, asker, field).row.version),
+                _ => json!(Self::stage(asked, asker, field).row.version),
             },
             ("Int", _) => json!(1),
             ("Boolean", _) => json!(false),
@@ -305,7 +305,7 @@ impl Schema {
     }
 
     /// The case as a mutation wants it: where the role may do it.
-    fn stage<'a>(&self, asked: &'a Asked, asker: &Asker, field: &str) -> &'a Stage {
+    fn stage<'a>(asked: &'a Asked, asker: &Asker, field: &str) -> &'a Stage {
         if asker.role == Some(Role::Agent) {
             return &asked.agents;
         }
@@ -630,7 +630,6 @@ async fn signed_in(world: &World, account: AccountId) -> Someone {
 
 /// Everything of one talent, with her case under the city's review, and, if asked for, all its stages.
 async fn target(world: &World, talent: &Someone, counter: &Someone, number: &'static str, all: bool) -> (Target, Vec<Stage>) {
-    let portal = world.app.portal();
     let made = async |mutation: &str, kind: &str, input: Value| {
         let mut input = input;
         input["idempotencyKey"] = json!(world.key());
@@ -672,7 +671,6 @@ async fn target(world: &World, talent: &Someone, counter: &Someone, number: &'st
     let document = "mutation($i: CheckCardInput!) { checkCard(input: $i) { check { id } benefits { id } userErrors { code } } }";
     let checked = world.app.graphql(Some(&counter.token), document, json!({ "i": input })).await.ok()["checkCard"].take();
     assert_eq!(checked["userErrors"], json!([]));
-    let _ = portal;
     for (name, value) in [
         ("applicationId", id.global()),
         ("application", id.global()),
@@ -755,7 +753,7 @@ async fn queries(asked: &Asked, schema: &Schema, columns: &[(usize, bool, String
         let field = root.iter().find(|f| f["name"] == name).expect("a root field");
         let (result, _) = inner(&field["type"]);
         let kind = narrowed.unwrap_or(result);
-        let selection = (schema.is_object(kind) && !(known.contains(kind) && !SHARED.contains(&kind)) && kind != "Node").then(|| schema.select(kind, known));
+        let selection = (kind != "Node" && schema.is_object(kind) && (!known.contains(kind) || SHARED.contains(&kind))).then(|| schema.select(kind, known));
         let shown = match (&selection, narrowed) {
             (Some(selection), None) => schema.write(selection),
             (Some(selection), Some(kind)) => format!("{{ __typename ... on {kind} {} }}", schema.write(selection)),
@@ -821,7 +819,7 @@ async fn mutations(asked: &Asked, schema: &Schema, columns: &[(usize, bool, Stri
                 .get(&format!("{}{}Input", name[..1].to_uppercase(), &name[1..]))
                 .is_some_and(|input| input["inputFields"].as_array().unwrap().iter().any(|f| f["name"] == "applicationId") && *own);
             if on_case {
-                let stage = schema.stage(asked, caller, name);
+                let stage = Schema::stage(asked, caller, name);
                 if stands != Some(stage.row.version) || caller.role == Some(Role::Agent) {
                     stage.put_back(&asked.world).await;
                     stands = Some(stage.row.version);
