@@ -18,6 +18,7 @@ use crate::account::adapter::Mailer;
 use crate::account::job::LetterWorker;
 use crate::account::service::hashing::HashPool;
 use crate::api::schema;
+use crate::application::service::dealing::CaseDealing;
 use crate::application::service::fulfilment::Fulfilments;
 use crate::application::service::steps::{EmployerConfirmation, Review, StepKinds};
 use crate::audit::service::{Bus, Worker, Workers};
@@ -31,6 +32,7 @@ use crate::kernel::seal::Keyring;
 use crate::material::adapter::{Clamd, local_store};
 use crate::material::model::scan::{Scanner, Scanning};
 use crate::organisation::service::CalendarCache;
+use crate::person::service::dealing::Dealings;
 use crate::person::service::keys::KeyCache;
 use crate::portal::{Parts, Portal};
 use crate::talent::service::source::ProfileFacts;
@@ -66,6 +68,7 @@ pub fn parts(config: &Config) -> anyhow::Result<Parts> {
         .with(Workers::default().with(&(Arc::new(LetterWorker) as Arc<dyn Worker>)))
         .with(CalendarCache::default())
         .with(KeyCache::default())
+        .with(Dealings::default().with(Arc::new(CaseDealing)))
         .with(HashPool::new(&config.settings)?)
         .with(Mailer::new(&config.data_dir, config.smtp_url.as_deref(), &config.mail_from)?)
         .with(CompiledVersions::default())

@@ -93,6 +93,8 @@ typed_ids! {
     MandateId = "mandate";
     /// One look at personal data in full.
     AccessId = "access";
+    /// One attendance of a person at a window.
+    AttendanceId = "attendance";
     /// A record of education.
     EducationId = "education";
     /// A record of employment.

@@ -142,17 +142,19 @@ impl Application {
     async fn applicant_id(&self) -> Option<ID> {
         Some(ids::encode(self.0.applicant_person_id))
     }
-    /// Answers of the form, as given.
+    /// Answers of the form, as given. The employer's confirmer sees those about the employment.
     async fn answers(&self, ctx: &Context<'_>) -> Option<Result<Json, ApiError>> {
-        Some(view::answers(ctx.portal(), &self.0).await.map(Json).map_err(ApiError::from))
+        Some(view::answers(ctx.portal(), ctx.actor(), &self.0).await.map(Json).map_err(ApiError::from))
     }
-    /// Documents handed in, by key of the material.
+    /// Documents handed in, by key of the material. Null for the employer's confirmer.
     async fn materials(&self, ctx: &Context<'_>) -> Option<Result<Vec<BoundMaterial>, ApiError>> {
-        Some(view::materials(ctx.portal(), self.0.id).await.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
+        let rows = view::materials(ctx.portal(), ctx.actor(), &self.0).await.transpose()?;
+        Some(rows.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
     }
-    /// Documents issued in the case: receipt, notice of acceptance, decision.
+    /// Documents issued in the case: receipt, notice of acceptance, decision. Null for the employer's confirmer.
     async fn documents(&self, ctx: &Context<'_>) -> Option<Result<Vec<CaseDocument>, ApiError>> {
-        Some(view::documents(ctx.portal(), self.0.id).await.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
+        let rows = view::documents(ctx.portal(), ctx.actor(), &self.0).await.transpose()?;
+        Some(rows.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
     }
     /// What has happened, oldest first.
     async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {
@@ -303,11 +305,11 @@ impl Order {
     async fn submitted_at(&self) -> Option<DateTime<Utc>> {
         self.0.submitted_at
     }
-    /// Its lines: drafts in a cart, cases once it is handed in.
+    /// Its lines: drafts in a cart, cases once it is handed in. Who filled it for somebody sees those that she may see still.
     #[graphql(complexity = "5 * child_complexity")]
     async fn applications(&self, ctx: &Context<'_>) -> Option<Result<Vec<Application>, ApiError>> {
-        let lines = view::lines(ctx.portal(), &[self.0.id]).await;
-        Some(lines.map(|mut by| by.remove(&self.0.id).unwrap_or_default().into_iter().map(Application).collect()).map_err(ApiError::from))
+        let lines = view::lines(ctx.portal(), ctx.actor(), &self.0).await;
+        Some(lines.map(|rows| rows.into_iter().map(Application).collect()).map_err(ApiError::from))
     }
 }
 

@@ -95,10 +95,11 @@ pub async fn load(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Cal
         None => None,
     };
     let agent = agent_holds(portal, db, actor, &row).await?;
-    // A draft belongs to who fills it, too: an officer for a walk-in. An agent's right is her mandate alone.
-    let filler =
-        row.state == State::Draft && row.mandate_id.is_none() && store::order(db, row.order_id).await?.is_some_and(|o| Some(o.created_by) == actor.person());
-    let standing = policy::standing(actor, &people, agent || filler, path.as_deref(), row.employer_body_id)?;
+    // A draft belongs to who fills it, too: an officer for a walk-in. An agent's right is her mandate's alone.
+    let officer = row.state == State::Draft && row.mandate_id.is_none() && policy::window_officer(actor).is_ok();
+    let filler = officer && store::order(db, row.order_id).await?.is_some_and(|o| Some(o.created_by) == actor.person());
+    let employer = row.employer_body_id.filter(|_| policy::shown_to_employer(row.state));
+    let standing = policy::standing(actor, &people, agent || filler, path.as_deref(), employer)?;
     assemble(portal, db, calendar, row, beneficiaries, standing).await
 }
 

@@ -2,6 +2,7 @@
 
 pub mod cart;
 pub mod check;
+pub mod dealing;
 pub mod engine;
 pub mod fulfilment;
 pub mod steps;

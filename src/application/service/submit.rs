@@ -98,18 +98,17 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     let mut ready = Vec::new();
     for (at, row) in lines.into_iter().enumerate() {
         let path = format!("lines.{at}");
-        let item = known.lines.get(&row.id).map_or("", |about| &about.version.item_code);
-        if let Some(mandate) = order.mandate_id
-            && !own
-            && !mandate_in_force(&txn, mandate, member.person, applicant.id, item, now).await?
-        {
-            wrong.push(Rejection::at(Code::MandateInvalid, &path));
-            continue;
-        }
         let Some(about) = known.lines.get(&row.id) else {
             wrong.push(Rejection::at(Code::NotOffered, &path));
             continue;
         };
+        // A mandate may have been withdrawn or have ended since the cart was saved.
+        if let (false, Some(mandate)) = (own, order.mandate_id)
+            && !mandate_in_force(&txn, mandate, member.person, applicant.id, &about.version.item_code, now).await?
+        {
+            wrong.push(Rejection::at(Code::MandateInvalid, &path));
+            continue;
+        }
         match judge(portal, &txn, &row, about, &path, order.channel, applicant.assurance).await {
             Ok((offering, answers)) => ready.push((row, about.version.clone(), offering, answers, path)),
             Err(Refused::Rejected(reasons)) => wrong.extend(reasons),
