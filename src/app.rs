@@ -19,6 +19,7 @@ use crate::account::job::LetterWorker;
 use crate::account::service::hashing::HashPool;
 use crate::api::schema;
 use crate::application::service::fulfilment::Fulfilments;
+use crate::application::service::merge::OpenCases;
 use crate::audit::service::{Bus, Worker, Workers};
 use crate::catalogue::service::{CompiledVersions, FactSources};
 use crate::config::Config;
@@ -31,6 +32,7 @@ use crate::material::adapter::{Clamd, local_store};
 use crate::material::model::scan::{Scanner, Scanning};
 use crate::organisation::service::CalendarCache;
 use crate::person::service::keys::KeyCache;
+use crate::person::service::merge::MergeFollowers;
 use crate::portal::{Parts, Portal};
 use crate::talent::service::source::ProfileFacts;
 use crate::talent_card::service::fulfilment::CardFulfilment;
@@ -52,6 +54,7 @@ pub fn parts(config: &Config) -> anyhow::Result<Parts> {
         .with(Workers::default().with(&(Arc::new(LetterWorker) as Arc<dyn Worker>)))
         .with(CalendarCache::default())
         .with(KeyCache::default())
+        .with(MergeFollowers::default().with(Arc::new(OpenCases)))
         .with(HashPool::new(&config.settings)?)
         .with(Mailer::new(&config.data_dir, config.smtp_url.as_deref(), &config.mail_from)?)
         .with(CompiledVersions::default())

@@ -53,7 +53,7 @@ fn changes(ctx: Ctx, id: ApplicationId, receiver: BroadcastStream<Arc<Announceme
                 Some(heard) if heard.object_id == id.uuid() => {
                     // Roles and mandates end; who may not see the case any more hears nothing any more.
                     let loaded = view::application(&ctx.portal, &ctx.actor, id).await.ok()?;
-                    return Some((ApplicationChange { application: Some(Application(loaded.row)), refetch: false }, (ctx, receiver)));
+                    return Some((ApplicationChange { application: Some(Application::of(loaded, ctx.portal.env.now())), refetch: false }, (ctx, receiver)));
                 }
                 Some(_) => {}
             }

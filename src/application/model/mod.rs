@@ -6,3 +6,4 @@ pub mod document;
 pub mod order;
 pub mod projection;
 pub mod queue;
+pub mod sight;

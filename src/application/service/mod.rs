@@ -4,6 +4,7 @@ pub mod cart;
 pub mod check;
 pub mod engine;
 pub mod fulfilment;
+pub mod merge;
 pub mod submit;
 pub mod view;
 pub mod work;

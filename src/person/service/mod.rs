@@ -6,6 +6,7 @@
 pub mod access;
 pub mod identity;
 pub mod keys;
+pub mod merge;
 pub mod profile;
 
 use std::collections::HashMap;
@@ -35,6 +36,19 @@ pub async fn person(portal: &Portal, id: PersonId) -> Result<Person, Fault> {
 /// The same inside a transaction.
 pub async fn person_in(txn: &impl ConnectionTrait, id: PersonId) -> Result<Person, Fault> {
     store::person(txn, id).await?.ok_or(Fault::NotFound)
+}
+
+/// The same, and nobody merges her before the transaction ends.
+pub async fn lock_person(txn: &impl ConnectionTrait, id: PersonId) -> Result<Person, Fault> {
+    let mut id = person_in(txn, id).await?.id;
+    loop {
+        let person = store::lock_persons(txn, &[id]).await?.pop().ok_or(Fault::NotFound)?;
+        match person.merged_into {
+            None => return Ok(person),
+            // Between the look and the lock.
+            Some(survivor) => id = survivor,
+        }
+    }
 }
 
 /// The person that an id means now, for a caller: herself, or staff who handle cases.
