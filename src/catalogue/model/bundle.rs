@@ -348,7 +348,9 @@ impl Bundle {
                         }
                     }
                 }
-                not_by_others(&edition.content).into_iter().for_each(|p| wrong(&format!("{place}{}", p.path), p.what));
+                for problem in not_by_others(&edition.content) {
+                    wrong(&format!("{place}{}", problem.path), problem.what);
+                }
                 let version = Version {
                     id: ItemVersionId(uuid::Uuid::nil()),
                     item: ItemId(uuid::Uuid::nil()),
