@@ -3,6 +3,7 @@
 
 mod account;
 mod application;
+mod application_rights;
 mod architecture;
 mod authz;
 mod catalogue;
