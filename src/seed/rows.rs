@@ -39,7 +39,7 @@ use crate::seed::world::{Offered, Size, World, card_answers};
 use crate::talent_card::model::card::{CardEventKind, CardStatus};
 use crate::talent_card::model::check::{CheckAnswer, CheckMeans, CheckPurpose, valid_until};
 use crate::talent_card::model::number::CardNumber;
-use crate::talent_card::model::product::{Beneficiary, BenefitArea, ledger_year, validity_end};
+use crate::talent_card::model::product::{Beneficiary, Benefit, ledger_year, validity_end};
 
 /// Family names and syllables of given names, each in Chinese characters and in Latin letters.
 const FAMILY_NAMES: [(&str, &str); 20] = [
@@ -86,6 +86,8 @@ const GIVEN_NAMES: [(&str, &str); 20] = [
     ("乐", "Lok"),
     ("安", "On"),
 ];
+/// Where uses are recorded.
+const PROVINCE: &str = "440000";
 /// Nobody alive was born in these years.
 const BIRTH_YEARS: (i32, i32) = (1880, 1899);
 
@@ -393,7 +395,7 @@ impl<'a> Maker<'a> {
         let answers = if is_card {
             let photo: DocumentVersionId = chance.id(saved_at);
             let (latin, chinese) = (&talent.name_latin, &talent.name_zh);
-            personal = card_answers(&world.staff, &offering.region, grade, talent.origin, contract_until, latin, chinese, &photo.global());
+            personal = card_answers(&world.staff, &offering.region, grade, talent.origin, contract_until, latin, chinese, photo);
             &personal
         } else {
             &offered.answers
@@ -549,20 +551,25 @@ impl<'a> Maker<'a> {
         self.digest.update(format!("{} {valid_to}\n", number.as_str()));
         self.batch.card_number.row([number.into_string().into(), id.into(), at.into()])?;
         self.made.cards += 1;
+        if !chance.percent(34) {
+            return Ok(());
+        }
         // A use lies within the last 200 days, in office hours, while the card is good.
         let day = from.max(civil_date(world.end) - Duration::days(200)) + Duration::days(i64::from(chance.between(1, 180)));
         let used_at = start_of_day(day) + Duration::hours(10) + Duration::minutes(i64::from(chance.below(400)));
-        let given = |b: &&crate::talent_card::model::product::Benefit| b.area == BenefitArea::Transport && b.is_given(grade, Beneficiary::Holder, "440000");
-        let (true, true, Some(benefit)) = (chance.percent(34), used_at < world.end && day <= valid_to, offer.benefits.iter().find(given)) else {
+        let given: Vec<&Benefit> = offer.benefits.iter().filter(|benefit| benefit.is_given(grade, Beneficiary::Holder, PROVINCE)).collect();
+        if used_at > world.end || day > valid_to || given.is_empty() {
             return Ok(());
-        };
+        }
+        let benefit = chance.pick(&given);
+        let Some(purpose) = CheckPurpose::ALL.iter().find(|purpose| purpose.areas().contains(&benefit.area)) else { return Ok(()) };
         let check: CardCheckId = chance.id(used_at);
         self.batch.card_check.row([
             check.into(),
             id.into(),
             staff.counter.into(),
             staff.counter_unit.into(),
-            CheckPurpose::Transport.code().into(),
+            purpose.code().into(),
             CheckMeans::Token.code().into(),
             used_at.into(),
             valid_until(used_at).into(),

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde_json::{Value, json};
 
-use crate::account::service::demo::accounts;
+use crate::account::service::demo::person_of;
 use crate::account::service::hashing::HashPool;
 use crate::app::told;
 use crate::catalogue::model::bundle::vocabulary;
@@ -16,7 +16,7 @@ use crate::catalogue::model::offering::{Channel, Offering};
 use crate::catalogue::model::rule::Outcome;
 use crate::catalogue::service as catalogue;
 use crate::kernel::clock::start_of_day;
-use crate::kernel::ids::{ItemId, PersonId};
+use crate::kernel::ids::{DocumentVersionId, ItemId, PersonId, TypedId as _};
 use crate::organisation::model::calendar::Calendar;
 use crate::organisation::service as organisation;
 use crate::portal::Portal;
@@ -114,7 +114,16 @@ impl World {
         for offering in offerings {
             let Some(version) = versions.get(&offering.version).cloned() else { bail!("an offering has no version") };
             if version.item_code == CARD {
-                let sample = card_answers(&staff, &offering.region, "A", "HONG_KONG", today + Duration::days(365), "Seed Talent", "种子", "docversion_0");
+                let sample = card_answers(
+                    &staff,
+                    &offering.region,
+                    "A",
+                    "HONG_KONG",
+                    today + Duration::days(365),
+                    "Seed Talent",
+                    "种子",
+                    DocumentVersionId(uuid::Uuid::nil()),
+                );
                 check(&version, &sample, today)?;
                 card.get_or_insert(Offered { offering, version, answers: Value::Null });
             } else {
@@ -171,13 +180,12 @@ pub fn card_answers(
     contract_until: NaiveDate,
     name_latin: &str,
     name_chinese: &str,
-    photo: &str,
+    photo: DocumentVersionId,
 ) -> Value {
-    use crate::kernel::ids::TypedId as _;
     json!({
         "grade": grade, "category": "SCIENTIST", "evidence": "DEGREE", "origin": origin, "employer": staff.employer.global(),
         "contract_until": contract_until, "city": city, "civil_servant": false, "insurance_months": 12, "lawful": true, "honest": true,
-        "outstanding": true, "name_chinese": name_chinese, "name_latin": name_latin, "photo": photo,
+        "outstanding": true, "name_chinese": name_chinese, "name_latin": name_latin, "photo": photo.global(),
     })
 }
 
@@ -199,14 +207,9 @@ fn check(version: &CompiledVersion, answers: &Value, today: NaiveDate) -> anyhow
 /// The demo's staff.
 async fn staff(portal: &Portal) -> anyhow::Result<Staff> {
     let db = portal.db.read();
-    let known: HashMap<String, _> = accounts(portal).await.map_err(told)?.into_iter().collect();
     let person = async |name: &str| -> anyhow::Result<PersonId> {
-        let id = known.get(&format!("{name}@demo.invalid")).copied();
-        let account = match id {
-            Some(id) => account::store::account(db, id).await?,
-            None => None,
-        };
-        Ok(account.with_context(|| format!("the demo has nobody called {name}"))?.person)
+        let found = person_of(portal, &format!("{name}@demo.invalid")).await.map_err(told)?;
+        found.with_context(|| format!("the demo has nobody called {name}"))
     };
     let confirmer = person("confirmer").await?;
     let counter = person("counter").await?;

@@ -15,6 +15,7 @@ mod migrations;
 mod organisation;
 mod person;
 mod schema;
+mod seed;
 mod support;
 mod talent;
 mod talent_card;
