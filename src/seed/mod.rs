@@ -36,7 +36,7 @@ use crate::talent_card::store as cards;
 const MARK: &str = "SEED";
 /// Action of the one record in the trail.
 pub const ACTION: &str = "IMPORT_SEED";
-/// Talents whose rows are loaded together; two such heaps of rows are in memory at most, and the one being made.
+/// Talents whose rows are loaded together. Three such heaps are in memory at most: loaded, waiting, being made.
 const BATCH: u64 = 1_000;
 
 /// Fills an empty database or a demo; gives the lines to print: what the demo tells, counts, addresses and the password.

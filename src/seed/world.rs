@@ -171,7 +171,6 @@ impl World {
 }
 
 /// Answers to the card's form.
-#[expect(clippy::too_many_arguments, reason = "a form has many fields")]
 pub fn card_answers(
     staff: &Staff,
     city: &str,

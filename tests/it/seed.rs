@@ -87,9 +87,9 @@ async fn a_seeded_database_holds_what_its_scale_says_and_is_sealed(app: TestApp)
         // What lapses by time is written down already, so that the clock has nothing to catch up with.
         assert!(case.next_clock_at.is_none_or(|at| at > app.portal().env.now()));
     }
-    use State::{Accepted, Decided, Delivered, InReview, NotAccepted, Received, Withdrawn};
-    for state in [Received, Accepted, InReview, Decided, Delivered, NotAccepted, Withdrawn] {
-        assert!(states.contains_key(&state), "{state}: {states:?}");
+    // No event leads to the last two yet.
+    for state in State::ALL.iter().filter(|state| !matches!(state, State::Draft | State::SupplementRequested | State::Terminated)) {
+        assert!(states.contains_key(state), "{state}: {states:?}");
     }
     assert!(cases.iter().any(|case| case.state.is_open() && case.claimed_by.is_some()));
     assert_eq!(check_projections(app.portal(), |_| {}).await.unwrap(), Report { compared: 800, different: vec![] });
@@ -214,7 +214,7 @@ async fn a_seeded_talent_signs_in_and_staff_work_on_with_her_case(app: TestApp) 
         assert_eq!(content.number, paper.number);
     }
     // Staff see the queue of the unit, and go on: a decided case is delivered, one for the card is reviewed and decided.
-    let unit = number_of_unit(&app).await;
+    let unit = unit_of_cases(&app).await;
     let officer = token(&app, "officer").await;
     let queue = async |filter: Value| {
         let document =
@@ -239,7 +239,7 @@ async fn a_seeded_talent_signs_in_and_staff_work_on_with_her_case(app: TestApp) 
     assert_eq!(check_projections(portal, |_| {}).await.unwrap().different, []);
 }
 
-async fn number_of_unit(app: &TestApp) -> String {
+async fn unit_of_cases(app: &TestApp) -> String {
     let case = application::Entity::find().one(app.portal().db.read()).await.unwrap().unwrap();
     case.current_unit_id.unwrap().global()
 }
