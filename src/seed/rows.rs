@@ -489,7 +489,7 @@ impl<'a> Maker<'a> {
                 Event::Decided { .. } => DocumentKind::Decision,
                 _ => continue,
             };
-            // The papers of closed cases would be three quarters of the database; open ones have them, since work goes on with them.
+            // Work goes on with open cases and needs their papers; those of closed ones would be three fifths of the database.
             if case.state.is_open() {
                 let reason = (kind == DocumentKind::Decision && decision == Decision::Refused).then_some("不符合条件（测试数据）");
                 let clock = clock_of(&so_far);

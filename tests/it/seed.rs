@@ -14,7 +14,7 @@ use talent_portal::application::service::engine::{clock_of, load_for_clock, read
 use talent_portal::audit::entity::trail;
 use talent_portal::audit::model::Verdict;
 use talent_portal::audit::service as audit;
-use talent_portal::demo::LOGINS;
+use talent_portal::demo::{LOGINS, fill};
 use talent_portal::kernel::ids::{PersonId, TypedId as _};
 use talent_portal::kernel::role::Role;
 use talent_portal::kernel::seal::Place;
@@ -237,6 +237,10 @@ async fn a_seeded_talent_signs_in_and_staff_work_on_with_her_case(app: TestApp) 
     let received = queue(json!({ "state": "RECEIVED", "unclaimed": true })).await[0].clone();
     assert_eq!(act(&officer, "acceptApplication", "AcceptApplicationInput", &received, json!({})).await, "ACCEPTED");
     assert_eq!(check_projections(portal, |_| {}).await.unwrap().different, []);
+    // A later start of the demo gives tokens to its own people, not to the first of a million talents.
+    let lines = fill(portal).await.unwrap();
+    assert!(LOGINS.iter().all(|login| lines.iter().any(|line| line.starts_with(login))), "{}", lines.len());
+    assert!(!lines.iter().any(|line| line.contains("seed.invalid")));
 }
 
 async fn unit_of_cases(app: &TestApp) -> String {
