@@ -375,6 +375,23 @@ pub async fn next_number(txn: &impl ConnectionTrait, prefix: &str) -> Result<i64
     row.map_or_else(|| Err(DbErr::RecordNotFound("counter".into())), |r| r.try_get_by_index(0))
 }
 
+/// The last numbers given out, by prefix.
+pub async fn counters(db: &impl ConnectionTrait) -> Result<HashMap<String, i64>, DbErr> {
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), "SELECT prefix, last FROM case_counter")).await?;
+    rows.iter().map(|r| Ok((r.try_get_by_index(0)?, r.try_get_by_index(1)?))).collect()
+}
+
+/// Sets the last numbers given out under prefixes.
+pub async fn set_counters(txn: &impl ConnectionTrait, counters: &[(String, i64)]) -> Result<(), DbErr> {
+    for some in counters.chunks(500) {
+        let places = (0..some.len()).map(|at| format!("(${}, ${})", at * 2 + 1, at * 2 + 2)).collect::<Vec<_>>().join(", ");
+        let text = format!("INSERT INTO case_counter (prefix, last) VALUES {places} ON CONFLICT (prefix) DO UPDATE SET last = excluded.last");
+        let values = some.iter().flat_map(|(prefix, last)| [prefix.as_str().into(), (*last).into()]).collect::<Vec<sea_orm::Value>>();
+        txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), text, values)).await?;
+    }
+    Ok(())
+}
+
 /// Adds a case document.
 pub async fn insert_document(txn: &impl ConnectionTrait, row: document::Model) -> Result<(), DbErr> {
     document::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(txn).await.map(|_| ())

@@ -18,6 +18,7 @@ mod migrations;
 mod organisation;
 mod person;
 mod schema;
+mod seed;
 mod support;
 mod talent;
 mod talent_card;

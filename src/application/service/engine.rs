@@ -27,7 +27,7 @@ use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, CaseDocumentId, EventId, PersonId, TypedId};
 use crate::kernel::rejection::{Code, Conflict, Rejection};
 use crate::kernel::role::Role;
-use crate::kernel::seal::Place;
+use crate::kernel::seal::{Place, SecretKey};
 use crate::organisation::model::calendar::Calendar;
 use crate::organisation::model::unit::UnitLevel;
 use crate::organisation::service as organisation;
@@ -269,7 +269,56 @@ pub fn by(actor: &Actor, role: Role, loaded: &Loaded) -> EventBy {
     EventBy { person: actor.person(), role: Some(role), unit: loaded.row.current_unit_id }
 }
 
-/// Issues a case document: numbered, signed, sealed with the applicant's key.
+/// What a case document is drawn up from.
+#[derive(Clone, Copy, Debug)]
+pub struct Paper<'a> {
+    /// The stored row.
+    pub row: &'a store::CaseRow,
+    /// The case as it stands with the event that the document is about.
+    pub case: &'a Case,
+    /// Its clock.
+    pub clock: Option<&'a ClockState>,
+    /// The pinned version.
+    pub version: &'a CompiledVersion,
+    /// Kind.
+    pub kind: DocumentKind,
+    /// The reason, in the words of the officer.
+    pub reason: Option<&'a str>,
+    /// Who issues it.
+    pub by: Option<PersonId>,
+}
+
+/// Draws a case document up: numbered, signed, sealed with the applicant's key.
+pub fn draw_up(portal: &Portal, key: &SecretKey, id: CaseDocumentId, at: DateTime<Utc>, paper: Paper<'_>) -> Result<store::DocumentRow, Fault> {
+    let Paper { row, case, clock, version, kind, reason, by } = paper;
+    let projection = Projection::of(case, clock);
+    let facts = CaseFacts {
+        application: row.id,
+        number: row.number.as_deref().unwrap_or_default(),
+        version: case.version,
+        unit: case.unit,
+        received_at: case.timeline.as_ref().map_or(at, |t| t.received_at),
+        promised_due_at: projection.promised_due_at,
+        statutory_due_at: projection.statutory_due_at,
+        provisional: projection.provisional,
+    };
+    let content = write(id, at, &facts, &version.content, &Wording { kind, reason, decision: case.decision });
+    let jws = portal.keyring.signing().sign(JWS_TYPE, &content).map_err(Fault::internal)?;
+    let data = serde_json::to_vec(&content).map_err(Fault::internal)?;
+    Ok(store::DocumentRow {
+        id,
+        application_id: row.id,
+        kind,
+        number: content.number,
+        data_sealed: key.seal(&portal.env, Place::new("case_document", "data_sealed", id.0), &data),
+        jws_sealed: key.seal(&portal.env, Place::new("case_document", "jws_sealed", id.0), jws.as_bytes()),
+        key_person_id: row.key_person_id,
+        issued_at: at,
+        issued_by: by,
+    })
+}
+
+/// Issues a case document.
 pub async fn issue(
     portal: &Portal,
     txn: &DatabaseTransaction,
@@ -279,35 +328,9 @@ pub async fn issue(
     by: Option<PersonId>,
 ) -> Result<CaseDocumentId, Fault> {
     let id = CaseDocumentId::new(&portal.env);
-    let now = portal.env.now();
-    let projection = Projection::of(&loaded.case, loaded.clock.as_ref());
-    let facts = CaseFacts {
-        application: loaded.row.id,
-        number: loaded.row.number.as_deref().unwrap_or_default(),
-        version: loaded.case.version,
-        unit: loaded.case.unit,
-        received_at: loaded.case.timeline.as_ref().map_or(now, |t| t.received_at),
-        promised_due_at: projection.promised_due_at,
-        statutory_due_at: projection.statutory_due_at,
-        provisional: projection.provisional,
-    };
-    let content = write(id, now, &facts, &loaded.version.content, &Wording { kind, reason, decision: loaded.case.decision });
-    let jws = portal.keyring.signing().sign(JWS_TYPE, &content).map_err(Fault::internal)?;
-    let data = serde_json::to_vec(&content).map_err(Fault::internal)?;
-    let person = loaded.row.key_person_id;
-    let key = keys::data_key(portal, person).await?;
-    let row = store::DocumentRow {
-        id,
-        application_id: loaded.row.id,
-        kind,
-        number: content.number,
-        data_sealed: key.seal(&portal.env, Place::new("case_document", "data_sealed", id.0), &data),
-        jws_sealed: key.seal(&portal.env, Place::new("case_document", "jws_sealed", id.0), jws.as_bytes()),
-        key_person_id: person,
-        issued_at: now,
-        issued_by: by,
-    };
-    store::insert_document(txn, row).await?;
+    let key = keys::data_key(portal, loaded.row.key_person_id).await?;
+    let paper = Paper { row: &loaded.row, case: &loaded.case, clock: loaded.clock.as_ref(), version: &loaded.version, kind, reason, by };
+    store::insert_document(txn, draw_up(portal, &key, id, portal.env.now(), paper)?).await?;
     Ok(id)
 }
 
