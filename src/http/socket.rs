@@ -190,7 +190,7 @@ async fn run(
     ended: CancellationToken,
 ) {
     let language = ctx.language;
-    let told = match prepare(parameters, false) {
+    let told = match prepare(&server.documents, parameters, false) {
         Err(wrong) => out.try_send(text(&json!({ "id": id, "type": "error", "payload": [wrong.1] }))),
         Ok((request, _)) => {
             let mut stream = server.schema.execute_stream(request.data(ctx));
