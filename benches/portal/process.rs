@@ -1,11 +1,11 @@
 //! Processes: the servers under test, the throw-away PostgreSQL, and what the kernel counts of them.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -36,6 +36,8 @@ pub fn finish(mut command: Command) -> anyhow::Result<String> {
 /// A server that tells its address on standard output. Stopped when dropped.
 pub struct Server {
     child: Child,
+    /// Kept open: a server that says more must not find it closed.
+    _told: BufReader<ChildStdout>,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -44,16 +46,16 @@ impl Server {
     /// Starts it; what it logs goes to a file.
     pub fn start(mut command: Command, log: &Path) -> anyhow::Result<Self> {
         let mut child = command.stdout(Stdio::piped()).stderr(fs::File::create(log)?).spawn()?;
-        let told = BufReader::new(child.stdout.take().context("a standard output")?);
+        let mut told = BufReader::new(child.stdout.take().context("a standard output")?);
         let mut address = None;
-        for line in told.lines() {
+        for line in told.by_ref().lines() {
             if let Some(at) = line?.strip_prefix("API      http://") {
                 address = at.split('/').next().and_then(|at| at.parse().ok());
                 break;
             }
         }
         match address {
-            Some(address) => Ok(Self { child, address }),
+            Some(address) => Ok(Self { child, _told: told, address }),
             None => {
                 let _gone = child.kill();
                 child.wait()?;
