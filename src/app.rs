@@ -31,6 +31,7 @@ use crate::material::adapter::{Clamd, local_store};
 use crate::material::model::scan::{Scanner, Scanning};
 use crate::organisation::service::CalendarCache;
 use crate::person::service::keys::KeyCache;
+use crate::person::service::merge::MergeListeners;
 use crate::portal::{Parts, Portal};
 use crate::talent::service::source::ProfileFacts;
 use crate::talent_card::service::fulfilment::CardFulfilment;
@@ -59,7 +60,9 @@ pub fn parts(config: &Config) -> anyhow::Result<Parts> {
         .with(local_store(&config.data_dir)?)
         .with(Scanning(scanner))
         .with(Fulfilments::default().with(Arc::new(CardFulfilment)))
-        .with(OfferCache::default()))
+        .with(OfferCache::default())
+        // What follows the merge of two persons; each slice adds its own.
+        .with(MergeListeners::default()))
 }
 
 /// Reads the key file, or writes a new one with mode 0600 where that is allowed.

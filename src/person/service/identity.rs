@@ -16,6 +16,7 @@ use crate::person::model::document::{BirthTold, DocumentNumber, IdentityDocument
 use crate::person::model::identity::{DOCUMENTS_MAX, IdentityDocument, StoredDocument, agrees, check_validity, contradicts, merge};
 use crate::person::model::profile::{Person, complete};
 use crate::person::policy;
+use crate::person::service::merge::MergeListeners;
 use crate::person::service::profile::conflict;
 use crate::person::service::{OBJECT, index_of, keys, person_in};
 use crate::person::store::{self, Written};
@@ -192,6 +193,7 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
                 store::delete_claimed_document(&txn, claimed.id).await?;
             }
             absorb(&txn, portal, absorbed.clone(), survivor.id).await?;
+            portal.part::<MergeListeners>()?.tell(portal, &txn, actor, absorbed.id, survivor.id).await?;
             merged = Some(absorbed.id);
             let change = complete(&survivor, &absorbed);
             changed.extend(change.changed);

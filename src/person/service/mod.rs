@@ -6,6 +6,7 @@
 pub mod access;
 pub mod identity;
 pub mod keys;
+pub mod merge;
 pub mod profile;
 
 use std::collections::HashMap;
