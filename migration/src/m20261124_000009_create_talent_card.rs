@@ -239,7 +239,7 @@ async fn checks(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(code("via", &["TOKEN", "NUMBER"]))
                 .col(instant("checked_at"))
                 .col(instant("valid_until"))
-                .col(code("answer", &["VALID", "NOT_VALID"]))
+                .col(code("answer", &["VALID", "NOT_VALID", "MISMATCH"]))
                 .foreign_key(&mut refers("card_check", "card_id", "card"))
                 .check(Expr::cust("(unit_id IS NULL) <> (body_id IS NULL)"))
                 .to_owned(),
@@ -266,6 +266,8 @@ async fn ledger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .to_owned(),
         )
         .await?;
+    // For the merge of two persons, and for what a person used under several cards.
+    manager.create_index(index("benefit_balance", "ix_benefit_balance_beneficiary", &["beneficiary_person_id", "year"])).await?;
     manager
         .create_table(
             table("benefit_entry")
