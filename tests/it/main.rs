@@ -3,18 +3,22 @@
 
 mod account;
 mod application;
+mod application_rights;
 mod architecture;
 mod authz;
 mod catalogue;
+mod dealing;
 mod documents;
 mod harness;
 mod http;
 mod library;
+mod live;
 mod material;
 mod migrations;
 mod organisation;
 mod person;
 mod schema;
+mod seed;
 mod support;
 mod talent;
 mod talent_card;

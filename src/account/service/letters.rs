@@ -11,13 +11,12 @@ use crate::account::service::ACCOUNT;
 use crate::account::store;
 use crate::audit::model::Message;
 use crate::audit::service as audit;
-use crate::kernel::actor::Actor;
-use crate::kernel::fault::{Fault, Refused};
+use crate::kernel::fault::Fault;
 use crate::kernel::ids::{AccountId, InvitationId, OutboxId, PendingCodeId, PersonId, TypedId as _};
 use crate::kernel::seal::Place;
 use crate::kernel::text::Language;
 use crate::person::service::keys;
-use crate::person::service::merge::MergeListener;
+use crate::person::service::merge::MergeFollower;
 use crate::portal::Portal;
 
 /// Outbox row: a code is to be sent.
@@ -181,8 +180,8 @@ pub async fn waits(portal: &Portal, row: OutboxId, object: Uuid) -> Result<bool,
 pub struct MergeNotice;
 
 #[async_trait]
-impl MergeListener for MergeNotice {
-    async fn merged(&self, portal: &Portal, txn: &DatabaseTransaction, _: &Actor, _: PersonId, survivor: PersonId) -> Result<(), Refused> {
+impl MergeFollower for MergeNotice {
+    async fn merged(&self, portal: &Portal, txn: &DatabaseTransaction, _: PersonId, survivor: PersonId) -> Result<(), Fault> {
         if let Some(account) = store::account_of_person(txn, survivor).await? {
             audit::announce(txn, portal, Message::new(SEND_MERGED, ACCOUNT, account.0).work()).await?;
         }

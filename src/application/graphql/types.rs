@@ -9,12 +9,14 @@ use crate::api::ids;
 use crate::api::messages::message;
 use crate::api::scalars::Json;
 use crate::api::text::LocalizedText;
-use crate::application::model::case::{Action, Decision, DeliveryChannel, State, StepOutcome};
+use crate::application::model::case::{Action, Decision, DeliveryChannel, EventKind, State, StepOutcome};
 use crate::application::model::document::DocumentKind;
-use crate::application::model::order::OrderState;
+use crate::application::model::order::{MaterialBasis, OrderState};
 use crate::application::model::projection::never;
 use crate::application::model::queue::QueueRow;
-use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, OrderRow};
+use crate::application::model::sight::Sight;
+use crate::application::service::engine::Loaded;
+use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, SeenCase, SeenOrder};
 use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::rejection::Code;
@@ -27,11 +29,27 @@ api_enum!(StepOutcome, "StepOutcome", "Outcome of one step of the review.");
 api_enum!(DeliveryChannel, "DeliveryChannel", "How a decision reaches the applicant.");
 api_enum!(Action, "ApplicationAction", "What may be done with a case.");
 api_enum!(OrderState, "OrderState", "Where an order stands.");
+api_enum!(EventKind, "ApplicationEventKind", "Kind of something that happened to a case.");
+api_enum!(MaterialBasis, "MaterialBasis", "What stands for a material of a case.");
 api_enum!(DocumentKind, "CaseDocumentKind", "Kind of a case document.");
 
 /// A case (办件): one request for one service item, from the cart to the delivery of the decision.
 #[derive(Clone, Debug)]
-pub struct Application(pub CaseRow);
+pub struct Application(pub CaseRow, pub Sight);
+
+impl Application {
+    /// The case as far as whoever it was loaded for sees it at this instant.
+    pub fn of(loaded: Loaded, now: DateTime<Utc>) -> Self {
+        let sight = loaded.sight(now);
+        Self(loaded.row, sight)
+    }
+}
+
+impl From<SeenCase> for Application {
+    fn from(seen: SeenCase) -> Self {
+        Self(seen.row, seen.sight)
+    }
+}
 
 /// A case (办件): one request for one service item, from the cart to the delivery of the decision.
 #[Object]
@@ -136,21 +154,22 @@ impl Application {
         let names = persons::names_of(ctx.portal().db.read(), &[self.0.applicant_person_id]).await;
         Some(names.map(|n| n.values().next().map(|name| name.display().to_owned()).unwrap_or_default()).map_err(ApiError::from))
     }
-    /// The applicant.
-    async fn applicant_id(&self) -> ID {
-        ids::encode(self.0.applicant_person_id)
+    /// The applicant, if it is a person.
+    async fn applicant_id(&self) -> Option<ID> {
+        Some(ids::encode(self.0.applicant_person_id))
     }
-    /// Answers of the form, as given.
+    /// Answers of the form, as given. An employer who is asked to confirm sees those about the employment; a beneficiary, and
+    /// an employer who has confirmed, see none.
     async fn answers(&self, ctx: &Context<'_>) -> Option<Result<Json, ApiError>> {
-        Some(view::answers(ctx.portal(), &self.0).await.map(Json).map_err(ApiError::from))
+        view::answers(ctx.portal(), &self.0, &self.1).await.map(|answers| answers.map(Json)).map_err(ApiError::from).transpose()
     }
-    /// Documents handed in, by key of the material.
+    /// Documents handed in, by key of the material. Empty for beneficiaries and employers.
     async fn materials(&self, ctx: &Context<'_>) -> Option<Result<Vec<BoundMaterial>, ApiError>> {
-        Some(view::materials(ctx.portal(), self.0.id).await.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
+        Some(view::materials(ctx.portal(), self.0.id, &self.1).await.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
     }
-    /// Documents issued in the case: receipt, notice of acceptance, decision.
+    /// Documents issued in the case: receipt, notice of acceptance, decision. Empty for beneficiaries and employers.
     async fn documents(&self, ctx: &Context<'_>) -> Option<Result<Vec<CaseDocument>, ApiError>> {
-        Some(view::documents(ctx.portal(), self.0.id).await.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
+        Some(view::documents(ctx.portal(), self.0.id, &self.1).await.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
     }
     /// What has happened, oldest first.
     async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {
@@ -195,15 +214,17 @@ pub struct Step {
 pub struct BoundMaterial {
     /// Key of the material.
     pub key: String,
-    /// The document version.
-    pub document_version_id: ID,
+    /// The document version, where the basis is one.
+    pub document_version_id: Option<ID>,
+    /// What stands for the material.
+    pub basis: MaterialBasis,
     /// When an officer compared the original.
     pub original_seen_at: Option<DateTime<Utc>>,
 }
 
 impl From<MaterialRow> for BoundMaterial {
     fn from(row: MaterialRow) -> Self {
-        Self { key: row.material_key, document_version_id: ids::encode(row.document_version_id), original_seen_at: row.original_seen_at }
+        Self { key: row.material_key, document_version_id: row.document_version_id.map(ids::encode), basis: row.basis, original_seen_at: row.original_seen_at }
     }
 }
 
@@ -212,8 +233,8 @@ impl From<MaterialRow> for BoundMaterial {
 pub struct ApplicationEvent {
     /// Number in the case, from 1.
     pub seq: i64,
-    /// Kind, for example `ACCEPTED`.
-    pub kind: String,
+    /// Kind.
+    pub kind: EventKind,
     /// When.
     pub at: DateTime<Utc>,
     /// The role of who did it; null for the clock.
@@ -274,36 +295,37 @@ pub struct AvailableAction {
 
 /// An order: a cart, or what became of it.
 #[derive(Clone, Debug)]
-pub struct Order(pub OrderRow);
+pub struct Order(pub SeenOrder);
 
 /// An order: a cart, or what became of it.
 #[Object]
 impl Order {
     /// Global id.
     pub async fn id(&self) -> ID {
-        ids::encode(self.0.id)
+        ids::encode(self.0.row.id)
     }
     /// Version: send it back as `expectedVersion`.
     async fn version(&self) -> i64 {
-        self.0.version
+        self.0.row.version
     }
     /// Cart or submitted.
     async fn state(&self) -> OrderState {
-        self.0.state
+        self.0.row.state
     }
     /// When it was made.
     async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+        self.0.row.created_at
     }
     /// When it was handed in.
     async fn submitted_at(&self) -> Option<DateTime<Utc>> {
-        self.0.submitted_at
+        self.0.row.submitted_at
     }
-    /// Its lines: drafts in a cart, cases once it is handed in.
+    /// Its lines: drafts in a cart, cases once it is handed in. Of an order that the viewer filled for another, those that she
+    /// may see.
     #[graphql(complexity = "5 * child_complexity")]
     async fn applications(&self, ctx: &Context<'_>) -> Option<Result<Vec<Application>, ApiError>> {
-        let lines = view::lines(ctx.portal(), &[self.0.id]).await;
-        Some(lines.map(|mut by| by.remove(&self.0.id).unwrap_or_default().into_iter().map(Application).collect()).map_err(ApiError::from))
+        let lines = view::lines(ctx.portal(), ctx.actor(), &self.0).await;
+        Some(lines.map(|lines| lines.into_iter().map(Application::from).collect()).map_err(ApiError::from))
     }
 }
 
@@ -318,8 +340,8 @@ pub struct QueueEntry {
     pub item_id: ID,
     /// Name of the item.
     pub item_name: LocalizedText,
-    /// Name of the applicant.
-    pub applicant_name: String,
+    /// Name of the applicant; null where none is told.
+    pub applicant_name: Option<String>,
     /// State that holds now.
     pub state: State,
     /// Key of the step that is due.
@@ -330,8 +352,8 @@ pub struct QueueEntry {
     pub version: i64,
     /// When it was received.
     pub received_at: DateTime<Utc>,
-    /// What is due next.
-    pub due_at: DateTime<Utc>,
+    /// What is due next; null where nothing is.
+    pub due_at: Option<DateTime<Utc>>,
     /// Promised limit.
     pub promised_due_at: Option<DateTime<Utc>>,
     /// Statutory limit.
@@ -350,13 +372,13 @@ impl QueueEntry {
             number: row.number,
             item_id: ids::encode(row.item),
             item_name: LocalizedText::of(&row.item_name, language),
-            applicant_name: row.name_zh.or(row.name_latin).unwrap_or_default(),
+            applicant_name: row.name_zh.or(row.name_latin),
             state: row.state,
             step_key: row.step_key,
             claimed_by_id: row.claimed_by.map(ids::encode),
             version: row.version,
             received_at: row.received_at,
-            due_at: row.due_at,
+            due_at: (row.due_at != never()).then_some(row.due_at),
             promised_due_at: row.promised_due_at,
             statutory_due_at: row.statutory_due_at,
             near_breach_at: row.near_breach_at,

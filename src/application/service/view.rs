@@ -1,7 +1,5 @@
 //! Reading orders, cases and the queue of a unit.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
@@ -10,15 +8,20 @@ use uuid::Uuid;
 use crate::account::service::mandates::mandate_holds;
 use crate::application::model::case::{Action, State};
 use crate::application::model::document::Content;
+use crate::application::model::order::OrderState;
 use crate::application::model::queue::{QueueFilter, QueueRow};
+use crate::application::model::sight::Sight;
 use crate::application::read;
 use crate::application::service::engine::{self, Loaded};
 use crate::application::{policy, store};
+use crate::catalogue::model::version::StepKindCode;
+use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ApplicationId, BodyId, OrderId, UnitId};
 use crate::kernel::page::{Page, PageRequest};
 use crate::kernel::rejection::Code;
+use crate::kernel::role::Role;
 use crate::kernel::seal::Place;
 use crate::organisation::service as organisation;
 use crate::person::service as persons;
@@ -82,8 +85,27 @@ pub async fn my_orders(portal: &Portal, actor: &Actor, request: PageRequest) -> 
     Ok(Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]))
 }
 
-/// An order of the caller, or one that she filled.
-pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<store::OrderRow, Fault> {
+/// An order that the caller may see.
+#[derive(Clone, Debug)]
+pub struct SeenOrder {
+    /// The order.
+    pub row: OrderRow,
+    /// Whether it is her own, with all its lines.
+    pub own: bool,
+}
+
+/// A case of an order that the caller may see, and how much of it.
+#[derive(Clone, Debug)]
+pub struct SeenCase {
+    /// The case.
+    pub row: CaseRow,
+    /// How much of it.
+    pub sight: Sight,
+}
+
+/// An order of the caller, or one that she filled: as an agent while her mandate holds; as an officer while it is a cart and
+/// she serves at a window, afterwards as long as she may see one of its cases.
+pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<SeenOrder, Fault> {
     let member = policy::signed_in(actor)?;
     let db = portal.db.read();
     let row = store::order(db, id).await?.ok_or(Fault::NotFound)?;
@@ -92,23 +114,41 @@ pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<store:
         || row.created_by == member.person
             && match row.mandate_id {
                 Some(mandate) => mandate_holds(db, mandate, member.person, row.applicant_person_id, portal.env.now()).await?,
-                None => true,
+                None if row.state == OrderState::Cart => policy::window_officer(actor).is_ok(),
+                None => !seen_lines(portal, actor, &row).await?.is_empty(),
             };
-    if may { Ok(row) } else { Err(Fault::NotFound) }
+    if may { Ok(SeenOrder { row, own }) } else { Err(Fault::NotFound) }
 }
 
-/// The lines of orders that the caller may see.
-pub async fn lines(portal: &Portal, orders: &[OrderId]) -> Result<HashMap<OrderId, Vec<store::CaseRow>>, Fault> {
-    let mut by_order: HashMap<OrderId, Vec<store::CaseRow>> = HashMap::new();
-    for row in store::lines_of(portal.db.read(), orders).await? {
-        by_order.entry(row.order_id).or_default().push(row);
+/// The lines of an order that the caller may see, each as far as she may. One statement where the order is her own.
+pub async fn lines(portal: &Portal, actor: &Actor, order: &SeenOrder) -> Result<Vec<SeenCase>, Fault> {
+    if order.own {
+        let rows = store::lines_of(portal.db.read(), &[order.row.id]).await?;
+        return Ok(rows.into_iter().map(|row| SeenCase { row, sight: Sight::Whole }).collect());
     }
-    Ok(by_order)
+    seen_lines(portal, actor, &order.row).await
 }
 
-/// The answers of a case that the caller may see.
-pub async fn answers(portal: &Portal, row: &store::CaseRow) -> Result<Value, Fault> {
-    engine::answers(portal, row).await
+async fn seen_lines(portal: &Portal, actor: &Actor, order: &OrderRow) -> Result<Vec<SeenCase>, Fault> {
+    let db = portal.db.read();
+    let calendar = organisation::calendar(portal).await?;
+    let mut seen = Vec::new();
+    for row in store::lines_of(db, &[order.id]).await? {
+        match engine::load(portal, db, &calendar, actor, row.id).await {
+            Ok(loaded) => seen.push(SeenCase { sight: loaded.sight(portal.env.now()), row: loaded.row }),
+            Err(Fault::NotFound) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(seen)
+}
+
+/// The answers of a case, as far as its reader sees them.
+pub async fn answers(portal: &Portal, row: &store::CaseRow, sight: &Sight) -> Result<Option<Value>, Fault> {
+    match sight {
+        Sight::Row => Ok(None),
+        Sight::Whole | Sight::Fields(_) => Ok(sight.answers(engine::answers(portal, row).await?)),
+    }
 }
 
 /// A case document, opened.
@@ -122,8 +162,11 @@ pub struct Opened {
     pub jws: String,
 }
 
-/// The documents of a case that the caller may see, oldest first.
-pub async fn documents(portal: &Portal, id: ApplicationId) -> Result<Vec<Opened>, Fault> {
+/// The documents of a case, oldest first; none for who sees no papers of it.
+pub async fn documents(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Vec<Opened>, Fault> {
+    if !sight.papers() {
+        return Ok(Vec::new());
+    }
     let rows = store::documents_of(portal.db.read(), &[id]).await?;
     let mut opened = Vec::with_capacity(rows.len());
     for row in rows {
@@ -156,11 +199,28 @@ pub async fn work_queue(portal: &Portal, actor: &Actor, unit: UnitId, filter: Qu
 /// Cases that wait for the confirmation of an employer.
 pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, request: PageRequest) -> Result<Page<QueueRow>, Fault> {
     policy::signed_in(actor)?;
-    if !actor.reaches_body(crate::kernel::role::Role::EmployerConfirmer, body) {
+    if !actor.reaches_body(Role::EmployerConfirmer, body) {
         return Err(Fault::NotFound);
     }
-    let rows = read::employer_queue(portal.db.read(), body, after_due(&request)?, request.limit(), portal.env.now()).await?;
-    Ok(Page::cut(rows, &request, QUEUE_ORDER, |row| vec![row.due_at.timestamp_millis().to_string(), row.id.0.to_string()]))
+    let limit = usize::try_from(request.limit()).unwrap_or(usize::MAX);
+    let (mut after, mut asked) = (after_due(&request)?, Vec::new());
+    // Cases of the body that are at another step are none of hers now. Which kind a step is stands in the pinned version.
+    loop {
+        let rows = read::employer_queue(portal.db.read(), body, after, request.limit(), portal.env.now()).await?;
+        let last = rows.len() < limit;
+        after = rows.last().map(|row| (row.due_at, row.id.0));
+        let mut pinned: Vec<_> = rows.iter().map(|row| row.pinned).collect();
+        pinned.sort_unstable();
+        pinned.dedup();
+        let versions = catalogue::versions(portal, &pinned).await?;
+        let kind = |row: &QueueRow| versions.get(&row.pinned)?.content.step(row.step_key.as_deref()?).map(|step| step.kind);
+        asked.extend(rows.into_iter().filter(|row| kind(row) == Some(StepKindCode::EmployerConfirmation)));
+        if last || asked.len() >= limit {
+            break;
+        }
+    }
+    asked.truncate(limit);
+    Ok(Page::cut(asked, &request, QUEUE_ORDER, |row| vec![row.due_at.timestamp_millis().to_string(), row.id.0.to_string()]))
 }
 
 fn after_due(request: &PageRequest) -> Result<Option<(DateTime<Utc>, Uuid)>, Fault> {
@@ -186,8 +246,11 @@ pub async fn may_hear_queue(portal: &Portal, actor: &Actor, unit: UnitId) -> Res
     policy::may_read_queue(actor, &path)
 }
 
-/// Document versions bound to a case that the caller may see.
-pub async fn materials(portal: &Portal, id: ApplicationId) -> Result<Vec<MaterialRow>, Fault> {
+/// Document versions bound to a case; none for who sees no papers of it.
+pub async fn materials(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Vec<MaterialRow>, Fault> {
+    if !sight.papers() {
+        return Ok(Vec::new());
+    }
     Ok(store::materials_of(portal.db.read(), &[id]).await?)
 }
 

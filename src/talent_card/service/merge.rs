@@ -7,10 +7,9 @@
 use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
 
-use crate::kernel::actor::Actor;
-use crate::kernel::fault::Refused;
+use crate::kernel::fault::Fault;
 use crate::kernel::ids::PersonId;
-use crate::person::service::merge::MergeListener;
+use crate::person::service::merge::MergeFollower;
 use crate::portal::Portal;
 use crate::talent_card::store;
 
@@ -19,8 +18,8 @@ use crate::talent_card::store;
 pub struct LedgerMerge;
 
 #[async_trait]
-impl MergeListener for LedgerMerge {
-    async fn merged(&self, _: &Portal, txn: &DatabaseTransaction, _: &Actor, absorbed: PersonId, survivor: PersonId) -> Result<(), Refused> {
+impl MergeFollower for LedgerMerge {
+    async fn merged(&self, _: &Portal, txn: &DatabaseTransaction, absorbed: PersonId, survivor: PersonId) -> Result<(), Fault> {
         store::move_balances(txn, absorbed, survivor).await?;
         Ok(())
     }
