@@ -19,6 +19,7 @@ use crate::account::job::LetterWorker;
 use crate::account::service::hashing::HashPool;
 use crate::account::service::letters::{self, MergeNotice};
 use crate::account::service::limits::OfficerTries;
+use crate::api::guard::Documents;
 use crate::api::schema;
 use crate::application::service::dealing::CaseDealing;
 use crate::application::service::fulfilment::Fulfilments;
@@ -164,7 +165,14 @@ pub async fn publish(portal: &Portal) -> anyhow::Result<()> {
 
 /// The routes over a process.
 pub fn router(portal: &Portal, config: &Config, metrics: Option<PrometheusHandle>, stopping: CancellationToken) -> Router {
-    routes(Server { portal: portal.clone(), schema: schema::build(), trusted_proxies: config.trusted_proxies.clone().into(), metrics, stopping })
+    routes(Server {
+        portal: portal.clone(),
+        schema: schema::build(),
+        documents: Documents::default(),
+        trusted_proxies: config.trusted_proxies.clone().into(),
+        metrics,
+        stopping,
+    })
 }
 
 /// How often what has had its time is deleted.

@@ -1,14 +1,17 @@
-//! Bounds that hold before execution, and the cache of parsed documents.
+//! Bounds that hold before execution, and the caches of parsed and of validated documents.
 //!
 //! The library's own limits count too late or say too little, and a missing variable is found only after earlier
 //! mutation fields have run; all of that is checked here, once per request.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextParseQuery, NextValidation};
+use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
 use async_graphql::{Positioned, ServerError, ServerResult, ValidationResult, Variables};
 use moka::sync::Cache;
+
+use crate::kernel::seal::sha256_parts;
 
 /// Deepest selection.
 pub const MAX_DEPTH: usize = 15;
@@ -26,6 +29,8 @@ pub const MAX_DOCUMENT: usize = 32 * 1024;
 const MAX_BRACKETS: usize = 64;
 /// Documents longer than this are not kept in the cache.
 const MAX_CACHED: usize = 8 * 1024;
+/// With variables longer than this what a validation gave is not kept.
+const MAX_VARIABLES: usize = 1024;
 
 /// Parsed documents by text, shared by all requests.
 #[derive(Clone, Debug)]
@@ -37,20 +42,59 @@ impl Default for Documents {
     }
 }
 
+impl Documents {
+    /// The parsed form of a text, from the cache where it was parsed before.
+    pub fn parse(&self, text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
+        if let Some(known) = self.0.get(text) {
+            return Ok(known);
+        }
+        let document = Arc::new(parse_query(text)?);
+        if text.len() <= MAX_CACHED {
+            self.0.insert(text.to_owned(), document.clone());
+        }
+        Ok(document)
+    }
+}
+
+/// What is known of queries that were validated: the result is a function of the schema, the text and the variables.
+/// Kept by digest, since variables are the caller's own; mutations, whose variables are never the same twice, are not kept.
+#[derive(Clone)]
+struct Validated(Cache<[u8; 32], ValidationResult>);
+
 /// Makes one `Guard` per request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct GuardFactory {
-    documents: Documents,
+    validated: Validated,
+}
+
+impl Default for GuardFactory {
+    fn default() -> Self {
+        Self { validated: Validated(Cache::new(4096)) }
+    }
+}
+
+impl std::fmt::Debug for GuardFactory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GuardFactory").finish_non_exhaustive()
+    }
 }
 
 impl ExtensionFactory for GuardFactory {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Guard { documents: self.documents.clone() })
+        Arc::new(Guard { validated: self.validated.clone(), request: OnceLock::new() })
     }
 }
 
 struct Guard {
-    documents: Documents,
+    validated: Validated,
+    /// Digest of text and variables, where the result of the validation may be kept.
+    request: OnceLock<[u8; 32]>,
+}
+
+/// Digest of a text with its variables; `None` where one of them is too long to be kept.
+fn digest(text: &str, variables: &Variables) -> Option<[u8; 32]> {
+    let variables = serde_json::to_vec(variables).ok().filter(|bytes| bytes.len() <= MAX_VARIABLES)?;
+    (text.len() <= MAX_CACHED).then(|| sha256_parts(&[text.as_bytes(), &variables]))
 }
 
 /// An error of the request with its code; the HTTP layer turns it into a status.
@@ -150,9 +194,7 @@ pub fn operation_type(document: &ExecutableDocument, operation: Option<&str>) ->
 #[async_trait::async_trait]
 impl Extension for Guard {
     async fn parse_query(&self, ctx: &ExtensionContext<'_>, query: &str, variables: &Variables, next: NextParseQuery<'_>) -> ServerResult<ExecutableDocument> {
-        if let Some(hit) = self.documents.0.get(query) {
-            return Ok((*hit).clone());
-        }
+        // A document that `http` parsed before passes through; it was bounded there by the same rule.
         if let Some(words) = refuse_text(query) {
             return Err(request_error("DOCUMENT_TOO_COMPLEX", words));
         }
@@ -163,13 +205,19 @@ impl Extension for Guard {
         if let Some(words) = refuse_document(&document) {
             return Err(request_error("DOCUMENT_TOO_COMPLEX", words));
         }
-        if query.len() <= MAX_CACHED {
-            self.documents.0.insert(query.to_owned(), Arc::new(document.clone()));
+        if document.operations.iter().all(|(_, operation)| operation.node.ty == OperationType::Query)
+            && let Some(digest) = digest(query, variables)
+        {
+            let _once = self.request.set(digest);
         }
         Ok(document)
     }
 
     async fn validation(&self, ctx: &ExtensionContext<'_>, next: NextValidation<'_>) -> Result<ValidationResult, Vec<ServerError>> {
+        let request = self.request.get();
+        if let Some(known) = request.and_then(|digest| self.validated.0.get(digest)) {
+            return Ok(known);
+        }
         let result = next.run(ctx).await.map_err(|errors| {
             errors
                 .into_iter()
@@ -184,6 +232,9 @@ impl Extension for Guard {
         }
         if result.complexity > MAX_COMPLEXITY {
             return Err(vec![request_error("DOCUMENT_TOO_COMPLEX", format!("complexity {} exceeds {MAX_COMPLEXITY}", result.complexity))]);
+        }
+        if let Some(digest) = request {
+            self.validated.0.insert(*digest, result);
         }
         Ok(result)
     }

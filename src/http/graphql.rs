@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response as GraphQlResponse, ServerError, Variables};
 use axum::Extension;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use crate::account::service::AgentClass;
 use crate::api::context::RefreshCookie;
 use crate::api::error::{ApiError, LANGUAGE};
-use crate::api::guard::{self, request_error};
+use crate::api::guard::{self, Documents, request_error};
 use crate::api::operations;
 use crate::http::router::Server;
 use crate::http::session;
@@ -91,7 +91,7 @@ pub async fn get(
 }
 
 /// Reads a request to what the library executes; the error says what does not fit.
-pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, OperationType), Box<(StatusCode, ServerError)>> {
+pub fn prepare(documents: &Documents, parameters: ParametersIn, only_query: bool) -> Result<(Request, OperationType), Box<(StatusCode, ServerError)>> {
     let Parameters { query, document_id, operation_name, variables } = parameters.0;
     let no = |status, error| Box::new((status, error));
     let bad = |words: &str| no(StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", words));
@@ -111,22 +111,22 @@ pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, O
     if let Some(words) = guard::refuse_text(&text) {
         return Err(no(StatusCode::BAD_REQUEST, request_error("DOCUMENT_TOO_COMPLEX", words)));
     }
-    let mut request = Request::new(text).variables(variables);
-    let document = request.parsed_query().map_err(|mut error| {
+    let document = documents.parse(&text).map_err(|mut error| {
         error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
         no(StatusCode::BAD_REQUEST, error)
     })?;
-    let Some(kind) = guard::operation_type(document, operation_name.as_deref()) else { return Err(bad("there is no operation of this name")) };
+    let Some(kind) = guard::operation_type(&document, operation_name.as_deref()) else { return Err(bad("there is no operation of this name")) };
     if operation_name.is_none() && document.operations.iter().count() > 1 {
         return Err(bad("name the operation to run"));
     }
     if only_query && kind != OperationType::Query {
         return Err(no(StatusCode::METHOD_NOT_ALLOWED, request_error("BAD_REQUEST", "only queries may be sent by GET")));
     }
-    let document = document.clone();
-    if let Some(name) = guard::missing_variable(&document, operation_name.as_deref(), &request.variables) {
+    if let Some(name) = guard::missing_variable(&document, operation_name.as_deref(), &variables) {
         return Err(bad(&format!("the variable ${name} is required")));
     }
+    let mut request = Request::new(text).variables(variables);
+    request.set_parsed_query((*document).clone());
     if let Some(name) = operation_name {
         request = request.operation_name(name);
     }
@@ -169,7 +169,7 @@ async fn answered(
     only_query: bool,
     request_id: String,
 ) -> Response {
-    let (mut request, kind) = match prepare(ParametersIn(parameters), only_query) {
+    let (mut request, kind) = match prepare(&server.documents, ParametersIn(parameters), only_query) {
         Ok(prepared) => prepared,
         Err(wrong) => return refused(answer, wrong.0, &wrong.1),
     };
@@ -221,12 +221,11 @@ fn is_request_error(response: &GraphQlResponse) -> bool {
 
 fn respond(answer: Answer, response: &GraphQlResponse) -> Response {
     if is_request_error(response) {
-        let body = serde_json::json!({ "errors": response.errors });
-        return write(answer, StatusCode::BAD_REQUEST, &body);
+        return errors(answer, StatusCode::BAD_REQUEST, &response.errors);
     }
-    match serde_json::to_value(response) {
+    match serde_json::to_vec(response) {
         Ok(body) => {
-            let mut written = write(answer, StatusCode::OK, &body);
+            let mut written = write(answer, StatusCode::OK, false, body);
             // Cookies that resolvers set.
             written.headers_mut().extend(response.http_headers.clone());
             written
@@ -236,19 +235,25 @@ fn respond(answer: Answer, response: &GraphQlResponse) -> Response {
 }
 
 fn refused(answer: Answer, status: StatusCode, error: &ServerError) -> Response {
-    write(answer, status, &serde_json::json!({ "errors": [error] }))
+    errors(answer, status, std::slice::from_ref(error))
 }
 
-fn write(answer: Answer, status: StatusCode, body: &serde_json::Value) -> Response {
-    let about_document =
-        || body["errors"].as_array().is_some_and(|all| all.iter().all(|e| e["extensions"]["code"].as_str().is_some_and(|c| c.starts_with("DOCUMENT_"))));
+fn errors(answer: Answer, status: StatusCode, errors: &[ServerError]) -> Response {
+    let about_document = errors
+        .iter()
+        .all(|e| e.extensions.as_ref().and_then(|x| x.get("code")).is_some_and(|c| matches!(c, async_graphql::Value::String(s) if s.starts_with("DOCUMENT_"))));
+    write(answer, status, about_document, serde_json::json!({ "errors": errors }).to_string())
+}
+
+/// `about_document`: the document itself is at fault.
+fn write(answer: Answer, status: StatusCode, about_document: bool, body: impl Into<Body>) -> Response {
     let (kind, status) = match answer {
         Answer::Modern => ("application/graphql-response+json; charset=utf-8", status),
         // Older clients read the body only after 200; faults of the transport keep their status.
-        Answer::Legacy if status == StatusCode::BAD_REQUEST && about_document() => ("application/json; charset=utf-8", StatusCode::OK),
+        Answer::Legacy if status == StatusCode::BAD_REQUEST && about_document => ("application/json; charset=utf-8", StatusCode::OK),
         Answer::Legacy => ("application/json; charset=utf-8", status),
     };
-    let mut response = (status, body.to_string()).into_response();
+    let mut response = (status, body.into()).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::METHOD_NOT_ALLOWED {

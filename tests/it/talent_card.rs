@@ -17,12 +17,14 @@ use talent_portal::person::model::profile::{NewPerson, PersonName};
 use talent_portal::person::service as person;
 use talent_portal::talent_card::model::bundle::Bundle;
 use talent_portal::talent_card::model::check::{CheckAnswer, CheckPurpose, Counter};
+use talent_portal::talent_card::model::ledger::BalanceKey;
 use talent_portal::talent_card::model::number::CardNumber;
-use talent_portal::talent_card::model::product::BenefitArea;
+use talent_portal::talent_card::model::product::{BenefitArea, ledger_year};
 use talent_portal::talent_card::service::check::{self, RecordUse, Shown};
 use talent_portal::talent_card::service::fulfilment::CardFulfilment;
 use talent_portal::talent_card::service::issue::{self, IssueCard};
 use talent_portal::talent_card::service::{publish, view};
+use talent_portal::talent_card::store;
 
 use crate::support::{TestApp, both_engines};
 
@@ -40,6 +42,7 @@ both_engines!(
     a_replay_of_a_use_is_not_judged_anew,
     a_card_ends_with_the_contract_and_with_the_permit_that_was_verified,
     products_are_read_once_and_by_anybody,
+    my_cards_with_their_benefits_cost_four_statements_over_http,
 );
 
 fn actor(person: PersonId, grants: Vec<Grant>) -> Actor {
@@ -322,7 +325,7 @@ async fn verify(app: &TestApp, officer: &str, person: PersonId, number: &str) ->
 }
 
 async fn number_of(app: &TestApp, card: CardId) -> String {
-    let card = talent_portal::talent_card::store::card(app.portal().db.read(), card).await.unwrap().unwrap();
+    let card = store::card(app.portal().db.read(), card).await.unwrap().unwrap();
     card.number().unwrap().number.clone()
 }
 
@@ -399,7 +402,7 @@ async fn a_balance_of_one_benefit_moves_with_the_sum_up_to_the_quota(app: TestAp
     let copy = "INSERT INTO benefit_balance (card_id, benefit_id, beneficiary_person_id, year, quota, used) \
                 SELECT card_id, benefit_id, $1, year, quota, 2 FROM benefit_balance WHERE year = $2";
     txn.execute_raw(sea_orm::Statement::from_sql_and_values(txn.get_database_backend(), copy, [other.0.into(), year.into()])).await.unwrap();
-    assert_eq!(talent_portal::talent_card::store::move_balances(&txn, other, holder).await.unwrap(), 1);
+    assert_eq!(store::move_balances(&txn, other, holder).await.unwrap(), 1);
     portal.commit(txn).await.unwrap();
     let seen = app.graphql(Some(&talent), "{ myCards { benefits { area balances { used remaining } } } }", json!({})).await.ok();
     let benefits = seen["myCards"][0]["benefits"].as_array().unwrap().iter().find(|b| b["area"] == "TRANSPORT").unwrap().clone();
@@ -577,4 +580,43 @@ async fn products_are_read_once_and_by_anybody(app: TestApp) {
     let (statements, card) = app.statements(issue(&app, order(&app, holder), &by)).await;
     card.unwrap();
     assert!(statements <= 12, "{statements}");
+}
+
+/// The budget holds for one card and for several, used or not, the look-up of the session counted.
+async fn my_cards_with_their_benefits_cost_four_statements_over_http(app: TestApp) {
+    let portal = app.portal();
+    mark_demo(portal).await.unwrap();
+    app.publish().await;
+    let (_, admin) = somebody(&app, vec![Grant { role: Role::SystemAdmin, scope: Scope::Portal }]).await;
+    let new = NewDemoAccount {
+        login: "talent@demo.invalid".into(),
+        password: "seven green herons at dusk".into(),
+        name_zh: "陈大文".into(),
+        name_latin: "Chan Tai Man".into(),
+        birth_date: None,
+        roles: Vec::new(),
+    };
+    let account = add_account(portal, new).await.unwrap();
+    let document = include_str!("../../schema/operations/my-card/my-cards.graphql");
+    for cards in 1..=4 {
+        let token = demo_session(portal, account).await.unwrap();
+        let viewer = app.graphql(Some(&token), "{ viewer { person { id } } }", json!({})).await.ok();
+        let holder = PersonId::parse_global(viewer["viewer"]["person"]["id"].as_str().unwrap()).unwrap();
+        let card = issue(&app, order(&app, holder), &admin).await.unwrap();
+        let card = view::card(portal, &actor(holder, Vec::new()), card).await.unwrap();
+        let txn = portal.db.begin_write().await.unwrap();
+        for benefit in &card.offer.benefits {
+            let key = BalanceKey { card: card.card.id, benefit: benefit.id, beneficiary: holder, year: ledger_year(portal.env.today()) };
+            store::take(&txn, key, benefit.yearly_quota, 1).await.unwrap().unwrap();
+        }
+        portal.commit(txn).await.unwrap();
+        let (statements, data) = app.statements(app.graphql(Some(&token), document, json!({}))).await;
+        let shown = data.ok()["myCards"].take();
+        assert_eq!(shown.as_array().unwrap().len(), cards);
+        let benefits = shown[cards - 1]["benefits"].as_array().unwrap();
+        assert!(!benefits.is_empty() && benefits.iter().all(|benefit| benefit["balances"][0]["used"] == 1), "{benefits:?}");
+        assert!(statements <= 4, "{statements} statements for {cards} cards");
+        // A card lapses, and the next one is issued.
+        app.advance(chrono::Duration::days(6 * 366));
+    }
 }
