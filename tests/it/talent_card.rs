@@ -607,7 +607,7 @@ async fn my_cards_with_their_benefits_cost_four_statements_over_http(app: TestAp
         let txn = portal.db.begin_write().await.unwrap();
         for benefit in &card.offer.benefits {
             let key = BalanceKey { card: card.card.id, benefit: benefit.id, beneficiary: holder, year: ledger_year(portal.env.today()) };
-            store::take(&txn, key, benefit.yearly_quota, 1).await.unwrap().unwrap();
+            store::take(&txn, key, benefit.yearly_quota, 1, 0).await.unwrap().unwrap();
         }
         portal.commit(txn).await.unwrap();
         let (statements, data) = app.statements(app.graphql(Some(&token), document, json!({}))).await;
