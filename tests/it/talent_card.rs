@@ -34,7 +34,6 @@ both_engines!(
     a_holder_gets_one_card_of_a_product_and_sees_it_in_three_statements,
     a_counter_learns_what_its_purpose_needs_and_no_more,
     a_card_is_shown_checked_and_used_over_http,
-    my_cards_with_their_benefits_cost_four_statements_over_http,
     a_merge_begins_no_quota_anew_and_is_told_to_the_account,
     a_balance_of_one_benefit_moves_with_the_sum_up_to_the_quota,
     a_regional_benefit_is_given_where_the_counter_stands,
@@ -43,6 +42,7 @@ both_engines!(
     a_replay_of_a_use_is_not_judged_anew,
     a_card_ends_with_the_contract_and_with_the_permit_that_was_verified,
     products_are_read_once_and_by_anybody,
+    my_cards_with_their_benefits_cost_four_statements_over_http,
 );
 
 fn actor(person: PersonId, grants: Vec<Grant>) -> Actor {
@@ -325,7 +325,7 @@ async fn verify(app: &TestApp, officer: &str, person: PersonId, number: &str) ->
 }
 
 async fn number_of(app: &TestApp, card: CardId) -> String {
-    let card = talent_portal::talent_card::store::card(app.portal().db.read(), card).await.unwrap().unwrap();
+    let card = store::card(app.portal().db.read(), card).await.unwrap().unwrap();
     card.number().unwrap().number.clone()
 }
 
@@ -402,7 +402,7 @@ async fn a_balance_of_one_benefit_moves_with_the_sum_up_to_the_quota(app: TestAp
     let copy = "INSERT INTO benefit_balance (card_id, benefit_id, beneficiary_person_id, year, quota, used) \
                 SELECT card_id, benefit_id, $1, year, quota, 2 FROM benefit_balance WHERE year = $2";
     txn.execute_raw(sea_orm::Statement::from_sql_and_values(txn.get_database_backend(), copy, [other.0.into(), year.into()])).await.unwrap();
-    assert_eq!(talent_portal::talent_card::store::move_balances(&txn, other, holder).await.unwrap(), 1);
+    assert_eq!(store::move_balances(&txn, other, holder).await.unwrap(), 1);
     portal.commit(txn).await.unwrap();
     let seen = app.graphql(Some(&talent), "{ myCards { benefits { area balances { used remaining } } } }", json!({})).await.ok();
     let benefits = seen["myCards"][0]["benefits"].as_array().unwrap().iter().find(|b| b["area"] == "TRANSPORT").unwrap().clone();
