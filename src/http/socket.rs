@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::parser::types::OperationType;
 use axum::Extension;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
@@ -18,11 +19,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::service::sessions as account;
-use crate::api::context::Ctx;
+use crate::api::context::{Ctx, Resumed};
 use crate::api::error::LANGUAGE;
 use crate::http::graphql::{ParametersIn, prepare};
 use crate::http::router::Server;
 use crate::http::session;
+use crate::kernel::actor::Actor;
 
 /// Seconds in which the first message must come.
 const INIT_SECONDS: u64 = 10;
@@ -111,12 +113,13 @@ async fn converse(
     let given = payload["authorization"].as_str().or_else(|| payload["Authorization"].as_str()).map(|t| t.trim_start_matches("Bearer ").trim().to_owned());
     let token = given.or_else(|| session::token(headers).map(str::to_owned));
     let request_id = session::request_id(headers, &server.portal);
-    let Ok(ctx) = session::context(&server.portal, headers, token.as_deref(), address, request_id).await else {
+    let Ok(mut ctx) = session::context(&server.portal, headers, token.as_deref(), address, request_id).await else {
         return Some(close(4403, "Forbidden"));
     };
     out.send(text(&json!({ "type": "connection_ack" }))).await.ok()?;
-    let mut running: HashMap<String, CancellationToken> = HashMap::new();
-    let (done, mut finished) = mpsc::channel::<String>(SUBSCRIPTIONS);
+    let mut running: HashMap<String, Running> = HashMap::new();
+    let mut runs = 0u64;
+    let (done, mut finished) = mpsc::channel::<(String, u64)>(SUBSCRIPTIONS);
     let mut beat = tokio::time::interval(Duration::from_secs(BEAT_SECONDS));
     let mut beats = 0u64;
     let scope = ended.child_token();
@@ -125,14 +128,27 @@ async fn converse(
         tokio::select! {
             () = ended.cancelled() => return None,
             () = server.stopping.cancelled() => return Some(close(1012, "Service restart")),
-            Some(id) = finished.recv() => { running.remove(&id); }
+            Some((id, run)) = finished.recv() => {
+                if running.get(&id).is_some_and(|r| r.run == run) {
+                    running.remove(&id);
+                }
+            }
             _ = beat.tick() => {
                 beats += 1;
-                // Also where roles or assurance changed: what runs was begun with the old ones.
-                if let Some(token) = &token
-                    && account::session_actor(&server.portal, token).await.ok().flatten().map(|found| found.member) != ctx.actor.member
-                {
-                    return Some(close(4403, "Forbidden"));
+                match look_again(server, token.as_deref(), &mut ctx).await {
+                    Now::Same | Now::Unknown => {}
+                    Now::Over => return Some(close(4403, "Forbidden")),
+                    Now::Changed => {
+                        // What runs was begun with the old rights: it begins again with the new ones, or ends with the no.
+                        for (id, r) in running.iter_mut().filter(|(_, r)| r.parameters.is_some()) {
+                            let Some(parameters) = r.parameters.clone() else { continue };
+                            r.token.cancel();
+                            runs += 1;
+                            (r.token, r.run) = (scope.child_token(), runs);
+                            let told = Told { id: id.clone(), run: runs, out: out.clone(), done: done.clone(), token: r.token.clone(), ended: ended.clone() };
+                            tokio::spawn(run(server.clone(), ctx.clone(), parameters, true, told));
+                        }
+                    }
                 }
                 if beats.is_multiple_of(20) && out.try_send(Message::Ping(Vec::new().into())).is_err() {
                     return None;
@@ -150,16 +166,24 @@ async fn converse(
                     Some("connection_init") => return Some(close(4429, "Too many initialisation requests")),
                     Some("complete") => {
                         let Some(id) = message["id"].as_str() else { return Some(close(4400, "Invalid message")) };
-                        if let Some(token) = running.remove(id) { token.cancel(); }
+                        if let Some(r) = running.remove(id) { r.token.cancel(); }
                     }
                     Some("subscribe") => {
                         let Some(id) = message["id"].as_str().filter(|id| !id.is_empty() && id.len() <= 128) else { return Some(close(4400, "Invalid message")) };
                         if running.contains_key(id) { return Some(close(4409, "Subscriber already exists")) }
                         if running.len() >= SUBSCRIPTIONS { return Some(close(4429, "Too many subscriptions")) }
                         let Some(parameters) = ParametersIn::read(message["payload"].clone()) else { return Some(close(4400, "Invalid message")) };
-                        let token = scope.child_token();
-                        running.insert(id.to_owned(), token.clone());
-                        tokio::spawn(run(server.clone(), ctx.clone(), id.to_owned(), parameters, out.clone(), done.clone(), token, ended.clone()));
+                        // An operation begins with the rights of its moment, not with those of the last look.
+                        match look_again(server, token.as_deref(), &mut ctx).await {
+                            Now::Over => return Some(close(4403, "Forbidden")),
+                            Now::Unknown => return Some(close(1013, "Try again later")),
+                            Now::Same | Now::Changed => {}
+                        }
+                        runs += 1;
+                        let told = Told { id: id.to_owned(), run: runs, out: out.clone(), done: done.clone(), token: scope.child_token(), ended: ended.clone() };
+                        let again = is_subscription(&parameters).then(|| parameters.clone());
+                        running.insert(id.to_owned(), Running { token: told.token.clone(), run: runs, parameters: again });
+                        tokio::spawn(run(server.clone(), ctx.clone(), parameters, false, told));
                     }
                     _ => return Some(close(4400, "Invalid message")),
                 }
@@ -179,48 +203,98 @@ async fn next_json(stream: &mut (impl futures_util::Stream<Item = Result<Message
     }
 }
 
-async fn run(
-    server: Server,
-    ctx: Ctx,
+/// An operation that runs.
+struct Running {
+    token: CancellationToken,
+    /// Which of the runs of this socket it is; an id may come again.
+    run: u64,
+    /// Of a subscription, to begin it again.
+    parameters: Option<ParametersIn>,
+}
+
+/// How the session of a socket stands.
+enum Now {
+    Same,
+    /// Roles or assurance are others; the context has them.
+    Changed,
+    Over,
+    /// The database does not answer.
+    Unknown,
+}
+
+/// Looks at the session again and puts the member as she is now into the context.
+async fn look_again(server: &Server, token: Option<&str>, ctx: &mut Ctx) -> Now {
+    let (Some(token), Some(before)) = (token, &ctx.actor.member) else { return Now::Same };
+    match account::session_actor(&server.portal, token).await {
+        Err(_) => Now::Unknown,
+        Ok(None) => Now::Over,
+        Ok(Some(found)) if found.member == *before => Now::Same,
+        Ok(Some(found)) if found.member.session != before.session => Now::Over,
+        Ok(Some(found)) => {
+            ctx.actor = Arc::new(Actor { member: Some(found.member), request_id: ctx.actor.request_id.clone() });
+            Now::Changed
+        }
+    }
+}
+
+fn is_subscription(parameters: &ParametersIn) -> bool {
+    prepare(parameters.clone(), false).is_ok_and(|(_, kind)| kind == OperationType::Subscription)
+}
+
+/// Where an operation tells what comes of it.
+struct Told {
     id: String,
-    parameters: ParametersIn,
+    run: u64,
     out: mpsc::Sender<Message>,
-    done: mpsc::Sender<String>,
+    done: mpsc::Sender<(String, u64)>,
     token: CancellationToken,
     ended: CancellationToken,
-) {
+}
+
+impl Told {
+    fn say(&self, kind: &str, payload: Option<Value>) -> Result<(), ()> {
+        let mut message = json!({ "id": self.id, "type": kind });
+        if let Some(payload) = payload {
+            message["payload"] = payload;
+        }
+        self.out.try_send(text(&message)).map_err(drop)
+    }
+}
+
+/// Runs one operation to its end. A subscription that fails at its root, at the start or later, ends with `error`; what
+/// fails inside a query is told with its data.
+async fn run(server: Server, ctx: Ctx, parameters: ParametersIn, resumed: bool, told: Told) {
     let language = ctx.language;
-    let told = match prepare(parameters, false) {
-        Err(wrong) => out.try_send(text(&json!({ "id": id, "type": "error", "payload": [wrong.1] }))),
-        Ok((request, _)) => {
+    let outcome = match prepare(parameters, false) {
+        Err(wrong) => told.say("error", Some(json!([wrong.1]))),
+        Ok((mut request, kind)) => {
+            // As over HTTP.
+            if ctx.actor.member.is_none() && !server.portal.settings.introspection {
+                request = request.disable_introspection();
+            }
+            if resumed {
+                request = request.data(Resumed);
+            }
             let mut stream = server.schema.execute_stream(request.data(ctx));
-            let mut told = Ok(());
             loop {
                 let next = tokio::select! {
-                    () = token.cancelled() => return,
+                    () = told.token.cancelled() => return,
                     next = LANGUAGE.scope(language, stream.next()) => next,
                 };
-                let Some(response) = next else { break };
-                let refused = response.data == async_graphql::Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && !response.errors.is_empty();
-                if refused {
-                    told = out.try_send(text(&json!({ "id": id, "type": "error", "payload": response.errors })));
-                    let _gone = done.send(id).await;
-                    if told.is_err() {
-                        ended.cancel();
-                    }
-                    return;
+                let Some(response) = next else { break told.say("complete", None) };
+                let failed = response.data == async_graphql::Value::Null && !response.errors.is_empty();
+                if failed && (kind == OperationType::Subscription || response.errors.iter().all(|e| e.path.is_empty())) {
+                    break told.say("error", Some(json!(response.errors)));
                 }
-                told = out.try_send(text(&json!({ "id": id, "type": "next", "payload": response })));
-                if told.is_err() {
-                    break;
+                if let Err(slow) = told.say("next", Some(json!(response))) {
+                    break Err(slow);
                 }
             }
-            told.and_then(|()| out.try_send(text(&json!({ "id": id, "type": "complete" }))))
         }
     };
     // A reader that is too slow is dropped; it comes back and asks anew.
-    if told.is_err() {
-        ended.cancel();
+    if outcome.is_err() {
+        told.ended.cancel();
     }
-    let _gone = done.send(id).await;
+    let _gone = told.done.send((told.id.clone(), told.run)).await;
 }

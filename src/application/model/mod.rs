@@ -4,6 +4,7 @@ pub mod case;
 pub mod clock;
 pub mod document;
 pub mod order;
+pub mod person;
 pub mod projection;
 pub mod queue;
 pub mod sight;

@@ -20,6 +20,18 @@ coded_enum! {
     }
 }
 
+coded_enum! {
+    /// What stands for a material of a case.
+    pub enum MaterialBasis {
+        /// A document that was handed in.
+        Document => "DOCUMENT",
+        /// What an authority shares, so that nobody need bring it.
+        Shared => "SHARED",
+        /// A signed undertaking (告知承诺) in its stead.
+        Undertaking => "UNDERTAKING",
+    }
+}
+
 /// Most characters of a reason.
 pub const MAX_REASON: usize = 2_000;
 /// Most lines of a cart.

@@ -14,6 +14,7 @@ use crate::application::model::projection::Projection;
 use crate::application::model::sight::Sight;
 use crate::application::policy::{self, Standing};
 use crate::application::service::fulfilment::{FulfilmentCase, Fulfilments};
+use crate::application::service::steps::StepKinds;
 use crate::application::store::{self, EventBy, Written};
 use crate::audit::model::{Entry, Message};
 use crate::audit::service as audit;
@@ -53,6 +54,8 @@ pub struct Loaded {
     pub beneficiaries: Vec<PersonId>,
     /// What ties the caller to it.
     pub standing: Standing,
+    /// Whether the step that is due is finished by somebody outside the units.
+    pub outside: bool,
     /// Levels of the units for which the caller holds her roles.
     pub levels: Vec<(Role, UnitLevel)>,
 }
@@ -131,7 +134,11 @@ async fn assemble(
     let units: Vec<_> = standing.grants.iter().map(|(_, unit)| *unit).collect();
     let units = organisation::units_by_ids(db, &units).await?;
     let levels = standing.grants.iter().filter_map(|(role, unit)| Some((*role, units.get(unit)?.level))).collect();
-    Ok(Loaded { row, case, calendar: calendar.clone(), clock, version, offering, beneficiaries, standing, levels })
+    let outside = match case.step().and_then(|key| version.content.step(key)) {
+        Some(step) => portal.part::<StepKinds>()?.of(step.kind)?.outside(),
+        None => false,
+    };
+    Ok(Loaded { row, case, calendar: calendar.clone(), clock, version, offering, beneficiaries, standing, outside, levels })
 }
 
 /// How the caller acts for the applicant: under a mandate that holds now, or as the officer at whose window a cart is
@@ -165,12 +172,7 @@ impl Loaded {
     /// The rule of the step that is due.
     pub fn step(&self) -> Option<StepRule<'_>> {
         let step = self.version.content.step(self.case.step()?)?;
-        Some(StepRule {
-            role: step.role,
-            level: step.unit_level,
-            not_same_person_as: &step.not_same_person_as,
-            outside: step.kind == StepKindCode::EmployerConfirmation,
-        })
+        Some(StepRule { role: step.role, level: step.unit_level, not_same_person_as: &step.not_same_person_as, outside: self.outside })
     }
 
     /// The role that entitles the caller to an action now, or why she may not.
@@ -292,7 +294,7 @@ pub async fn issue(
     let content = write(id, now, &facts, &loaded.version.content, &Wording { kind, reason, decision: loaded.case.decision });
     let jws = portal.keyring.signing().sign(JWS_TYPE, &content).map_err(Fault::internal)?;
     let data = serde_json::to_vec(&content).map_err(Fault::internal)?;
-    let person = loaded.row.applicant_person_id;
+    let person = loaded.row.key_person_id;
     let key = keys::data_key(portal, person).await?;
     let row = store::DocumentRow {
         id,
@@ -312,7 +314,7 @@ pub async fn issue(
 /// The answers of the form, opened.
 pub async fn answers(portal: &Portal, row: &store::CaseRow) -> Result<Value, Fault> {
     let Some(sealed) = &row.form_sealed else { return Ok(Value::Object(serde_json::Map::new())) };
-    let key = keys::data_key(portal, row.applicant_person_id).await?;
+    let key = keys::data_key(portal, row.key_person_id).await?;
     let plain = key.open(Place::new("application", "form_sealed", row.id.0), sealed).ok_or_else(|| Fault::bug("the answers of a case do not open"))?;
     serde_json::from_slice(&plain).map_err(Fault::internal)
 }

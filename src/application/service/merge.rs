@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
 
 use crate::application::store;
-use crate::kernel::fault::Fault;
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::Refused;
 use crate::kernel::ids::PersonId;
 use crate::person::service as persons;
-use crate::person::service::merge::MergeFollower;
+use crate::person::service::merge::MergeListener;
 use crate::portal::Portal;
 
 /// Rows stay under the id for which they were written; that only one case of an item may be open is counted for the person.
@@ -17,8 +18,8 @@ use crate::portal::Portal;
 pub struct OpenCases;
 
 #[async_trait]
-impl MergeFollower for OpenCases {
-    async fn merged(&self, _: &Portal, txn: &DatabaseTransaction, _: PersonId, survivor: PersonId) -> Result<(), Fault> {
+impl MergeListener for OpenCases {
+    async fn merged(&self, _: &Portal, txn: &DatabaseTransaction, _: &Actor, _: PersonId, survivor: PersonId) -> Result<(), Refused> {
         let persons = persons::identities(txn, survivor).await?;
         Ok(store::move_open_keys(txn, &persons, survivor).await?)
     }

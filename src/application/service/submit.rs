@@ -275,7 +275,7 @@ async fn judge(
     facts.extend(version.form.facts(&about.answers, vocabulary));
     facts.set_today(today);
     let bound = store::materials_of(txn, &[row.id]).await?;
-    let ids: Vec<DocumentVersionId> = bound.iter().map(|b| b.document_version_id).collect();
+    let ids: Vec<DocumentVersionId> = bound.iter().filter_map(|b| b.document_version_id).collect();
     let usable: HashMap<DocumentVersionId, String> =
         material::usable_versions(txn, row.applicant_person_id, &ids).await?.into_iter().map(|v| (v.id, v.kind)).collect();
     let bound_at = format!("{path}.materials");
@@ -284,7 +284,7 @@ async fn judge(
         if mine.peek().is_none() && material.necessity == Necessity::Required && asked_for == Outcome::Pass {
             wrong.push(Rejection::at(Code::MaterialMissing, &bound_at).pointer(format!("/{}", material.key)).words("material", &material.name));
         }
-        if mine.any(|b| usable.get(&b.document_version_id).is_none_or(|kind| *kind != material.document_kind)) {
+        if mine.any(|b| b.document_version_id.is_some_and(|id| usable.get(&id).is_none_or(|kind| *kind != material.document_kind))) {
             let unusable = Rejection::at(Code::MaterialUnusable, &bound_at).pointer(format!("/{}", material.key));
             wrong.push(unusable.text("named", "yes").words("material", &material.name));
         }
@@ -315,7 +315,7 @@ async fn open_case(
     let received_at = entry.received_at.unwrap_or(now);
     let sequence = store::next_number(txn, &number_prefix(&offering.region, &version.item_code, today)).await?;
     let facts = serde_json::to_vec(&facts).map_err(Fault::internal)?;
-    let key = keys::data_key(portal, row.applicant_person_id).await?;
+    let key = keys::data_key(portal, row.key_person_id).await?;
     let seal = |column, plain: &[u8]| key.seal(&portal.env, Place::new("application", column, row.id.0), plain);
     let reason = entry.received_at.and(entry.reason).map(|why| seal("received_reason_sealed", why.as_bytes()));
     let facts = seal("facts_sealed", &facts);
@@ -339,7 +339,8 @@ async fn open_case(
     let clock = engine::clock_of(portal, calendar, &case, Some(&offering));
     let beneficiaries = store::beneficiaries_of(txn, &[row.id]).await?.remove(&row.id).unwrap_or_default();
     let standing = Standing { side: Some(entry.side), ..Standing::default() };
-    let loaded = Loaded { row, case, calendar: calendar.clone(), clock, version, offering: Some(offering), beneficiaries, standing, levels: Vec::new() };
+    let loaded =
+        Loaded { row, case, calendar: calendar.clone(), clock, version, offering: Some(offering), beneficiaries, standing, outside: false, levels: Vec::new() };
     let impossible = engine::check_fulfilment(portal, txn, &loaded).await?;
     if !impossible.is_empty() {
         return Err(Refused::Rejected(impossible.into_iter().map(|r| Rejection { field: path.split('.').map(str::to_owned).collect(), ..r }).collect()));

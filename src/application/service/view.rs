@@ -21,6 +21,7 @@ use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ApplicationId, BodyId, OrderId, UnitId};
 use crate::kernel::page::{Page, PageRequest};
 use crate::kernel::rejection::Code;
+use crate::kernel::role::Role;
 use crate::kernel::seal::Place;
 use crate::organisation::service as organisation;
 use crate::person::service as persons;
@@ -162,9 +163,9 @@ pub struct Opened {
 }
 
 /// The documents of a case, oldest first; none for who sees no papers of it.
-pub async fn documents(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Vec<Opened>, Fault> {
+pub async fn documents(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Option<Vec<Opened>>, Fault> {
     if !sight.papers() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let rows = store::documents_of(portal.db.read(), &[id]).await?;
     let mut opened = Vec::with_capacity(rows.len());
@@ -177,7 +178,7 @@ pub async fn documents(portal: &Portal, id: ApplicationId, sight: &Sight) -> Res
         let jws = String::from_utf8(jws.to_vec()).map_err(Fault::internal)?;
         opened.push(Opened { row, content, jws });
     }
-    Ok(opened)
+    Ok(Some(opened))
 }
 
 /// An event as it is shown: kind, time, role.
@@ -198,7 +199,7 @@ pub async fn work_queue(portal: &Portal, actor: &Actor, unit: UnitId, filter: Qu
 /// Cases that wait for the confirmation of an employer.
 pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, request: PageRequest) -> Result<Page<QueueRow>, Fault> {
     policy::signed_in(actor)?;
-    if !actor.reaches_body(crate::kernel::role::Role::EmployerConfirmer, body) {
+    if !actor.reaches_body(Role::EmployerConfirmer, body) {
         return Err(Fault::NotFound);
     }
     let limit = usize::try_from(request.limit()).unwrap_or(usize::MAX);
@@ -246,11 +247,11 @@ pub async fn may_hear_queue(portal: &Portal, actor: &Actor, unit: UnitId) -> Res
 }
 
 /// Document versions bound to a case; none for who sees no papers of it.
-pub async fn materials(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Vec<MaterialRow>, Fault> {
+pub async fn materials(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Option<Vec<MaterialRow>>, Fault> {
     if !sight.papers() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    Ok(store::materials_of(portal.db.read(), &[id]).await?)
+    Ok(Some(store::materials_of(portal.db.read(), &[id]).await?))
 }
 
 /// The state that holds now, acceptance by lapse of time included.

@@ -1,43 +1,45 @@
-//! What other slices do when two persons turn out to be one.
+//! What else happens when two persons become one. Later slices implement it, `app` registers them.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
 
-use crate::kernel::fault::Fault;
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::Refused;
 use crate::kernel::ids::PersonId;
 use crate::portal::Portal;
 
-/// A slice that keeps something by person which a merge must move. Registered in `app`.
+/// Hears that a person turned out to be another.
 #[async_trait]
-pub trait MergeFollower: Send + Sync {
-    /// Called in the transaction of the merge, both persons locked; the ids that mean `absorbed` redirect to `survivor`.
-    async fn merged(&self, portal: &Portal, txn: &DatabaseTransaction, absorbed: PersonId, survivor: PersonId) -> Result<(), Fault>;
+pub trait MergeListener: Send + Sync {
+    /// Called in the transaction of the merge, after `absorbed` was made to redirect to `survivor` and both rows were
+    /// locked. What this refuses undoes the merge. No second connection may be used.
+    async fn merged(&self, portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, absorbed: PersonId, survivor: PersonId) -> Result<(), Refused>;
 }
 
-/// The registered followers, a part of the portal.
+/// The registered listeners, in order; a part of the portal.
 #[derive(Clone, Default)]
-pub struct MergeFollowers(Vec<Arc<dyn MergeFollower>>);
+pub struct MergeListeners(Vec<Arc<dyn MergeListener>>);
 
-impl std::fmt::Debug for MergeFollowers {
+impl std::fmt::Debug for MergeListeners {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "MergeFollowers({})", self.0.len())
+        write!(f, "MergeListeners({})", self.0.len())
     }
 }
 
-impl MergeFollowers {
-    /// Adds a follower.
+impl MergeListeners {
+    /// Adds a listener.
     #[must_use]
-    pub fn with(mut self, follower: Arc<dyn MergeFollower>) -> Self {
-        self.0.push(follower);
+    pub fn with(mut self, listener: Arc<dyn MergeListener>) -> Self {
+        self.0.push(listener);
         self
     }
 
-    /// Tells all of them.
-    pub async fn tell(&self, portal: &Portal, txn: &DatabaseTransaction, absorbed: PersonId, survivor: PersonId) -> Result<(), Fault> {
-        for follower in &self.0 {
-            follower.merged(portal, txn, absorbed, survivor).await?;
+    /// Tells all of them; the first that refuses ends it.
+    pub async fn tell(&self, portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, absorbed: PersonId, survivor: PersonId) -> Result<(), Refused> {
+        for listener in &self.0 {
+            listener.merged(portal, txn, actor, absorbed, survivor).await?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! calls them has done so.
 
 pub mod access;
+pub mod dealing;
 pub mod identity;
 pub mod keys;
 pub mod merge;
@@ -51,13 +52,13 @@ pub async fn lock_person(txn: &impl ConnectionTrait, id: PersonId) -> Result<Per
     }
 }
 
-/// The person that an id means now, for a caller: herself, or staff who handle cases.
+/// The person that an id means now, for a caller: herself, or staff who deal with her.
 ///
 /// Errors: [`Fault::Unauthenticated`]; [`Fault::NotFound`] for anybody else.
 pub async fn person_for(portal: &Portal, actor: &Actor, id: PersonId) -> Result<Person, Fault> {
     policy::signed_in(actor)?;
     let person = person(portal, id).await?;
-    policy::may_read(actor, person.id)?;
+    dealing::may_read(portal, actor, &person).await?;
     Ok(person)
 }
 
