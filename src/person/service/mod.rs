@@ -39,7 +39,6 @@ pub async fn person_in(txn: &impl ConnectionTrait, id: PersonId) -> Result<Perso
     store::person(txn, id).await?.ok_or(Fault::NotFound)
 }
 
-/// The person that an id means now, for a caller: herself, or staff who deal with her.
 /// The same, and nobody merges her before the transaction ends.
 pub async fn lock_person(txn: &impl ConnectionTrait, id: PersonId) -> Result<Person, Fault> {
     let mut id = person_in(txn, id).await?.id;
@@ -53,7 +52,7 @@ pub async fn lock_person(txn: &impl ConnectionTrait, id: PersonId) -> Result<Per
     }
 }
 
-/// The person that an id means now, for a caller: herself, or staff who handle cases.
+/// The person that an id means now, for a caller: herself, or staff who deal with her.
 ///
 /// Errors: [`Fault::Unauthenticated`]; [`Fault::NotFound`] for anybody else.
 pub async fn person_for(portal: &Portal, actor: &Actor, id: PersonId) -> Result<Person, Fault> {
