@@ -44,6 +44,12 @@ pub fn may_read_queue(actor: &Actor, unit_path: &str) -> Result<(), Fault> {
     if actor.reaches_unit(&STAFF, unit_path) { Ok(()) } else { Err(Fault::NotFound) }
 }
 
+/// Staff of the unit read the papers of a case and compare originals; neither the confirmer of an employer nor whom the
+/// case is about, who is a party to it also where she is staff.
+pub fn may_read_papers(standing: &Standing) -> Result<(), Fault> {
+    if standing.own || standing.roles.is_empty() { Err(Fault::NotFound) } else { Ok(()) }
+}
+
 /// Window staff fill carts for walk-ins.
 pub fn window_officer(actor: &Actor) -> Result<&Member, Fault> {
     let member = signed_in(actor)?;

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,22 +13,26 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::service::sessions as account;
 use crate::api::context::Ctx;
 use crate::api::error::LANGUAGE;
-use crate::http::graphql::{ParametersIn, prepare};
+use crate::api::guard;
+use crate::http::graphql::{ParametersIn, admit, bounded, internal, prepare};
 use crate::http::router::Server;
 use crate::http::session;
+use crate::http::sockets::Place;
+use crate::kernel::fault::Fault;
 
 /// Seconds in which the first message must come.
 const INIT_SECONDS: u64 = 10;
-/// Seconds between looks at the session, and pings.
+/// Seconds between looks at the clock.
 const BEAT_SECONDS: u64 = 1;
+/// Seconds between pings.
+const PING_SECONDS: u64 = 20;
 /// Bytes of one message.
 const MESSAGE_MAX: usize = 64 * 1024;
 /// Subscriptions of one socket.
@@ -40,14 +45,18 @@ pub async fn upgrade(State(server): State<Server>, info: Option<Extension<Connec
     // A browser sends its origin; a page of another site must not open a socket with the reader's cookie.
     if let Some(origin) = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok()) {
         let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let own = origin.split_once("://").is_some_and(|(_, rest)| rest == host);
+        let own = session::is_own_origin(origin, host);
         let front_end = server.portal.settings.front_end_url.as_deref().is_some_and(|url| url.trim_end_matches('/') == origin);
         if !own && !front_end {
             return StatusCode::FORBIDDEN.into_response();
         }
     }
     let address = session::client_address(&headers, info.map(|Extension(ConnectInfo(address))| address), &server.trusted_proxies);
-    socket.protocols(["graphql-transport-ws"]).max_message_size(MESSAGE_MAX).on_upgrade(move |socket| serve(server, headers, address, socket))
+    // Counted before the upgrade: whoever has said nothing yet costs a task and a buffer already.
+    let Some(place) = server.sockets.enter(&address, server.portal.settings.sockets_per_address) else {
+        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")]).into_response();
+    };
+    socket.protocols(["graphql-transport-ws"]).max_message_size(MESSAGE_MAX).on_upgrade(move |socket| serve(server, headers, address, socket, place))
 }
 
 fn close(code: u16, reason: &'static str) -> Message {
@@ -58,7 +67,7 @@ fn text(value: &Value) -> Message {
     Message::Text(value.to_string().into())
 }
 
-async fn serve(server: Server, headers: HeaderMap, address: Arc<str>, socket: WebSocket) {
+async fn serve(server: Server, headers: HeaderMap, address: Arc<str>, socket: WebSocket, place: Place) {
     let chosen = socket.protocol().is_some();
     let (mut sink, mut stream) = socket.split();
     if !chosen {
@@ -80,7 +89,7 @@ async fn serve(server: Server, headers: HeaderMap, address: Arc<str>, socket: We
             ended.cancel();
         }
     });
-    let last = converse(&server, &headers, address, &mut stream, &out, &ended).await;
+    let last = converse(&server, &headers, address, place, &mut stream, &out, &ended).await;
     if let Some(message) = last {
         let _gone = out.try_send(message);
     }
@@ -93,6 +102,7 @@ async fn converse(
     server: &Server,
     headers: &HeaderMap,
     address: Arc<str>,
+    place: Place,
     stream: &mut (impl futures_util::Stream<Item = Result<Message, axum::Error>> + Unpin),
     out: &mpsc::Sender<Message>,
     ended: &CancellationToken,
@@ -111,30 +121,47 @@ async fn converse(
     let given = payload["authorization"].as_str().or_else(|| payload["Authorization"].as_str()).map(|t| t.trim_start_matches("Bearer ").trim().to_owned());
     let token = given.or_else(|| session::token(headers).map(str::to_owned));
     let request_id = session::request_id(headers, &server.portal);
-    let Ok(ctx) = session::context(&server.portal, headers, token.as_deref(), address, request_id).await else {
-        return Some(close(4403, "Forbidden"));
+    let ctx = match session::context(&server.portal, headers, token.as_deref(), address, request_id).await {
+        Ok(ctx) => ctx,
+        // A client comes back after this one without a new sign-in.
+        Err(Fault::Unavailable(_) | Fault::Internal(_)) => return Some(close(1013, "Try again later")),
+        Err(_) => return Some(close(4403, "Forbidden")),
     };
+    let settings = &server.portal.settings;
+    // With a session it counts as one of the session's: a hall of officers may share one address.
+    let (seat, place) = match (&token, &ctx.actor.member) {
+        (Some(token), Some(member)) => match server.sockets.sit(&server.portal, token, member, settings.sockets_per_session) {
+            Some(seat) => {
+                drop(place);
+                (Some(seat), None)
+            }
+            None => return Some(close(1013, "Too many sockets")),
+        },
+        _ => (None, Some(place)),
+    };
+    let gone = seat.as_ref().map(crate::http::sockets::Seat::gone).unwrap_or_default();
     out.send(text(&json!({ "type": "connection_ack" }))).await.ok()?;
     let mut running: HashMap<String, CancellationToken> = HashMap::new();
     let (done, mut finished) = mpsc::channel::<String>(SUBSCRIPTIONS);
     let mut beat = tokio::time::interval(Duration::from_secs(BEAT_SECONDS));
     let mut beats = 0u64;
+    let mut idle = 0u64;
     let scope = ended.child_token();
     let _all = scope.clone().drop_guard();
     loop {
         tokio::select! {
             () = ended.cancelled() => return None,
             () = server.stopping.cancelled() => return Some(close(1012, "Service restart")),
+            // Also where roles or assurance changed: what runs was begun with the old ones.
+            () = gone.cancelled() => return Some(close(4403, "Forbidden")),
             Some(id) = finished.recv() => { running.remove(&id); }
             _ = beat.tick() => {
                 beats += 1;
-                // Also where roles or assurance changed: what runs was begun with the old ones.
-                if let Some(token) = &token
-                    && account::session_actor(&server.portal, token).await.ok().flatten().map(|found| found.member) != ctx.actor.member
-                {
-                    return Some(close(4403, "Forbidden"));
+                idle = if place.is_some() && running.is_empty() { idle + BEAT_SECONDS } else { 0 };
+                if idle > settings.socket_idle_seconds {
+                    return Some(close(1000, "Idle"));
                 }
-                if beats.is_multiple_of(20) && out.try_send(Message::Ping(Vec::new().into())).is_err() {
+                if beats.is_multiple_of(PING_SECONDS / BEAT_SECONDS) && out.try_send(Message::Ping(Vec::new().into())).is_err() {
                     return None;
                 }
             }
@@ -159,6 +186,7 @@ async fn converse(
                         let Some(parameters) = ParametersIn::read(message["payload"].clone()) else { return Some(close(4400, "Invalid message")) };
                         let token = scope.child_token();
                         running.insert(id.to_owned(), token.clone());
+                        idle = 0;
                         tokio::spawn(run(server.clone(), ctx.clone(), id.to_owned(), parameters, out.clone(), done.clone(), token, ended.clone()));
                     }
                     _ => return Some(close(4400, "Invalid message")),
@@ -193,27 +221,41 @@ async fn run(
     let told = match prepare(parameters, false) {
         Err(wrong) => out.try_send(text(&json!({ "id": id, "type": "error", "payload": [wrong.1] }))),
         Ok((request, _)) => {
+            let request = admit(request, &server.portal, &ctx);
             let mut stream = server.schema.execute_stream(request.data(ctx));
             let mut told = Ok(());
             loop {
                 let next = tokio::select! {
                     () = token.cancelled() => return,
-                    next = LANGUAGE.scope(language, stream.next()) => next,
+                    // A panic ends this operation alone.
+                    next = AssertUnwindSafe(LANGUAGE.scope(language, stream.next())).catch_unwind() => next,
                 };
-                let Some(response) = next else { break };
+                let mut response = match next {
+                    Ok(Some(response)) => response,
+                    Ok(None) => break,
+                    Err(_) => async_graphql::Response::from_errors(vec![internal(language)]),
+                };
+                guard::code_errors(&mut response);
                 let refused = response.data == async_graphql::Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && !response.errors.is_empty();
-                if refused {
-                    told = out.try_send(text(&json!({ "id": id, "type": "error", "payload": response.errors })));
-                    let _gone = done.send(id).await;
-                    if told.is_err() {
-                        ended.cancel();
+                let payload = if refused { Err(response.errors) } else { bounded(&response).map_err(|error| vec![error]) };
+                let errors = match payload {
+                    Ok(payload) => {
+                        // Written once: the text of an answer may be long.
+                        let message = format!("{{\"id\":{},\"type\":\"next\",\"payload\":{payload}}}", json!(id));
+                        told = out.try_send(Message::Text(message.into()));
+                        if told.is_err() {
+                            break;
+                        }
+                        continue;
                     }
-                    return;
-                }
-                told = out.try_send(text(&json!({ "id": id, "type": "next", "payload": response })));
+                    Err(errors) => errors,
+                };
+                told = out.try_send(text(&json!({ "id": id, "type": "error", "payload": errors })));
+                let _gone = done.send(id).await;
                 if told.is_err() {
-                    break;
+                    ended.cancel();
                 }
+                return;
             }
             told.and_then(|()| out.try_send(text(&json!({ "id": id, "type": "complete" }))))
         }

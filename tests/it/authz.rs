@@ -251,6 +251,7 @@ async fn world(app: &TestApp) -> World {
         ("documentId", identities.remove(0)),
         ("removeIdentityDocument.documentId", identities.remove(0)),
         ("versionId", DocumentVersionId::new(env).global()),
+        ("documentVersionId", DocumentVersionId::new(env).global()),
         ("educationId", EducationId::new(env).global()),
         ("employmentId", EmploymentId::new(env).global()),
         ("familyMemberId", FamilyMemberId::new(env).global()),

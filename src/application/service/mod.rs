@@ -4,6 +4,7 @@ pub mod cart;
 pub mod check;
 pub mod engine;
 pub mod fulfilment;
+pub mod papers;
 pub mod submit;
 pub mod view;
 pub mod work;
