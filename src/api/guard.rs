@@ -213,7 +213,7 @@ impl<'a> Measure<'a> {
             size.add(match &item.node {
                 Selection::Field(field) => self.field(&field.node, nesting + 1)?,
                 Selection::FragmentSpread(spread) => {
-                    self.fragment(spread.node.fragment_name.node.as_str(), item.pos, nesting + 1)?.wrapped(spread.node.directives.len())
+                    self.fragment(spread.node.fragment_name.node.as_str(), spread.pos, nesting + 1)?.wrapped(spread.node.directives.len())
                 }
                 Selection::InlineFragment(fragment) => self.selection(&fragment.node.selection_set, nesting + 1)?.wrapped(fragment.node.directives.len()),
             });

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::account::service::{ACCESS_COOKIE, REFRESH_COOKIE, sessions as account};
 use crate::api::context::Ctx;
@@ -17,7 +17,7 @@ use crate::portal::Portal;
 /// text would let her write what she likes into the trail.
 pub fn request_id(headers: &HeaderMap, portal: &Portal) -> String {
     let given = headers.get("x-request-id").and_then(|v| v.to_str().ok()).filter(|v| v.len() == uuid::fmt::Hyphenated::LENGTH);
-    given.and_then(|v| Uuid::try_parse(v).ok()).unwrap_or_else(|| portal.env.uuid()).to_string()
+    given.and_then(|v| Uuid::try_parse(v).ok()).unwrap_or_else(|| Builder::from_random_bytes(portal.env.bytes()).into_uuid()).to_string()
 }
 
 /// Whether a page of this origin is one of the host that it talks to. A page may hold the portal's cookies only over TLS,

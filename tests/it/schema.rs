@@ -115,7 +115,7 @@ fn wide_instants(file: &str, source: &str) -> Vec<String> {
     let mut inside = false;
     for line in source.lines() {
         // The macro `inputs!` declares inputs, too.
-        inside = inside && line.starts_with([' ', '}', '#', '/']) || line.contains("InputObject") && line.contains("derive") || line.starts_with("inputs!");
+        inside |= line.contains("derive(") && line.contains("InputObject") || line.starts_with("inputs! {");
         if inside && line.contains("DateTime<") {
             found.push(format!("{file}: {}", line.trim()));
         }
