@@ -18,9 +18,11 @@ use crate::account::adapter::Mailer;
 use crate::account::job::LetterWorker;
 use crate::account::service::hashing::HashPool;
 use crate::api::schema;
+use crate::application::service::dealing::CaseDealing;
 use crate::application::service::fulfilment::Fulfilments;
+use crate::application::service::steps::{EmployerConfirmation, Review, StepKinds};
 use crate::audit::service::{Bus, Worker, Workers};
-use crate::catalogue::service::{CompiledVersions, FactSources};
+use crate::catalogue::service::{CompiledVersions, FactSources, Handlers};
 use crate::config::Config;
 use crate::db::{self, Db, Engine, KEY_SCHEMA};
 use crate::http::router::{Server, routes};
@@ -32,6 +34,7 @@ use crate::kernel::seal::Keyring;
 use crate::material::adapter::{Clamd, local_store};
 use crate::material::model::scan::{Scanner, Scanning};
 use crate::organisation::service::CalendarCache;
+use crate::person::service::dealing::Dealings;
 use crate::person::service::keys::KeyCache;
 use crate::portal::{Parts, Portal};
 use crate::talent::service::source::ProfileFacts;
@@ -46,6 +49,19 @@ pub fn told(fault: Fault) -> anyhow::Error {
     }
 }
 
+fn fulfilments() -> Fulfilments {
+    Fulfilments::default().with(Arc::new(CardFulfilment))
+}
+
+fn step_kinds() -> StepKinds {
+    StepKinds::default().with(Arc::new(Review)).with(Arc::new(EmployerConfirmation))
+}
+
+/// What published versions may name.
+pub fn handlers() -> Handlers {
+    Handlers { fulfilments: fulfilments().kinds(), steps: step_kinds().kinds() }
+}
+
 /// The parts of all slices.
 pub fn parts(config: &Config) -> anyhow::Result<Parts> {
     let scanner = config.clamd.as_deref().map(|address| Arc::new(Clamd::new(address)) as Arc<dyn Scanner>);
@@ -54,13 +70,16 @@ pub fn parts(config: &Config) -> anyhow::Result<Parts> {
         .with(Workers::default().with(&(Arc::new(LetterWorker) as Arc<dyn Worker>)))
         .with(CalendarCache::default())
         .with(KeyCache::default())
+        .with(Dealings::default().with(Arc::new(CaseDealing)))
         .with(HashPool::new(&config.settings)?)
         .with(Mailer::new(&config.data_dir, config.smtp_url.as_deref(), &config.mail_from)?)
         .with(CompiledVersions::default())
         .with(FactSources::default().with(Arc::new(ProfileFacts)))
         .with(local_store(&config.data_dir)?)
         .with(Scanning(scanner))
-        .with(Fulfilments::default().with(Arc::new(CardFulfilment)))
+        .with(handlers())
+        .with(fulfilments())
+        .with(step_kinds())
         .with(OfferCache::default()))
 }
 

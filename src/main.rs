@@ -194,7 +194,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve { data, listen, demo } => return serve(load(data, vec![("listen", listen)])?, env, demo).await,
         Command::Migrate { direction, data } => return migrate(load(data, vec![])?, env, direction).await,
         Command::Catalogue { what: CatalogueWork::Check, .. } => {
-            let problems = catalogue::service::check_bundle();
+            let problems = catalogue::service::check_bundle(&app::handlers());
             for problem in &problems {
                 println!("{problem:?}");
             }

@@ -36,7 +36,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        manager.create_index(index("trail", "trail_object", &["object_id"])).await?;
+        manager.create_index(index("trail", "trail_object", &["object_id", "id"])).await?;
         manager.create_index(index("trail", "trail_subject", &["subject_id", "id"])).await?;
         manager
             .create_table(

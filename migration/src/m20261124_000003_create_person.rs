@@ -1,4 +1,4 @@
-//! Persons, their identity documents, what was changed about them, and who looked at their data in full.
+//! Persons, their identity documents, what was changed about them, who looked at their data in full, and who attended them.
 
 use sea_orm_migration::prelude::*;
 
@@ -76,6 +76,8 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("verified_by"))
                     .col(instant("created_at"))
                     .foreign_key(&mut refers("identity_document", "person_id", "person"))
+                    .foreign_key(&mut refers("identity_document", "verified_by", "person"))
+                    .check(Expr::cust("(verified_at IS NULL) = (verified_by IS NULL)"))
                     .to_owned(),
             )
             .await?;
@@ -102,15 +104,31 @@ impl MigrationTrait for Migration {
                     .col(text("request_id"))
                     .col(instant("at"))
                     .foreign_key(&mut refers("access_log", "person_id", "person"))
+                    .foreign_key(&mut refers("access_log", "actor_id", "person"))
                     .to_owned(),
             )
             .await?;
         manager.create_index(index("access_log", "access_log_person", &["person_id", "id"])).await?;
-        manager.create_index(index("access_log", "access_log_actor", &["actor_id", "at"])).await
+        manager.create_index(index("access_log", "access_log_actor", &["actor_id", "at"])).await?;
+        // Who had whom before her at a window: registered her, compared her original, or tried to.
+        manager
+            .create_table(
+                table("person_attendance")
+                    .col(id())
+                    .col(uuid("person_id"))
+                    .col(uuid("officer_id"))
+                    .col(code("kind", &["REGISTERED", "VERIFIED", "REFUSED"]))
+                    .col(instant("at"))
+                    .foreign_key(&mut refers("person_attendance", "person_id", "person"))
+                    .to_owned(),
+            )
+            .await?;
+        manager.create_index(index("person_attendance", "person_attendance_person", &["person_id", "officer_id"])).await?;
+        manager.create_index(index("person_attendance", "person_attendance_officer", &["officer_id", "kind", "at"])).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for name in ["access_log", "identity_document", "person_revision", "person"] {
+        for name in ["person_attendance", "access_log", "identity_document", "person_revision", "person"] {
             manager.drop_table(Table::drop().table(name).to_owned()).await?;
         }
         Ok(())

@@ -179,6 +179,9 @@ async fn roles(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .foreign_key(&mut refers("role_grant", "person_id", "person"))
                 .foreign_key(&mut refers("role_grant", "unit_id", "unit"))
                 .foreign_key(&mut refers("role_grant", "body_id", "body"))
+                .foreign_key(&mut refers("role_grant", "granted_by", "person"))
+                .foreign_key(&mut refers("role_grant", "ended_by", "person"))
+                .check(Expr::cust("unit_id IS NULL OR body_id IS NULL"))
                 .to_owned(),
         )
         .await?;
@@ -194,6 +197,7 @@ async fn roles(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .to_owned(),
         )
         .await?;
+    manager.create_index(index("role_grant", "role_grant_person", &["person_id", "id"])).await?;
     manager
         .create_table(
             table("invitation")
@@ -213,6 +217,9 @@ async fn roles(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(uuid_null("accepted_by"))
                 .foreign_key(&mut refers("invitation", "unit_id", "unit"))
                 .foreign_key(&mut refers("invitation", "body_id", "body"))
+                .foreign_key(&mut refers("invitation", "invited_by", "person"))
+                .foreign_key(&mut refers("invitation", "accepted_by", "person"))
+                .check(Expr::cust("unit_id IS NULL OR body_id IS NULL"))
                 .to_owned(),
         )
         .await?;
@@ -230,6 +237,8 @@ async fn roles(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(instant("created_at"))
                 .foreign_key(&mut refers("mandate", "principal_id", "person"))
                 .foreign_key(&mut refers("mandate", "agent_id", "person"))
+                .check(Expr::cust("principal_id <> agent_id"))
+                .check(Expr::cust("starts_at < ends_at"))
                 .to_owned(),
         )
         .await?;

@@ -31,6 +31,7 @@ impl MigrationTrait for Migration {
                     .col(bytes("details_sealed"))
                     .col(instant("created_at"))
                     .foreign_key(&mut refers("employment", "person_id", "person"))
+                    .foreign_key(&mut refers("employment", "employer_id", "body"))
                     .to_owned(),
             )
             .await?;

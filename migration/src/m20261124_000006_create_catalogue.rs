@@ -89,6 +89,7 @@ impl MigrationTrait for Migration {
                     .check(Expr::cust("effective_to IS NULL OR effective_to >= effective_from"))
                     .foreign_key(&mut refers("item_offering", "item_id", "service_item"))
                     .foreign_key(&mut refers("item_offering", "version_id", "item_version"))
+                    .foreign_key(&mut refers("item_offering", "unit_id", "unit"))
                     .to_owned(),
             )
             .await?;
@@ -106,6 +107,7 @@ impl MigrationTrait for Migration {
                     .col(uuid("unit_id"))
                     .col(code("maker", MAKERS))
                     .foreign_key(&mut refers("item_route", "item_id", "service_item"))
+                    .foreign_key(&mut refers("item_route", "unit_id", "unit"))
                     .to_owned(),
             )
             .await?;

@@ -16,12 +16,16 @@ impl MigrationTrait for Migration {
             .create_table(
                 table("document")
                     .col(id())
-                    .col(uuid("owner_person"))
+                    // A person or a body, never both.
+                    .col(uuid_null("owner_person"))
+                    .col(uuid_null("owner_body"))
                     .col(sort_text("kind", manager))
                     .col(bytes_null("title_sealed"))
                     .col(instant("created_at"))
                     .col(bigint("version"))
                     .foreign_key(&mut refers("document", "owner_person", "person"))
+                    .foreign_key(&mut refers("document", "owner_body", "body"))
+                    .check(Expr::cust("(owner_person IS NULL) <> (owner_body IS NULL)"))
                     .to_owned(),
             )
             .await?;
@@ -33,7 +37,9 @@ impl MigrationTrait for Migration {
                 table("document_version")
                     .col(id())
                     .col(uuid("document_id"))
-                    .col(uuid("owner_person"))
+                    // A person or a body, never both.
+                    .col(uuid_null("owner_person"))
+                    .col(uuid_null("owner_body"))
                     .col(text("kind"))
                     .col(int("number"))
                     .col(uuid("object_key"))
@@ -47,6 +53,8 @@ impl MigrationTrait for Migration {
                     .col(instant_null("attached_at"))
                     .foreign_key(&mut refers("document_version", "document_id", "document"))
                     .foreign_key(&mut refers("document_version", "owner_person", "person"))
+                    .foreign_key(&mut refers("document_version", "owner_body", "body"))
+                    .check(Expr::cust("(owner_person IS NULL) <> (owner_body IS NULL)"))
                     .foreign_key(&mut refers("document_version", "uploaded_by", "person"))
                     .to_owned(),
             )
@@ -70,7 +78,9 @@ impl MigrationTrait for Migration {
                 table("upload")
                     .col(id())
                     .col(bytes("token_hash"))
-                    .col(uuid("owner_person"))
+                    // A person or a body, never both.
+                    .col(uuid_null("owner_person"))
+                    .col(uuid_null("owner_body"))
                     .col(uuid("uploaded_by"))
                     .col(text("kind"))
                     .col(bytes_null("title_sealed"))
@@ -85,11 +95,14 @@ impl MigrationTrait for Migration {
                     .col(instant("created_at"))
                     .col(instant("expires_at"))
                     .foreign_key(&mut refers("upload", "owner_person", "person"))
+                    .foreign_key(&mut refers("upload", "owner_body", "body"))
+                    .check(Expr::cust("(owner_person IS NULL) <> (owner_body IS NULL)"))
                     .foreign_key(&mut refers("upload", "uploaded_by", "person"))
                     .to_owned(),
             )
             .await?;
         manager.create_index(unique("upload", "uq_upload_token", &["token_hash"])).await?;
+        manager.create_index(index("upload", "ix_upload_owner", &["owner_person", "state"])).await?;
         manager.create_index(index("upload", "ix_upload_sender", &["uploaded_by", "state"])).await?;
         manager.create_index(index("upload", "ix_upload_expires", &["expires_at"])).await?;
 
@@ -121,6 +134,7 @@ impl MigrationTrait for Migration {
             )
             .await?;
         manager.create_index(unique("file_token", "uq_file_token_token", &["token_hash"])).await?;
+        manager.create_index(index("file_token", "ix_file_token_version", &["version_id"])).await?;
         manager.create_index(index("file_token", "ix_file_token_expires", &["expires_at"])).await
     }
 

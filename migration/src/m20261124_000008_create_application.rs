@@ -13,6 +13,22 @@ const CHANNELS: [&str; 4] = ["ONLINE", "WINDOW", "POST", "EMPLOYER"];
 const STATES: [&str; 10] =
     ["DRAFT", "RECEIVED", "SUPPLEMENT_REQUESTED", "ACCEPTED", "NOT_ACCEPTED", "IN_REVIEW", "DECIDED", "DELIVERED", "WITHDRAWN", "TERMINATED"];
 
+/// Those that this issue of the engine writes, and those that its further actions will.
+const DOCUMENTS: [&str; 12] = [
+    "RECEIPT",
+    "ACCEPTANCE",
+    "SUPPLEMENT_NOTICE",
+    "NOT_ACCEPTED",
+    "EXTENSION",
+    "DECISION",
+    "SPECIAL_PROCEDURE",
+    "TERMINATION",
+    "WITHDRAWAL",
+    "HAND_OVER",
+    "REVOCATION",
+    "CORRECTION",
+];
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -20,7 +36,8 @@ impl MigrationTrait for Migration {
             .create_table(
                 table("application_order")
                     .col(id())
-                    .col(uuid("applicant_person_id"))
+                    // A person or a body applies, never both.
+                    .col(uuid_null("applicant_person_id"))
                     .col(uuid_null("applicant_body_id"))
                     .col(uuid("created_by"))
                     .col(uuid_null("submitted_by"))
@@ -32,10 +49,18 @@ impl MigrationTrait for Migration {
                     .col(instant("updated_at"))
                     .col(instant_null("submitted_at"))
                     .foreign_key(&mut refers("application_order", "applicant_person_id", "person"))
+                    .foreign_key(&mut refers("application_order", "applicant_body_id", "body"))
+                    .foreign_key(&mut refers("application_order", "created_by", "person"))
+                    .foreign_key(&mut refers("application_order", "submitted_by", "person"))
+                    .foreign_key(&mut refers("application_order", "mandate_id", "mandate"))
+                    .check(Expr::cust("(applicant_person_id IS NULL) <> (applicant_body_id IS NULL)"))
+                    .check(Expr::cust("(state = 'SUBMITTED') = (submitted_at IS NOT NULL)"))
                     .to_owned(),
             )
             .await?;
         manager.create_index(index("application_order", "application_order_applicant", &["applicant_person_id", "id"])).await?;
+        manager.create_index(index("application_order", "application_order_body", &["applicant_body_id", "id"])).await?;
+        manager.create_index(index("application_order", "application_order_filler", &["created_by", "id"])).await?;
         manager
             .create_table(
                 table("application")
@@ -45,8 +70,10 @@ impl MigrationTrait for Migration {
                     .col(uuid("item_id"))
                     .col(uuid("version_id"))
                     .col(uuid_null("offering_id"))
-                    .col(uuid("applicant_person_id"))
+                    .col(uuid_null("applicant_person_id"))
                     .col(uuid_null("applicant_body_id"))
+                    // Whose key seals answers and facts: the applicant's, for a body that of the person who filled it in.
+                    .col(uuid("key_person_id"))
                     .col(uuid_null("employer_body_id"))
                     .col(uuid_null("submitted_by"))
                     .col(uuid_null("mandate_id"))
@@ -57,7 +84,7 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("receiving_unit_id"))
                     .col(uuid_null("current_unit_id"))
                     .col(code("state", &STATES))
-                    .col(text_null("decision"))
+                    .col(text_null("decision").check(Expr::col("decision").is_in(["APPROVED", "REFUSED"])).to_owned())
                     .col(int("step_index"))
                     .col(text_null("step_key"))
                     .col(bigint("version"))
@@ -83,7 +110,26 @@ impl MigrationTrait for Migration {
                     .col(instant("created_at"))
                     .col(instant("updated_at"))
                     .foreign_key(&mut refers("application", "order_id", "application_order"))
+                    .foreign_key(&mut refers("application", "item_id", "service_item"))
+                    .foreign_key(&mut refers("application", "version_id", "item_version"))
+                    .foreign_key(&mut refers("application", "offering_id", "item_offering"))
                     .foreign_key(&mut refers("application", "applicant_person_id", "person"))
+                    .foreign_key(&mut refers("application", "applicant_body_id", "body"))
+                    .foreign_key(&mut refers("application", "key_person_id", "person"))
+                    .foreign_key(&mut refers("application", "employer_body_id", "body"))
+                    .foreign_key(&mut refers("application", "submitted_by", "person"))
+                    .foreign_key(&mut refers("application", "mandate_id", "mandate"))
+                    .foreign_key(&mut refers("application", "receiving_unit_id", "unit"))
+                    .foreign_key(&mut refers("application", "current_unit_id", "unit"))
+                    .foreign_key(&mut refers("application", "claimed_by", "person"))
+                    .check(Expr::cust("(applicant_person_id IS NULL) <> (applicant_body_id IS NULL)"))
+                    .check(Expr::cust("(claimed_by IS NULL) = (claimed_at IS NULL)"))
+                    .check(Expr::cust("step_index >= 0 AND version >= 0"))
+                    // What was handed in has a number, an offering, a unit and a receipt; a draft has none of them.
+                    .check(Expr::cust("(state = 'DRAFT') = (number IS NULL)"))
+                    .check(Expr::cust("(number IS NULL) = (offering_id IS NULL)"))
+                    .check(Expr::cust("(number IS NULL) = (current_unit_id IS NULL)"))
+                    .check(Expr::cust("(number IS NULL) = (received_at IS NULL)"))
                     .to_owned(),
             )
             .await?;
@@ -94,7 +140,7 @@ impl MigrationTrait for Migration {
         let open = Expr::col("state").is_in(["RECEIVED", "SUPPLEMENT_REQUESTED", "ACCEPTED", "IN_REVIEW", "DECIDED"]);
         manager.create_index(index("application", "application_queue", &["current_unit_id", "due_at", "id"]).and_where(open).to_owned()).await?;
         manager
-            .create_index(index("application", "application_clock", &["next_clock_at"]).and_where(Expr::col("next_clock_at").is_not_null()).to_owned())
+            .create_index(index("application", "application_clock", &["next_clock_at", "id"]).and_where(Expr::col("next_clock_at").is_not_null()).to_owned())
             .await?;
         manager
             .create_index(
@@ -103,6 +149,10 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
+        manager
+            .create_index(index("application", "application_claimed", &["claimed_by", "id"]).and_where(Expr::col("claimed_by").is_not_null()).to_owned())
+            .await?;
+        manager.create_index(index("application", "application_body", &["applicant_body_id", "id"])).await?;
         manager
             .create_table(
                 table("application_event")
@@ -117,6 +167,7 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("unit_id"))
                     .col(text("payload"))
                     .foreign_key(&mut refers("application_event", "application_id", "application"))
+                    .check(Expr::cust("seq > 0"))
                     .to_owned(),
             )
             .await?;
@@ -132,26 +183,34 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
+        manager.create_index(index("application_beneficiary", "application_beneficiary_person", &["person_id", "application_id"])).await?;
         manager
             .create_table(
                 table("application_material")
+                    .col(id())
                     .col(uuid("application_id"))
                     .col(text("material_key"))
-                    .col(uuid("document_version_id"))
+                    // A document, what an authority shares, or a signed undertaking (告知承诺) in its stead.
+                    .col(code("basis", &["DOCUMENT", "SHARED", "UNDERTAKING"]))
+                    .col(uuid_null("document_version_id"))
                     .col(instant_null("original_seen_at"))
                     .col(uuid_null("original_seen_by"))
-                    .primary_key(Index::create().col("application_id").col("material_key").col("document_version_id"))
+                    .foreign_key(&mut refers("application_material", "original_seen_by", "person"))
+                    .check(Expr::cust("(basis = 'DOCUMENT') = (document_version_id IS NOT NULL)"))
+                    .check(Expr::cust("(original_seen_at IS NULL) = (original_seen_by IS NULL)"))
                     .foreign_key(&mut refers("application_material", "application_id", "application"))
                     .foreign_key(&mut refers("application_material", "document_version_id", "document_version"))
                     .to_owned(),
             )
             .await?;
+        manager.create_index(unique("application_material", "application_material_once", &["application_id", "material_key", "document_version_id"])).await?;
+        manager.create_index(index("application_material", "application_material_version", &["document_version_id"])).await?;
         manager
             .create_table(
                 table("case_document")
                     .col(id())
                     .col(uuid("application_id"))
-                    .col(code("kind", &["RECEIPT", "ACCEPTANCE", "SUPPLEMENT_NOTICE", "NOT_ACCEPTED", "EXTENSION", "DECISION"]))
+                    .col(code("kind", &DOCUMENTS))
                     .col(text("number"))
                     .col(bytes("data_sealed"))
                     .col(bytes("jws_sealed"))
@@ -159,6 +218,8 @@ impl MigrationTrait for Migration {
                     .col(instant("issued_at"))
                     .col(uuid_null("issued_by"))
                     .foreign_key(&mut refers("case_document", "application_id", "application"))
+                    .foreign_key(&mut refers("case_document", "key_person_id", "person"))
+                    .foreign_key(&mut refers("case_document", "issued_by", "person"))
                     .to_owned(),
             )
             .await?;
@@ -174,6 +235,8 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("recorded_by"))
                     .col(instant("delivered_at"))
                     .foreign_key(&mut refers("case_delivery", "case_document_id", "case_document"))
+                    .foreign_key(&mut refers("case_delivery", "recipient_id", "person"))
+                    .foreign_key(&mut refers("case_delivery", "recorded_by", "person"))
                     .to_owned(),
             )
             .await?;

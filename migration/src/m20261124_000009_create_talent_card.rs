@@ -158,7 +158,7 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .await?;
     manager.create_index(index("card", "ix_card_holder", &["holder_person_id", "id"])).await?;
     manager.create_index(index("card", "ix_card_principal", &["principal_card_id"])).await?;
-    manager.create_index(unique("card", "uq_card_application", &["application_id"])).await?;
+    manager.create_index(unique("card", "uq_card_application", &["application_id", "holder_person_id"])).await?;
     manager
         .create_index(
             unique("card", "uq_card_one_in_force", &["holder_person_id", "product_id"])
@@ -171,7 +171,10 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             table("card_event")
                 .col(id())
                 .col(uuid("card_id"))
-                .col(code("kind", &["ISSUED", "SUSPENDED", "LIFTED", "REVOKED", "EXPIRED", "RENEWED", "REPLACED", "CORRECTED"]))
+                .col(code(
+                    "kind",
+                    &["ISSUED", "SUSPENDED", "LIFTED", "REVOKED", "EXPIRED", "RENEWED", "REPLACED", "CORRECTED", "LOST_REPORTED", "EMPLOYER_CHANGED"],
+                ))
                 .col(instant("at"))
                 .col(uuid_null("by_person_id"))
                 .col(uuid_null("application_id"))
@@ -189,7 +192,11 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(uuid("card_id"))
                 .col(instant("issued_at"))
                 .col(instant_null("ended_at"))
-                .col(text_null("end_reason").check(Expr::col("end_reason").is_in(["LOST", "DAMAGED", "CORRECTED", "RENEWED", "REVOKED"])).to_owned())
+                .col(
+                    text_null("end_reason")
+                        .check(Expr::col("end_reason").is_in(["LOST", "DAMAGED", "CORRECTED", "RENEWED", "REVOKED", "EXPIRED", "PRINCIPAL_ENDED"]))
+                        .to_owned(),
+                )
                 .foreign_key(&mut refers("card_number", "card_id", "card"))
                 .check(Expr::cust("(ended_at IS NULL) = (end_reason IS NULL)"))
                 .to_owned(),
@@ -221,6 +228,9 @@ async fn checks(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(text("purpose"))
                 .col(uuid("allowed_by_person_id"))
                 .col(instant("allowed_at"))
+                .foreign_key(&mut refers("counter_purpose", "unit_id", "unit"))
+                .foreign_key(&mut refers("counter_purpose", "body_id", "body"))
+                .foreign_key(&mut refers("counter_purpose", "allowed_by_person_id", "person"))
                 .check(Expr::cust("(unit_id IS NULL) <> (body_id IS NULL)"))
                 .to_owned(),
         )
@@ -241,6 +251,9 @@ async fn checks(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(instant("valid_until"))
                 .col(code("answer", &["VALID", "NOT_VALID"]))
                 .foreign_key(&mut refers("card_check", "card_id", "card"))
+                .foreign_key(&mut refers("card_check", "checked_by_person_id", "person"))
+                .foreign_key(&mut refers("card_check", "unit_id", "unit"))
+                .foreign_key(&mut refers("card_check", "body_id", "body"))
                 .check(Expr::cust("(unit_id IS NULL) <> (body_id IS NULL)"))
                 .to_owned(),
         )
@@ -287,6 +300,11 @@ async fn ledger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .foreign_key(&mut refers("benefit_entry", "card_id", "card"))
                 .foreign_key(&mut refers("benefit_entry", "benefit_id", "benefit"))
                 .foreign_key(&mut refers("benefit_entry", "check_id", "card_check"))
+                .foreign_key(&mut refers("benefit_entry", "beneficiary_person_id", "person"))
+                .foreign_key(&mut refers("benefit_entry", "recorded_by_person_id", "person"))
+                .foreign_key(&mut refers("benefit_entry", "unit_id", "unit"))
+                .foreign_key(&mut refers("benefit_entry", "body_id", "body"))
+                .check(Expr::cust("unit_id IS NULL OR body_id IS NULL"))
                 .foreign_key(&mut refers("benefit_entry", "reverses_id", "benefit_entry"))
                 .check(Expr::cust("delta <> 0"))
                 .check(Expr::cust("(delta < 0) = (reverses_id IS NOT NULL)"))

@@ -412,19 +412,36 @@ pub struct Found {
 }
 
 /// Session, account, person (redirects followed) and grants in force, in one statement: one row per grant, at least one.
-const SESSION: &str = "SELECT s.id, s.account_id, s.access_until, s.second_factor, s.last_seen_at, s.rotated_at, a.language, \
-    COALESCE(p.merged_into, p.id) AS person_id, COALESCE(m.assurance, p.assurance) AS assurance, \
-    g.role, g.unit_id, COALESCE(g.body_id, u.body_id) AS body_id, u.path \
-    FROM session s JOIN account a ON a.id = s.account_id JOIN person p ON p.id = a.person_id LEFT JOIN person m ON m.id = p.merged_into \
-    LEFT JOIN role_grant g ON g.person_id IN (p.id, p.merged_into) AND g.ended_at IS NULL AND g.starts_at <= $2 \
-    AND (s.second_factor OR g.role IN ('TALENT', 'AGENT')) \
-    LEFT JOIN unit u ON u.id = g.unit_id \
-    WHERE s.access_hash = $1 AND s.ended_at IS NULL AND s.access_until > $2 AND a.status = 'ACTIVE' \
-    AND (s.kind = 'NORMAL' OR EXISTS (SELECT 1 FROM portal_marker WHERE name = 'DEMO')) ORDER BY g.id";
+macro_rules! session_where {
+    ($column:literal) => {
+        concat!(
+            "SELECT s.id, s.account_id, s.access_until, s.second_factor, s.last_seen_at, s.rotated_at, a.language, \
+             COALESCE(p.merged_into, p.id) AS person_id, COALESCE(m.assurance, p.assurance) AS assurance, \
+             g.role, g.unit_id, COALESCE(g.body_id, u.body_id) AS body_id, u.path \
+             FROM session s JOIN account a ON a.id = s.account_id JOIN person p ON p.id = a.person_id LEFT JOIN person m ON m.id = p.merged_into \
+             LEFT JOIN role_grant g ON g.person_id IN (p.id, p.merged_into) AND g.ended_at IS NULL AND g.starts_at <= $2 \
+             AND (s.second_factor OR g.role IN ('TALENT', 'AGENT')) \
+             LEFT JOIN unit u ON u.id = g.unit_id \
+             WHERE ",
+            $column,
+            " = $1 AND s.ended_at IS NULL AND s.access_until > $2 AND a.status = 'ACTIVE' \
+             AND (s.kind = 'NORMAL' OR EXISTS (SELECT 1 FROM portal_marker WHERE name = 'DEMO')) ORDER BY g.id"
+        )
+    };
+}
 
 /// The session behind the hash of an access token.
 pub async fn session(db: &impl ConnectionTrait, access_hash: Vec<u8>, now: DateTime<Utc>) -> Result<Option<Found>, DbErr> {
-    let rows = db.query_all_raw(sql(db, SESSION, vec![access_hash.into(), now.into()])).await?;
+    session_by(db, session_where!("s.access_hash"), access_hash.into(), now).await
+}
+
+/// A session that lasts, by its id.
+pub async fn session_by_id(db: &impl ConnectionTrait, id: SessionId, now: DateTime<Utc>) -> Result<Option<Found>, DbErr> {
+    session_by(db, session_where!("s.id"), id.into(), now).await
+}
+
+async fn session_by(db: &impl ConnectionTrait, text: &'static str, value: Value, now: DateTime<Utc>) -> Result<Option<Found>, DbErr> {
+    let rows = db.query_all_raw(sql(db, text, vec![value, now.into()])).await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let mut grants = Vec::new();
     for row in &rows {

@@ -26,6 +26,11 @@ pub struct Ctx {
 #[derive(Clone)]
 pub struct RefreshCookie(pub String);
 
+/// Marks a subscription that goes on with other rights than it began with: what was missed in between is to be asked
+/// anew. The socket puts it into the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Resumed;
+
 /// Short ways to [`Ctx`].
 pub trait ContextExt {
     /// The request.

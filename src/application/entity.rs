@@ -54,6 +54,7 @@ pub mod application {
         pub offering_id: Option<OfferingId>,
         pub applicant_person_id: PersonId,
         pub applicant_body_id: Option<BodyId>,
+        pub key_person_id: PersonId,
         pub employer_body_id: Option<BodyId>,
         pub submitted_by: Option<PersonId>,
         pub mandate_id: Option<MandateId>,
@@ -99,6 +100,7 @@ pub mod event {
     use chrono::{DateTime, Utc};
     use sea_orm::entity::prelude::*;
 
+    use crate::application::model::case::EventKind;
     use crate::kernel::ids::{ApplicationId, EventId, PersonId, UnitId};
     use crate::kernel::role::Role;
 
@@ -109,7 +111,7 @@ pub mod event {
         pub id: EventId,
         pub application_id: ApplicationId,
         pub seq: i64,
-        pub kind: String,
+        pub kind: EventKind,
         pub schema_version: i32,
         pub at: DateTime<Utc>,
         pub actor_id: Option<PersonId>,
@@ -148,17 +150,18 @@ pub mod material {
     use chrono::{DateTime, Utc};
     use sea_orm::entity::prelude::*;
 
-    use crate::kernel::ids::{ApplicationId, DocumentVersionId, PersonId};
+    use crate::application::model::order::MaterialBasis;
+    use crate::kernel::ids::{ApplicationId, BoundMaterialId, DocumentVersionId, PersonId};
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "application_material")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
+        pub id: BoundMaterialId,
         pub application_id: ApplicationId,
-        #[sea_orm(primary_key, auto_increment = false)]
         pub material_key: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub document_version_id: DocumentVersionId,
+        pub basis: MaterialBasis,
+        pub document_version_id: Option<DocumentVersionId>,
         pub original_seen_at: Option<DateTime<Utc>>,
         pub original_seen_by: Option<PersonId>,
     }

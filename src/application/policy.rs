@@ -1,5 +1,6 @@
 //! Who may see and work on a case.
 
+use crate::application::model::case::State;
 use crate::kernel::actor::{Actor, Member};
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{BodyId, PersonId, UnitId};
@@ -36,6 +37,16 @@ pub fn standing(actor: &Actor, persons: &[PersonId], agent: bool, unit_path: Opt
     let roles: Vec<Role> = STAFF.into_iter().filter(|role| grants.iter().any(|(held, _)| held == role)).collect();
     let confirms = employer.is_some_and(|body| actor.reaches_body(Role::EmployerConfirmer, body));
     if own || confirms || !roles.is_empty() { Ok(Standing { own, roles, grants, confirms }) } else { Err(Fault::NotFound) }
+}
+
+/// Whether a case is shown to the confirmers of its employer: until it is decided.
+pub const fn shown_to_employer(state: State) -> bool {
+    matches!(state, State::Received | State::SupplementRequested | State::Accepted | State::InReview)
+}
+
+/// Whether nothing but her employer's part ties the caller to a case: then she sees what is said of the employment.
+pub const fn confirms_only(standing: &Standing) -> bool {
+    standing.confirms && !standing.own && standing.roles.is_empty()
 }
 
 /// Staff who may read the queue of a unit: any staff role that reaches it.

@@ -5,8 +5,9 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use crate::application::model::case::State;
+use crate::application::model::person::CaseOfPerson;
 use crate::application::model::queue::{QueueFilter, QueueRow};
-use crate::kernel::ids::{BodyId, UnitId};
+use crate::kernel::ids::{BodyId, PersonId, UnitId};
 
 const COLUMNS: &str = "SELECT a.id, a.number, a.item_id, i.name, a.applicant_person_id, p.name_zh, p.name_latin, a.state, a.step_key, a.claimed_by, a.version, \
     a.received_at, a.due_at, a.promised_due_at, a.statutory_due_at, a.near_breach_at, a.provisional, a.deemed_at \
@@ -112,4 +113,25 @@ pub async fn employer_queue(
     sql.and(" AND a.employer_body_id = ?", body.0);
     sql.and(" AND (a.state <> 'RECEIVED' OR a.deemed_at <= ?)", now);
     run(db, sql, after, limit, now).await
+}
+
+/// The cases that a person handed in or is a beneficiary of, but for those in which `actor` has a part herself: as
+/// applicant, as beneficiary, or as agent. Who has a part in a case is not its staff. One statement.
+pub async fn cases_of_person(db: &impl ConnectionTrait, person: PersonId, actor: PersonId) -> Result<Vec<CaseOfPerson>, DbErr> {
+    let hers = "SELECT id FROM person WHERE id = $1 OR merged_into = $1";
+    let own = "SELECT id FROM person WHERE id = $2 OR merged_into = $2";
+    let text = format!(
+        "SELECT DISTINCT a.state, c.path, r.path FROM (SELECT id FROM application WHERE applicant_person_id IN ({hers}) \
+            UNION SELECT application_id FROM application_beneficiary WHERE person_id IN ({hers})) found \
+         JOIN application a ON a.id = found.id LEFT JOIN unit c ON c.id = a.current_unit_id LEFT JOIN unit r ON r.id = a.receiving_unit_id \
+         WHERE a.state <> 'DRAFT' AND a.applicant_person_id NOT IN ({own}) \
+            AND NOT EXISTS (SELECT 1 FROM application_beneficiary b WHERE b.application_id = a.id AND b.person_id IN ({own})) \
+            AND (a.mandate_id IS NULL OR a.submitted_by IS NULL OR a.submitted_by NOT IN ({own}))"
+    );
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, [person.0.into(), actor.0.into()])).await?;
+    let case = |row: &QueryResult| {
+        let paths: [Option<String>; 2] = [row.try_get_by_index(1)?, row.try_get_by_index(2)?];
+        Ok(CaseOfPerson { state: row.try_get_by_index(0)?, unit_paths: paths.into_iter().flatten().collect() })
+    };
+    rows.iter().map(case).collect()
 }

@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use crate::application::entity::{application, beneficiary, document, event, material, order};
 use crate::application::model::case::{Event, State};
-use crate::application::model::order::OrderState;
+use crate::application::model::order::{MaterialBasis, OrderState};
 use crate::application::model::projection::Projection;
-use crate::kernel::ids::{ApplicationId, CaseDocumentId, DocumentVersionId, EventId, ItemId, OrderId, PersonId, UnitId};
+use crate::kernel::env::Env;
+use crate::kernel::ids::{ApplicationId, BoundMaterialId, CaseDocumentId, DocumentVersionId, EventId, ItemId, OrderId, PersonId, TypedId as _, UnitId};
 use crate::kernel::role::Role;
 
 /// An order as stored.
@@ -119,14 +120,16 @@ pub async fn clear_bindings(txn: &impl ConnectionTrait, ids: &[ApplicationId]) -
 }
 
 /// Binds document versions by key of the material.
-pub async fn bind_materials(txn: &impl ConnectionTrait, id: ApplicationId, bound: &[(String, DocumentVersionId)]) -> Result<(), DbErr> {
+pub async fn bind_materials(txn: &impl ConnectionTrait, env: &Env, id: ApplicationId, bound: &[(String, DocumentVersionId)]) -> Result<(), DbErr> {
     if bound.is_empty() {
         return Ok(());
     }
     let rows = bound.iter().map(|(key, version)| material::ActiveModel {
+        id: Set(BoundMaterialId::new(env)),
         application_id: Set(id),
         material_key: Set(key.clone()),
-        document_version_id: Set(*version),
+        basis: Set(MaterialBasis::Document),
+        document_version_id: Set(Some(*version)),
         original_seen_at: Set(None),
         original_seen_by: Set(None),
     });
@@ -230,7 +233,7 @@ pub async fn insert_event(
         id: Set(id),
         application_id: Set(case),
         seq: Set(seq),
-        kind: Set(event.kind().into()),
+        kind: Set(event.kind()),
         schema_version: Set(1),
         at: Set(at),
         actor_id: Set(by.person),

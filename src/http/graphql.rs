@@ -33,7 +33,7 @@ use crate::portal::Portal;
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 
 /// The parameters of a request.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Parameters {
     query: Option<String>,
@@ -149,7 +149,7 @@ pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, O
 }
 
 /// Parameters as another transport hands them over.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ParametersIn(Parameters);
 
 impl ParametersIn {

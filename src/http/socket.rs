@@ -8,6 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::parser::types::OperationType;
 use axum::Extension;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
@@ -15,16 +16,18 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::context::Ctx;
+use crate::account::service::sessions as account;
+use crate::api::context::{Ctx, Resumed};
 use crate::api::error::LANGUAGE;
 use crate::api::guard;
 use crate::http::graphql::{ParametersIn, admit, bounded, internal, prepare};
 use crate::http::router::Server;
 use crate::http::session;
-use crate::http::sockets::Place;
+use crate::http::sockets::{Place, Seat};
+use crate::kernel::actor::{Actor, Member};
 use crate::kernel::fault::Fault;
 
 /// Seconds in which the first message must come.
@@ -121,7 +124,7 @@ async fn converse(
     let given = payload["authorization"].as_str().or_else(|| payload["Authorization"].as_str()).map(|t| t.trim_start_matches("Bearer ").trim().to_owned());
     let token = given.or_else(|| session::token(headers).map(str::to_owned));
     let request_id = session::request_id(headers, &server.portal);
-    let ctx = match session::context(&server.portal, headers, token.as_deref(), address, request_id).await {
+    let mut ctx = match session::context(&server.portal, headers, token.as_deref(), address, request_id).await {
         Ok(ctx) => ctx,
         // A client comes back after this one without a new sign-in.
         Err(Fault::Unavailable(_) | Fault::Internal(_)) => return Some(close(1013, "Try again later")),
@@ -139,10 +142,11 @@ async fn converse(
         },
         _ => (None, Some(place)),
     };
-    let gone = seat.as_ref().map(crate::http::sockets::Seat::gone).unwrap_or_default();
+    let mut standing = seat.as_ref().map(Seat::standing);
     out.send(text(&json!({ "type": "connection_ack" }))).await.ok()?;
-    let mut running: HashMap<String, CancellationToken> = HashMap::new();
-    let (done, mut finished) = mpsc::channel::<String>(SUBSCRIPTIONS);
+    let mut running: HashMap<String, Running> = HashMap::new();
+    let mut runs = 0u64;
+    let (done, mut finished) = mpsc::channel::<(String, u64)>(SUBSCRIPTIONS);
     let mut beat = tokio::time::interval(Duration::from_secs(BEAT_SECONDS));
     let mut beats = 0u64;
     let mut idle = 0u64;
@@ -152,9 +156,24 @@ async fn converse(
         tokio::select! {
             () = ended.cancelled() => return None,
             () = server.stopping.cancelled() => return Some(close(1012, "Service restart")),
-            // Also where roles or assurance changed: what runs was begun with the old ones.
-            () = gone.cancelled() => return Some(close(4403, "Forbidden")),
-            Some(id) = finished.recv() => { running.remove(&id); }
+            Some((id, run)) = finished.recv() => {
+                if running.get(&id).is_some_and(|r| r.run == run) {
+                    running.remove(&id);
+                }
+            }
+            member = changed(&mut standing) => {
+                let Some(member) = member else { return Some(close(4403, "Forbidden")) };
+                ctx.actor = Arc::new(Actor { member: Some(member), request_id: ctx.actor.request_id.clone() });
+                // What runs was begun with the old rights: it begins again with the new ones, or ends with the no.
+                for (id, r) in running.iter_mut().filter(|(_, r)| r.parameters.is_some() && r.actor.member != ctx.actor.member) {
+                    let Some(parameters) = r.parameters.clone() else { continue };
+                    r.token.cancel();
+                    runs += 1;
+                    (r.token, r.run, r.actor) = (scope.child_token(), runs, ctx.actor.clone());
+                    let told = Told { id: id.clone(), run: runs, out: out.clone(), done: done.clone(), token: r.token.clone(), ended: ended.clone() };
+                    tokio::spawn(run(server.clone(), ctx.clone(), parameters, true, told));
+                }
+            }
             _ = beat.tick() => {
                 beats += 1;
                 idle = if place.is_some() && running.is_empty() { idle + BEAT_SECONDS } else { 0 };
@@ -177,17 +196,25 @@ async fn converse(
                     Some("connection_init") => return Some(close(4429, "Too many initialisation requests")),
                     Some("complete") => {
                         let Some(id) = message["id"].as_str() else { return Some(close(4400, "Invalid message")) };
-                        if let Some(token) = running.remove(id) { token.cancel(); }
+                        if let Some(r) = running.remove(id) { r.token.cancel(); }
                     }
                     Some("subscribe") => {
                         let Some(id) = message["id"].as_str().filter(|id| !id.is_empty() && id.len() <= 128) else { return Some(close(4400, "Invalid message")) };
                         if running.contains_key(id) { return Some(close(4409, "Subscriber already exists")) }
                         if running.len() >= SUBSCRIPTIONS { return Some(close(4429, "Too many subscriptions")) }
                         let Some(parameters) = ParametersIn::read(message["payload"].clone()) else { return Some(close(4400, "Invalid message")) };
-                        let token = scope.child_token();
-                        running.insert(id.to_owned(), token.clone());
+                        // An operation begins with the rights of its moment, not with those of the last look.
+                        match look_again(server, token.as_deref(), &mut ctx).await {
+                            Now::Over => return Some(close(4403, "Forbidden")),
+                            Now::Unknown => return Some(close(1013, "Try again later")),
+                            Now::Holds => {}
+                        }
+                        runs += 1;
                         idle = 0;
-                        tokio::spawn(run(server.clone(), ctx.clone(), id.to_owned(), parameters, out.clone(), done.clone(), token, ended.clone()));
+                        let told = Told { id: id.to_owned(), run: runs, out: out.clone(), done: done.clone(), token: scope.child_token(), ended: ended.clone() };
+                        let again = is_subscription(&parameters).then(|| parameters.clone());
+                        running.insert(id.to_owned(), Running { token: told.token.clone(), run: runs, actor: ctx.actor.clone(), parameters: again });
+                        tokio::spawn(run(server.clone(), ctx.clone(), parameters, false, told));
                     }
                     _ => return Some(close(4400, "Invalid message")),
                 }
@@ -207,62 +234,124 @@ async fn next_json(stream: &mut (impl futures_util::Stream<Item = Result<Message
     }
 }
 
-async fn run(
-    server: Server,
-    ctx: Ctx,
+/// An operation that runs.
+struct Running {
+    token: CancellationToken,
+    /// Which of the runs of this socket it is; an id may come again.
+    run: u64,
+    /// With whose rights it began.
+    actor: Arc<Actor>,
+    /// Of a subscription, to begin it again.
+    parameters: Option<ParametersIn>,
+}
+
+/// How the session of a socket stands.
+enum Now {
+    /// The context has the rights of this moment.
+    Holds,
+    Over,
+    /// The database does not answer.
+    Unknown,
+}
+
+/// Looks at the session again and puts the member as she is now into the context.
+async fn look_again(server: &Server, token: Option<&str>, ctx: &mut Ctx) -> Now {
+    let (Some(token), Some(before)) = (token, &ctx.actor.member) else { return Now::Holds };
+    match account::session_actor(&server.portal, token).await {
+        Err(_) => Now::Unknown,
+        Ok(Some(found)) if found.member.session == before.session => {
+            if found.member != *before {
+                ctx.actor = Arc::new(Actor { member: Some(found.member), request_id: ctx.actor.request_id.clone() });
+            }
+            Now::Holds
+        }
+        Ok(_) => Now::Over,
+    }
+}
+
+/// Waits until the session of a socket stands otherwise: the member as she is now, or `None` once it is over.
+async fn changed(standing: &mut Option<watch::Receiver<Option<Member>>>) -> Option<Member> {
+    match standing {
+        Some(standing) => {
+            let _seat_holds_the_sender = standing.changed().await;
+            standing.borrow_and_update().clone()
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn is_subscription(parameters: &ParametersIn) -> bool {
+    prepare(parameters.clone(), false).is_ok_and(|(_, kind)| kind == OperationType::Subscription)
+}
+
+/// Where an operation tells what comes of it.
+struct Told {
     id: String,
-    parameters: ParametersIn,
+    run: u64,
     out: mpsc::Sender<Message>,
-    done: mpsc::Sender<String>,
+    done: mpsc::Sender<(String, u64)>,
     token: CancellationToken,
     ended: CancellationToken,
-) {
+}
+
+impl Told {
+    fn say(&self, kind: &str, payload: Option<Value>) -> Result<(), ()> {
+        let mut message = json!({ "id": self.id, "type": kind });
+        if let Some(payload) = payload {
+            message["payload"] = payload;
+        }
+        self.out.try_send(text(&message)).map_err(drop)
+    }
+
+    /// A result, whose JSON is written already: it may be long.
+    fn next(&self, payload: &str) -> Result<(), ()> {
+        let message = format!("{{\"id\":{},\"type\":\"next\",\"payload\":{payload}}}", json!(self.id));
+        self.out.try_send(Message::Text(message.into())).map_err(drop)
+    }
+}
+
+/// Runs one operation to its end. A subscription that fails at its root, at the start or later, ends with `error`; what
+/// fails inside a query is told with its data.
+async fn run(server: Server, ctx: Ctx, parameters: ParametersIn, resumed: bool, told: Told) {
     let language = ctx.language;
-    let told = match prepare(parameters, false) {
-        Err(wrong) => out.try_send(text(&json!({ "id": id, "type": "error", "payload": [wrong.1] }))),
-        Ok((request, _)) => {
-            let request = admit(request, &server.portal, &ctx);
+    let outcome = match prepare(parameters, false) {
+        Err(wrong) => told.say("error", Some(json!([wrong.1]))),
+        Ok((request, kind)) => {
+            let mut request = admit(request, &server.portal, &ctx);
+            if resumed {
+                request = request.data(Resumed);
+            }
             let mut stream = server.schema.execute_stream(request.data(ctx));
-            let mut told = Ok(());
             loop {
                 let next = tokio::select! {
-                    () = token.cancelled() => return,
+                    () = told.token.cancelled() => return,
                     // A panic ends this operation alone.
                     next = AssertUnwindSafe(LANGUAGE.scope(language, stream.next())).catch_unwind() => next,
                 };
                 let mut response = match next {
                     Ok(Some(response)) => response,
-                    Ok(None) => break,
-                    Err(_) => async_graphql::Response::from_errors(vec![internal(language)]),
+                    Ok(None) => break told.say("complete", None),
+                    Err(_) => break told.say("error", Some(json!([internal(language)]))),
                 };
                 guard::code_errors(&mut response);
-                let refused = response.data == async_graphql::Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && !response.errors.is_empty();
-                let payload = if refused { Err(response.errors) } else { bounded(&response).map_err(|error| vec![error]) };
-                let errors = match payload {
-                    Ok(payload) => {
-                        // Written once: the text of an answer may be long.
-                        let message = format!("{{\"id\":{},\"type\":\"next\",\"payload\":{payload}}}", json!(id));
-                        told = out.try_send(Message::Text(message.into()));
-                        if told.is_err() {
-                            break;
-                        }
-                        continue;
-                    }
-                    Err(errors) => errors,
-                };
-                told = out.try_send(text(&json!({ "id": id, "type": "error", "payload": errors })));
-                let _gone = done.send(id).await;
-                if told.is_err() {
-                    ended.cancel();
+                let failed = response.data == async_graphql::Value::Null && !response.errors.is_empty();
+                if failed && (kind == OperationType::Subscription || response.errors.iter().all(|e| e.path.is_empty())) {
+                    break told.say("error", Some(json!(response.errors)));
                 }
-                return;
+                match bounded(&response) {
+                    Ok(payload) => {
+                        if let Err(slow) = told.next(&payload) {
+                            break Err(slow);
+                        }
+                    }
+                    Err(long) => break told.say("error", Some(json!([long]))),
+                }
             }
-            told.and_then(|()| out.try_send(text(&json!({ "id": id, "type": "complete" }))))
         }
     };
     // A reader that is too slow is dropped; it comes back and asks anew.
-    if told.is_err() {
-        ended.cancel();
+    if outcome.is_err() {
+        told.ended.cancel();
     }
-    let _gone = done.send(id).await;
+    let _gone = told.done.send((told.id.clone(), told.run)).await;
 }

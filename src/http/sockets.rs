@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 use crate::account::service::sessions as account;
 use crate::kernel::actor::Member;
@@ -31,9 +31,9 @@ struct Counts {
 /// A session that has sockets. It is asked for once a second, however many they are.
 #[derive(Debug)]
 struct Watched {
-    member: Member,
+    /// The member as she is now, `None` once the session is over.
+    standing: watch::Sender<Option<Member>>,
     sockets: AtomicUsize,
-    gone: CancellationToken,
 }
 
 /// The place of a socket of which no session is known.
@@ -66,9 +66,9 @@ impl Drop for Seat {
 }
 
 impl Seat {
-    /// Cancelled when the session is over, or when its roles or its assurance changed.
-    pub fn gone(&self) -> CancellationToken {
-        self.0.gone.clone()
+    /// The member as she is now, `None` once the session is over; it changes with her roles and her assurance.
+    pub fn standing(&self) -> watch::Receiver<Option<Member>> {
+        self.0.standing.subscribe()
     }
 }
 
@@ -105,7 +105,7 @@ impl Sockets {
     pub fn sit(&self, portal: &Portal, token: &str, member: &Member, most: usize) -> Option<Seat> {
         let key = token_hash(token);
         let mut counts = self.counts();
-        let known = counts.sessions.get(&key).and_then(Weak::upgrade).filter(|watched| watched.member == *member && !watched.gone.is_cancelled());
+        let known = counts.sessions.get(&key).and_then(Weak::upgrade).filter(|watched| watched.standing.borrow().is_some());
         if let Some(watched) = known {
             if watched.sockets.fetch_add(1, Ordering::SeqCst) >= most {
                 watched.sockets.fetch_sub(1, Ordering::SeqCst);
@@ -113,16 +113,16 @@ impl Sockets {
             }
             return Some(Seat(watched));
         }
-        let watched = Arc::new(Watched { member: member.clone(), sockets: AtomicUsize::new(1), gone: CancellationToken::new() });
+        let watched = Arc::new(Watched { standing: watch::Sender::new(Some(member.clone())), sockets: AtomicUsize::new(1) });
         counts.sessions.insert(key.clone(), Arc::downgrade(&watched));
         drop(counts);
-        tokio::spawn(watch(self.clone(), portal.clone(), key, token.to_owned(), Arc::downgrade(&watched)));
+        tokio::spawn(look_after(self.clone(), portal.clone(), key, token.to_owned(), Arc::downgrade(&watched)));
         Some(Seat(watched))
     }
 }
 
 /// Looks at a session as long as it has sockets. A store that does not answer says nothing about the session.
-async fn watch(sockets: Sockets, portal: Portal, key: Vec<u8>, token: String, watched: Weak<Watched>) {
+async fn look_after(sockets: Sockets, portal: Portal, key: Vec<u8>, token: String, watched: Weak<Watched>) {
     loop {
         tokio::time::sleep(BEAT).await;
         if watched.strong_count() == 0 {
@@ -131,8 +131,15 @@ async fn watch(sockets: Sockets, portal: Portal, key: Vec<u8>, token: String, wa
         match account::session_actor(&portal, &token).await {
             Ok(found) => {
                 let Some(watched) = watched.upgrade() else { break };
-                if found.is_none_or(|found| found.member != watched.member) {
-                    watched.gone.cancel();
+                let session = watched.standing.borrow().as_ref().map(|member| member.session);
+                let now = found.map(|found| found.member).filter(|member| Some(member.session) == session);
+                let over = now.is_none();
+                watched.standing.send_if_modified(|standing| {
+                    let changed = *standing != now;
+                    *standing = now;
+                    changed
+                });
+                if over {
                     break;
                 }
             }

@@ -93,6 +93,8 @@ typed_ids! {
     MandateId = "mandate";
     /// One look at personal data in full.
     AccessId = "access";
+    /// One attendance of a person at a window.
+    AttendanceId = "attendance";
     /// A record of education.
     EducationId = "education";
     /// A record of employment.
@@ -121,6 +123,8 @@ typed_ids! {
     ApplicationId = "application";
     /// An event of a case.
     EventId = "event";
+    /// A material of a case: what stands for it.
+    BoundMaterialId = "material";
     /// A numbered document of a case, for example a receipt.
     CaseDocumentId = "casedoc";
     /// A card product, for example 人才优粤卡.

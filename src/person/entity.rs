@@ -125,6 +125,31 @@ pub mod access_log {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// Persons before officers.
+pub mod attendance {
+    use chrono::{DateTime, Utc};
+    use sea_orm::entity::prelude::*;
+
+    use crate::kernel::ids::{AttendanceId, PersonId};
+    use crate::person::model::dealing::AttendanceKind;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "person_attendance")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: AttendanceId,
+        pub person_id: PersonId,
+        pub officer_id: PersonId,
+        pub kind: AttendanceKind,
+        pub at: DateTime<Utc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// Wrapped keys, in the store of person keys.
 pub mod person_key {
     use chrono::{DateTime, Utc};

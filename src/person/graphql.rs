@@ -27,11 +27,13 @@ crate::api_enum!(NumberWarning, "IdentityNumberWarning", "What is unusual about 
 crate::api_enum!(PersonalDataField, "PersonalDataField", "What `revealPersonalData` can show in full.");
 crate::api_enum!(AccessPurpose, "AccessPurpose", "Why personal data is looked at in full. The person concerned can read it.");
 
-/// A person, with or without an account. Visible to herself and to staff who handle cases.
+/// A person, with or without an account. Visible to herself and to staff who deal with her: by a case that their grant
+/// reaches, or at a window.
 #[derive(Clone, Debug)]
 pub struct PersonObject(pub Person);
 
-/// A person, with or without an account. Visible to herself and to staff who handle cases.
+/// A person, with or without an account. Visible to herself and to staff who deal with her: by a case that their grant
+/// reaches, or at a window.
 #[Object(name = "Person")]
 impl PersonObject {
     /// Global id. After a merge of two persons the old id still leads here.
@@ -91,7 +93,7 @@ impl PersonObject {
 
     /// Her identity documents, oldest first, numbers masked.
     async fn identity_documents(&self, ctx: &Context<'_>) -> Result<Vec<IdentityDocumentObject>, ApiError> {
-        let documents = identity::documents(ctx.portal(), ctx.actor(), self.0.id).await?;
+        let documents = identity::documents(ctx.portal(), ctx.actor(), &self.0).await?;
         Ok(documents.into_iter().map(Into::into).collect())
     }
 

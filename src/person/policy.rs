@@ -4,20 +4,30 @@ use crate::kernel::actor::{Actor, Member};
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::PersonId;
 use crate::kernel::role::Role;
+use crate::person::model::dealing::Dealt;
 
-/// Staff who handle cases may read the persons in them.
+/// Staff who handle cases may read the persons with whom they deal.
 const READERS: [Role; 4] = [Role::WindowOfficer, Role::Reviewer, Role::Approver, Role::Supervisor];
 
-/// Staff who may see personal data in full, for a stated purpose.
+/// Staff who may see personal data of those with whom they deal in full, for a stated purpose.
 const REVEALERS: [Role; 3] = [Role::WindowOfficer, Role::Reviewer, Role::Approver];
+
+/// As what somebody asks about a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// The person herself.
+    Own,
+    /// Staff with these roles, one of which must deal with her.
+    Staff(Vec<Role>),
+}
 
 /// As what somebody reads about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// The person herself.
     Own,
-    /// Staff with this role.
-    Staff(Role),
+    /// Staff who deal with her.
+    Staff(Dealt),
 }
 
 /// Anybody who is signed in.
@@ -25,16 +35,16 @@ pub fn signed_in(actor: &Actor) -> Result<&Member, Fault> {
     actor.member.as_ref().ok_or(Fault::Unauthenticated)
 }
 
-/// The person herself and staff who handle cases read a person; for others she does not exist.
+/// The person herself reads, and staff who handle cases if they deal with her; for others she does not exist.
 ///
 /// `person` is the id with redirects followed.
-pub fn may_read(actor: &Actor, person: PersonId) -> Result<Reader, Fault> {
-    reader(actor, person, &READERS)
+pub fn may_read(actor: &Actor, person: PersonId) -> Result<Asking, Fault> {
+    asking(actor, person, &READERS)
 }
 
-/// The person herself and officers, reviewers and approvers see data in full.
-pub fn may_reveal(actor: &Actor, person: PersonId) -> Result<Reader, Fault> {
-    reader(actor, person, &REVEALERS)
+/// The person herself sees data in full, and officers, reviewers and approvers if they deal with her.
+pub fn may_reveal(actor: &Actor, person: PersonId) -> Result<Asking, Fault> {
+    asking(actor, person, &REVEALERS)
 }
 
 /// Only the person herself.
@@ -48,11 +58,12 @@ pub fn window_officer(actor: &Actor) -> Result<&Member, Fault> {
     if actor.has(Role::WindowOfficer) { Ok(member) } else { Err(Fault::Forbidden) }
 }
 
-fn reader(actor: &Actor, person: PersonId, roles: &[Role]) -> Result<Reader, Fault> {
+fn asking(actor: &Actor, person: PersonId, roles: &[Role]) -> Result<Asking, Fault> {
     if signed_in(actor)?.person == person {
-        return Ok(Reader::Own);
+        return Ok(Asking::Own);
     }
-    roles.iter().find(|role| actor.has(**role)).map(|role| Reader::Staff(*role)).ok_or(Fault::NotFound)
+    let held: Vec<Role> = roles.iter().copied().filter(|role| actor.has(*role)).collect();
+    if held.is_empty() { Err(Fault::NotFound) } else { Ok(Asking::Staff(held)) }
 }
 
 #[cfg(test)]
@@ -87,10 +98,10 @@ mod tests {
             let staff = actor(9, &[role]);
             let reads = matches!(role, Role::WindowOfficer | Role::Reviewer | Role::Approver | Role::Supervisor);
             let reveals = matches!(role, Role::WindowOfficer | Role::Reviewer | Role::Approver);
-            assert_eq!(may_read(&staff, person(1)).is_ok_and(|r| r == Reader::Staff(role)), reads, "{role}");
-            assert_eq!(may_reveal(&staff, person(1)).is_ok_and(|r| r == Reader::Staff(role)), reveals, "{role}");
+            assert_eq!(may_read(&staff, person(1)).is_ok_and(|r| r == Asking::Staff(vec![role])), reads, "{role}");
+            assert_eq!(may_reveal(&staff, person(1)).is_ok_and(|r| r == Asking::Staff(vec![role])), reveals, "{role}");
             assert_eq!(window_officer(&staff).is_ok(), role == Role::WindowOfficer, "{role}");
-            assert!(matches!(may_read(&staff, person(9)), Ok(Reader::Own)));
+            assert!(matches!(may_read(&staff, person(9)), Ok(Asking::Own)));
             assert!(matches!(own(&staff, person(1)), Err(Fault::NotFound)));
         }
     }

@@ -8,10 +8,11 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, SqlErr, sea_query::OnConflict,
 };
 
-use crate::kernel::ids::{AccessId, IdentityDocumentId, PersonId};
+use crate::kernel::ids::{AccessId, AttendanceId, IdentityDocumentId, PersonId};
 use crate::kernel::role::{Assurance, Role};
-use crate::person::entity::{access_log, identity_document, person, person_key, revision};
+use crate::person::entity::{access_log, attendance, identity_document, person, person_key, revision};
 use crate::person::model::access::{AccessPurpose, PersonalDataField};
+use crate::person::model::dealing::{Attendance, AttendanceKind};
 use crate::person::model::document::IdentityDocumentKind;
 use crate::person::model::identity::StoredDocument;
 use crate::person::model::profile::{NewPerson, Person, PersonName};
@@ -360,6 +361,53 @@ pub async fn accesses(db: &impl ConnectionTrait, person: PersonId, before: Optio
         query = query.filter(access_log::Column::Id.lt(before));
     }
     query.order_by(access_log::Column::Id, Order::Desc).limit(limit).all(db).await
+}
+
+/// Records an attendance.
+pub async fn insert_attendance(
+    txn: &impl ConnectionTrait,
+    id: AttendanceId,
+    person: PersonId,
+    officer: PersonId,
+    kind: AttendanceKind,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    attendance::Entity::insert(attendance::ActiveModel { id: Set(id), person_id: Set(person), officer_id: Set(officer), kind: Set(kind), at: Set(at) })
+        .exec_without_returning(txn)
+        .await
+        .map(|_| ())
+}
+
+/// When an officer last had a person before her, or an id that redirects to her: one for each kind of attendance.
+pub async fn attendances(db: &impl ConnectionTrait, person: PersonId, officer: PersonId) -> Result<Vec<Attendance>, DbErr> {
+    let rows: Vec<(AttendanceKind, DateTime<Utc>)> = attendance::Entity::find()
+        .select_only()
+        .column(attendance::Column::Kind)
+        .column_as(attendance::Column::At.max(), "at")
+        .filter(attendance::Column::PersonId.in_subquery(identities_query(person)))
+        .filter(attendance::Column::OfficerId.eq(officer))
+        .group_by(attendance::Column::Kind)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|(kind, at)| Attendance { kind, at }).collect())
+}
+
+/// When originals did not fit before an officer since `since`, oldest first; at most `limit` of the newest.
+pub async fn refusals_since(db: &impl ConnectionTrait, officer: PersonId, since: DateTime<Utc>, limit: u64) -> Result<Vec<DateTime<Utc>>, DbErr> {
+    let mut at: Vec<DateTime<Utc>> = attendance::Entity::find()
+        .select_only()
+        .column(attendance::Column::At)
+        .filter(attendance::Column::OfficerId.eq(officer))
+        .filter(attendance::Column::Kind.eq(AttendanceKind::Refused))
+        .filter(attendance::Column::At.gt(since))
+        .order_by(attendance::Column::At, Order::Desc)
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await?;
+    at.reverse();
+    Ok(at)
 }
 
 /// A wrapped key as stored.

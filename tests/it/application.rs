@@ -66,24 +66,24 @@ const CASE: &str = "id number version state decision stepsDone step { key } clai
     statutoryDueAt nearBreachAt provisional closedAt";
 
 /// A portal with a published catalogue, bodies, units, and people as they are asked for.
-struct World {
-    app: TestApp,
-    units: demo::World,
+pub(crate) struct World {
+    pub(crate) app: TestApp,
+    pub(crate) units: demo::World,
     count: AtomicU32,
 }
 
 /// Somebody with a session.
 #[derive(Clone)]
-struct Someone {
-    token: String,
-    person: PersonId,
-    account: AccountId,
+pub(crate) struct Someone {
+    pub(crate) token: String,
+    pub(crate) person: PersonId,
+    pub(crate) account: AccountId,
 }
 
 /// `userErrors` of a payload.
-type Noes = Vec<Value>;
+pub(crate) type Noes = Vec<Value>;
 
-fn codes(noes: &[Value]) -> Vec<&str> {
+pub(crate) fn codes(noes: &[Value]) -> Vec<&str> {
     noes.iter().map(|no| no["code"].as_str().unwrap()).collect()
 }
 
@@ -92,7 +92,7 @@ fn fields(noes: &[Value]) -> Vec<String> {
 }
 
 #[track_caller]
-fn no(result: Result<Value, Noes>) -> Noes {
+pub(crate) fn no(result: Result<Value, Noes>) -> Noes {
     match result {
         Err(noes) => noes,
         Ok(value) => panic!("it was done: {value}"),
@@ -111,7 +111,7 @@ fn version(case: &Value) -> i64 {
     case["version"].as_i64().unwrap()
 }
 
-fn case_id(case: &Value) -> ApplicationId {
+pub(crate) fn case_id(case: &Value) -> ApplicationId {
     ApplicationId::parse_global(case["id"].as_str().unwrap()).unwrap()
 }
 
@@ -127,19 +127,19 @@ fn with(mut input: Value, more: Value) -> Value {
 }
 
 impl World {
-    async fn new(app: TestApp) -> Self {
+    pub(crate) async fn new(app: TestApp) -> Self {
         app.publish().await;
         mark_demo(app.portal()).await.unwrap();
         let units = demo::build(app.portal()).await.unwrap();
         Self { app, units, count: AtomicU32::new(0) }
     }
 
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("test-key-{:0>12}", self.count.fetch_add(1, Ordering::SeqCst))
     }
 
     /// Somebody of the demo by the first part of her address, or a new person with these roles.
-    async fn someone(&self, name: &str, roles: Option<Role>) -> Someone {
+    pub(crate) async fn someone(&self, name: &str, roles: Option<Role>) -> Someone {
         let login = format!("{name}@demo.invalid");
         let known = demo::people(&self.units).into_iter().find(|p| p.login == login);
         let account = match (roles, known) {
@@ -161,7 +161,7 @@ impl World {
     }
 
     /// Somebody who reviews for the city and for the province.
-    async fn reviewer_of_both(&self) -> Someone {
+    pub(crate) async fn reviewer_of_both(&self) -> Someone {
         let roles = [self.units.city, self.units.province].map(|unit| (Role::Reviewer, Some(unit), None)).to_vec();
         let reviewer = NewDemoAccount {
             login: "both@demo.invalid".into(),
@@ -177,22 +177,22 @@ impl World {
     }
 
     /// A new session: those of a demo are good for one day.
-    async fn again(&self, someone: &Someone) -> Someone {
+    pub(crate) async fn again(&self, someone: &Someone) -> Someone {
         Someone { token: demo_session(self.app.portal(), someone.account).await.unwrap(), ..someone.clone() }
     }
 
-    async fn staff(&self, name: &str) -> Someone {
+    pub(crate) async fn staff(&self, name: &str) -> Someone {
         self.someone(name, None).await
     }
 
     /// A talent whose identity was verified.
-    async fn talent(&self, name: &str) -> Someone {
+    pub(crate) async fn talent(&self, name: &str) -> Someone {
         let talent = self.someone(name, None).await;
         self.raise(&talent).await;
         talent
     }
 
-    async fn raise(&self, someone: &Someone) {
+    pub(crate) async fn raise(&self, someone: &Someone) {
         let portal = self.app.portal();
         let txn = portal.db.begin_write().await.unwrap();
         raise_assurance(&txn, portal, someone.person, Assurance::L2).await.unwrap();
@@ -200,55 +200,55 @@ impl World {
     }
 
     /// Runs a mutation whose payload has one object: the object, or the noes.
-    async fn run(&self, by: &Someone, mutation: &str, shown: &str, input: Value) -> Result<Value, Noes> {
+    pub(crate) async fn run(&self, by: &Someone, mutation: &str, shown: &str, input: Value) -> Result<Value, Noes> {
         let data = self.app.graphql(Some(&by.token), &document(mutation, shown), json!({ "input": input })).await.ok();
         outcome(data)
     }
 
     /// The code of the top-level error that a mutation ends with.
-    async fn fault(&self, by: &Someone, mutation: &str, input: Value) -> String {
+    pub(crate) async fn fault(&self, by: &Someone, mutation: &str, input: Value) -> String {
         let shown = if mutation.ends_with("Cart") { "order { id }" } else { "application { id }" };
         let reply = self.app.graphql(Some(&by.token), &document(mutation, shown), json!({ "input": input })).await;
         assert_eq!(reply.data["result"], Value::Null, "{mutation}");
         reply.code().to_owned()
     }
 
-    async fn act(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Result<Value, Noes> {
+    pub(crate) async fn act(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Result<Value, Noes> {
         self.run(by, mutation, &format!("application {{ {CASE} }}"), with(target(case), more)).await
     }
 
     /// The same, which succeeds.
-    async fn done(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Value {
+    pub(crate) async fn done(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Value {
         self.act(by, mutation, case, more).await.unwrap_or_else(|noes| panic!("{mutation}: {noes:?}"))
     }
 
-    async fn save(&self, by: &Someone, input: Value) -> Result<Value, Noes> {
+    pub(crate) async fn save(&self, by: &Someone, input: Value) -> Result<Value, Noes> {
         let input = with(json!({ "idempotencyKey": self.key() }), input);
         self.run(by, "saveCart", &format!("order {{ id version state applications {{ {CASE} }} }}"), input).await
     }
 
-    async fn submit(&self, by: &Someone, order: &Value, more: Value) -> Result<Value, Noes> {
+    pub(crate) async fn submit(&self, by: &Someone, order: &Value, more: Value) -> Result<Value, Noes> {
         let input = with(json!({ "idempotencyKey": self.key(), "orderId": order["id"], "expectedVersion": order["version"] }), more);
         self.run(by, "submitCart", &format!("order {{ id version state applications {{ {CASE} }} }}"), input).await
     }
 
-    async fn item(&self, code: &str) -> String {
+    pub(crate) async fn item(&self, code: &str) -> String {
         item_by_code(self.app.portal(), code).await.unwrap().unwrap().id.global()
     }
 
-    async fn service_line(&self, answers: Value) -> Value {
+    pub(crate) async fn service_line(&self, answers: Value) -> Value {
         json!({ "itemId": self.item(SERVICE).await, "regionCode": "440100", "answers": answers })
     }
 
     /// A submitted case of the small service.
-    async fn case(&self, talent: &Someone) -> Value {
+    pub(crate) async fn case(&self, talent: &Someone) -> Value {
         let line = self.service_line(json!({ "city": "440100" })).await;
         let order = self.save(talent, json!({ "lines": [line] })).await.unwrap();
         self.submit(talent, &order, json!({})).await.unwrap()["applications"][0].clone()
     }
 
     /// Sends a file over HTTP; gives the id of the version.
-    async fn upload(&self, by: &Someone, kind: &str) -> Value {
+    pub(crate) async fn upload(&self, by: &Someone, kind: &str) -> Value {
         let file = format!("%PDF-1.7\n{kind} {}\n%%EOF\n", by.person);
         let declared = json!({
             "documentKind": kind, "size": file.len(), "mediaType": "application/pdf", "sha256": hex::encode(&Sha256::digest(&file)),
@@ -265,7 +265,7 @@ impl World {
     }
 
     /// Materials for the card of a Hong Kong resident with a degree.
-    async fn materials(&self, by: &Someone) -> Value {
+    pub(crate) async fn materials(&self, by: &Someone) -> Value {
         let mut materials = Vec::new();
         for key in ["application_form", "labour_contract", "employment_certificate", "travel_permit", "degree_authentication", "photo"] {
             let version = self.upload(by, &key.to_uppercase()).await;
@@ -274,7 +274,7 @@ impl World {
         Value::Array(materials)
     }
 
-    async fn card_line(&self, materials: &Value, changed: Value) -> Value {
+    pub(crate) async fn card_line(&self, materials: &Value, changed: Value) -> Value {
         let photo = materials.as_array().and_then(|all| all.last()).map_or(json!(format!("docversion_{:032x}", 1)), |m| m["documentVersionId"].clone());
         let answers = json!({
             "grade": "A", "category": "SCIENTIST", "evidence": "DEGREE", "origin": "HONG_KONG", "employer": self.units.employer.global(),
@@ -285,32 +285,32 @@ impl World {
     }
 
     /// A submitted case of the card.
-    async fn card_case(&self, talent: &Someone) -> Value {
+    pub(crate) async fn card_case(&self, talent: &Someone) -> Value {
         let line = self.card_line(&self.materials(talent).await, json!({})).await;
         let order = self.save(talent, json!({ "lines": [line] })).await.unwrap();
         self.submit(talent, &order, json!({})).await.unwrap()["applications"][0].clone()
     }
 
-    async fn read(&self, by: &Someone, case: &Value, shown: &str) -> Value {
+    pub(crate) async fn read(&self, by: &Someone, case: &Value, shown: &str) -> Value {
         let document = format!("query($id: ID!) {{ application(id: $id) {{ {shown} }} }}");
         self.app.graphql(Some(&by.token), &document, json!({ "id": case["id"] })).await.ok()["application"].take()
     }
 
-    async fn events(&self, by: &Someone, case: &Value) -> Vec<(String, Option<String>)> {
+    pub(crate) async fn events(&self, by: &Someone, case: &Value) -> Vec<(String, Option<String>)> {
         let case = self.read(by, case, "events { seq kind byRole }").await;
         let events = case["events"].as_array().unwrap();
         assert!(events.iter().zip(1..).all(|(e, seq)| e["seq"] == seq));
         events.iter().map(|e| (e["kind"].as_str().unwrap().to_owned(), e["byRole"].as_str().map(str::to_owned))).collect()
     }
 
-    async fn queue(&self, by: &Someone, filter: Value) -> Vec<Value> {
+    pub(crate) async fn queue(&self, by: &Someone, filter: Value) -> Vec<Value> {
         let document = "query($unit: ID!, $filter: WorkQueueFilter) {
             workQueue(unitId: $unit, filter: $filter, first: 100) { nodes { applicationId state version } } }";
         let unit = self.units.window.global();
         self.app.graphql(Some(&by.token), document, json!({ "unit": unit, "filter": filter })).await.ok()["workQueue"]["nodes"].as_array().unwrap().clone()
     }
 
-    async fn stored_events(&self) -> u64 {
+    pub(crate) async fn stored_events(&self) -> u64 {
         event::Entity::find().count(self.app.portal().db.read()).await.unwrap()
     }
 }

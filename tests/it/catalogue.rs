@@ -11,6 +11,7 @@ use talent_portal::catalogue::model::bundle::{Bundle, digest};
 use talent_portal::catalogue::model::facts::{Fact, FactOrigin, FactValue};
 use talent_portal::catalogue::model::item::Version;
 use talent_portal::catalogue::model::offering::{Channel, Maker, OfferingTerms, Route};
+use talent_portal::catalogue::model::version::StepKindCode;
 use talent_portal::catalogue::service::{self, FactSource as _, Offer, UnitPlace};
 use talent_portal::catalogue::store;
 use talent_portal::kernel::actor::Actor;
@@ -28,6 +29,7 @@ use crate::support::{TestApp, both_engines, pool_of_one};
 both_engines!(
     the_bundle_is_published_once_and_again_changes_nothing,
     a_changed_edition_makes_a_new_version_and_offerings_go_over_to_it,
+    what_no_code_carries_out_is_not_published,
     what_the_api_made_is_left_and_told,
     an_older_bundle_is_refused,
     periods_of_an_offering_never_overlap,
@@ -58,8 +60,8 @@ async fn bind(app: &TestApp, units: &[UnitPlace]) -> u32 {
     made
 }
 
-fn window(app: &TestApp, region: &str, zone: Option<&str>) -> UnitPlace {
-    UnitPlace { unit: UnitId::new(&app.portal().env), level: UnitLevel::Window, region: region.to_owned(), zone: zone.map(str::to_owned) }
+async fn window(app: &TestApp, region: &str, zone: Option<&str>) -> UnitPlace {
+    UnitPlace { unit: app.unit(UnitLevel::Window, region, zone).await, level: UnitLevel::Window, region: region.to_owned(), zone: zone.map(str::to_owned) }
 }
 
 async fn published(app: &TestApp) {
@@ -74,7 +76,7 @@ async fn the_bundle_is_published_once_and_again_changes_nothing(app: TestApp) {
     assert_eq!((again.refused_for, again.conflicts), (None, vec![]));
     let rows = talent_portal::audit::store::count_trail(app.portal().db.read()).await.unwrap();
     assert_eq!(rows, 1);
-    let unit = [window(&app, "440100", None)];
+    let unit = [window(&app, "440100", None).await];
     assert_eq!(bind(&app, &unit).await, 34);
     assert_eq!(bind(&app, &unit).await, 0);
 }
@@ -89,7 +91,7 @@ fn changed(number: i64, visits: u32) -> Bundle {
 
 async fn a_changed_edition_makes_a_new_version_and_offerings_go_over_to_it(app: TestApp) {
     published(&app).await;
-    let unit = window(&app, "440100", None);
+    let unit = window(&app, "440100", None).await;
     bind(&app, std::slice::from_ref(&unit)).await;
     let item = service::item_by_code(app.portal(), "GD-TALENT-CARD").await.unwrap().unwrap();
     let today = app.portal().env.today();
@@ -114,6 +116,21 @@ async fn a_changed_edition_makes_a_new_version_and_offerings_go_over_to_it(app: 
     let again = service::offerings_of_items(app.portal(), &[item.id], today).await.unwrap().remove(&item.id).unwrap();
     assert_eq!((again.len(), again[0].id), (1, after[0].id));
     assert_eq!(service::version(app.portal(), again[0].version).await.unwrap().content.visits, 8);
+}
+
+async fn what_no_code_carries_out_is_not_published(app: TestApp) {
+    published(&app).await;
+    let mut bundle = changed(2, 7);
+    bundle.items[0].versions[1].content.steps[0].kind = StepKindCode::Committee;
+    bundle.items[0].versions[1].content.fulfilment.as_mut().unwrap().kind = "NOTHING".into();
+    let missing: Vec<String> = talent_portal::app::handlers().missing(&bundle).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        missing,
+        ["GD-TALENT-CARD/2023/steps/0/kind: no handler for steps of kind COMMITTEE", "GD-TALENT-CARD/2023/fulfilment/kind: no fulfilment of kind NOTHING"]
+    );
+    assert!(service::publish_given(app.portal(), &bundle).await.is_err());
+    // Nothing of it went in, its number neither.
+    assert_eq!(service::publish_given(app.portal(), &changed(2, 7)).await.unwrap().versions_added, ["GD-TALENT-CARD/2023"]);
 }
 
 async fn what_the_api_made_is_left_and_told(app: TestApp) {
@@ -182,7 +199,7 @@ async fn try_offer(app: &TestApp, offer: Offer) -> Result<(), Vec<Code>> {
 
 async fn periods_of_an_offering_never_overlap(app: TestApp) {
     published(&app).await;
-    let unit = UnitId::new(&app.portal().env);
+    let unit = app.unit(UnitLevel::Window, "440100", None).await;
     for (from, to, expected) in [
         ("2026-02-01", Some("2026-03-31"), Ok(())),
         ("2026-03-31", None, Err(vec![Code::AlreadyExists])),
@@ -196,7 +213,7 @@ async fn periods_of_an_offering_never_overlap(app: TestApp) {
         let offer = card_offer(&app, unit, from, to).await;
         assert_eq!(try_offer(&app, offer).await, expected, "{from} {to:?}");
     }
-    let other = card_offer(&app, UnitId::new(&app.portal().env), "2026-01-01", None).await;
+    let other = card_offer(&app, app.unit(UnitLevel::Window, "440100", None).await, "2026-01-01", None).await;
     let mut wrong = Offer { version: ItemVersionId::new(&app.portal().env), ..other.clone() };
     wrong.terms.channels.clear();
     assert_eq!(try_offer(&app, wrong).await, Err(vec![Code::NotAllowed, Code::NotFound]));
@@ -205,7 +222,7 @@ async fn periods_of_an_offering_never_overlap(app: TestApp) {
 
 async fn of_two_equal_offers_at_once_one_is_made(app: TestApp) {
     published(&app).await;
-    let unit = UnitId::new(&app.portal().env);
+    let unit = app.unit(UnitLevel::Window, "440100", None).await;
     let first = card_offer(&app, unit, "2026-01-01", None).await;
     let second = card_offer(&app, unit, "2026-06-01", None).await;
     let (one, two) = tokio::join!(try_offer(&app, first), try_offer(&app, second));
@@ -214,7 +231,7 @@ async fn of_two_equal_offers_at_once_one_is_made(app: TestApp) {
 
 async fn a_case_is_routed_to_the_closest_unit_by_the_rules_of_its_day(app: TestApp) {
     published(&app).await;
-    let units = [window(&app, "440000", None), window(&app, "440300", None), window(&app, "440300", Some("QIANHAI"))];
+    let units = [window(&app, "440000", None).await, window(&app, "440300", None).await, window(&app, "440300", Some("QIANHAI")).await];
     bind(&app, &units).await;
     let item = service::item_by_code(app.portal(), "GD-TALENT-CARD").await.unwrap().unwrap();
     for (region, zone, date, expected) in [
@@ -272,7 +289,7 @@ async fn pages_of_items_walk_every_item_once(app: TestApp) {
 
 async fn a_page_of_fifty_items_with_versions_and_offerings_costs_four_statements(app: TestApp) {
     published(&app).await;
-    bind(&app, &[window(&app, "440100", None), window(&app, "440300", None)]).await;
+    bind(&app, &[window(&app, "440100", None).await, window(&app, "440300", None).await]).await;
     let document = "{ serviceItems(first: 50) { nodes { code currentVersion { name { value } } offerings { promisedDays } } } }";
     for expected in [4, 3] {
         let (count, answer) = app.statements(ask(&app, Language::En, document, json!({}))).await;

@@ -27,7 +27,9 @@ use talent_portal::material::model::upload::CreateUpload;
 use talent_portal::material::service::upload::{NotReceived, Received, Standing};
 use talent_portal::material::service::{self, download, files, scan, sweep, upload};
 use talent_portal::person;
+use talent_portal::person::model::dealing::AttendanceKind;
 use talent_portal::person::model::profile::NewPerson;
+use talent_portal::person::service::dealing::{Dealings, attend};
 use talent_portal::portal::{Parts, Portal};
 use uuid::Uuid;
 
@@ -70,7 +72,7 @@ struct World {
 fn world(app: &TestApp, scanner: Option<Arc<dyn Scanner>>) -> World {
     let base = app.portal().clone();
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let parts = Parts::default().with(person::service::keys::KeyCache::default()).with(Arc::clone(&store)).with(Scanning(scanner));
+    let parts = Parts::default().with(person::service::keys::KeyCache::default()).with(Dealings::default()).with(Arc::clone(&store)).with(Scanning(scanner));
     World { portal: Portal::new(base.db, base.env, base.keyring, base.settings, parts), store }
 }
 
@@ -285,6 +287,11 @@ async fn an_officer_sends_for_a_walk_in(app: TestApp) {
     let for_her = || CreateUpload { for_person: walk_in.person(), ..command(&file) };
     assert!(matches!(upload::create_upload(&world.portal, &talent, for_her()).await, Err(Refused::Fault(Fault::Forbidden))));
     let unknown = CreateUpload { for_person: Some(PersonId::new(&world.portal.env)), ..command(&file) };
+    // Whom she does not deal with does not exist for her either.
+    assert_eq!(codes(&upload::create_upload(&world.portal, &officer, for_her()).await.unwrap_err()), [Code::NotFound]);
+    let txn = world.portal.db.begin_write().await.unwrap();
+    attend(&txn, &world.portal, walk_in.person().unwrap(), officer.person().unwrap(), AttendanceKind::Registered).await.unwrap();
+    world.portal.commit(txn).await.unwrap();
     assert_eq!(codes(&upload::create_upload(&world.portal, &officer, unknown).await.unwrap_err()), [Code::NotFound]);
     let token = upload::create_upload(&world.portal, &officer, for_her()).await.unwrap().token;
     assert_eq!(codes(&world.put(&talent, &token, None, &file).await.unwrap_err().refused), [Code::UploadInvalid]);

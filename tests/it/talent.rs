@@ -244,8 +244,8 @@ async fn a_profile_costs_six_statements(app: TestApp) {
     assert_eq!(facts.unwrap().len(), 10);
     assert!(statements <= 6, "{statements}");
     let profile = async {
-        person::person_for(portal, &one, id).await.unwrap();
-        person::identity::documents(portal, &one, id).await.unwrap();
+        let found = person::person_for(portal, &one, id).await.unwrap();
+        person::identity::documents(portal, &one, &found).await.unwrap();
         service::educations(portal, &one, id).await.unwrap();
         service::employments(portal, &one, id).await.unwrap();
     };

@@ -6,10 +6,11 @@ use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_se
 use talent_portal::demo;
 use talent_portal::kernel::actor::{Actor, Grant, Member, Scope};
 use talent_portal::kernel::fault::{Fault, Refused};
-use talent_portal::kernel::ids::{AccountId, ApplicationId, BodyId, CardId, PersonId, SessionId, TypedId as _, UnitId};
+use talent_portal::kernel::ids::{AccountId, ApplicationId, CardId, PersonId, SessionId, TypedId as _, UnitId};
 use talent_portal::kernel::page::PageRequest;
 use talent_portal::kernel::rejection::Code;
 use talent_portal::kernel::role::{Assurance, Role};
+use talent_portal::organisation::model::body::BodyKind;
 use talent_portal::person::model::profile::{NewPerson, PersonName};
 use talent_portal::person::service as person;
 use talent_portal::talent_card::model::bundle::Bundle;
@@ -74,7 +75,7 @@ async fn world(app: &TestApp) -> (Actor, CardId, Actor) {
     assert_eq!(publish::publish(portal, &bundle).await.unwrap(), publish::Published::default());
     // What was published under a number stays: the shipped bundle differs by the quota.
     assert_eq!(publish::publish_products(portal).await.unwrap().conflicts.len(), 2);
-    let body = BodyId::new(&portal.env);
+    let body = app.body(BodyKind::Delivering).await;
     let (holder, talent) = somebody(app, Vec::new()).await;
     let (_, counter) = somebody(app, vec![Grant { role: Role::Counter, scope: Scope::Body(body) }]).await;
     let (_, admin) = somebody(app, vec![Grant { role: Role::SystemAdmin, scope: Scope::Portal }]).await;

@@ -35,6 +35,15 @@ pub async fn session_actor(portal: &Portal, token: &str) -> Result<Option<Sessio
     Ok(Some(found.actor))
 }
 
+/// The caller as she is now: with the roles that are in force at this moment. For what lasts longer than a request.
+///
+/// Errors: [`Fault::Unauthenticated`] once her session is over.
+pub async fn actor_now(portal: &Portal, actor: &Actor) -> Result<Actor, Fault> {
+    let session = policy::signed_in(actor)?.session;
+    let found = store::session_by_id(portal.db.read(), session, portal.env.now()).await?.ok_or(Fault::Unauthenticated)?;
+    Ok(Actor { member: Some(found.actor.member), request_id: actor.request_id.clone() })
+}
+
 /// Lives of tokens, from the settings.
 pub fn lives(portal: &Portal) -> Lives {
     Lives { access: Duration::minutes(portal.settings.access_minutes), public: Duration::days(portal.settings.refresh_days) }

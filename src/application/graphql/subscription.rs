@@ -7,13 +7,16 @@ use futures_util::{Stream, StreamExt as _};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
-use crate::api::context::{ContextExt, Ctx};
+use crate::account::service::sessions;
+use crate::api::context::{ContextExt, Ctx, Resumed};
 use crate::api::error::ApiError;
 use crate::api::ids;
 use crate::application::graphql::types::Application;
 use crate::application::service::view;
 use crate::audit::model::Announcement;
 use crate::audit::service::Bus;
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ApplicationId, TypedId, UnitId};
 
 /// What a subscription tells.
@@ -34,50 +37,67 @@ pub struct QueueChange {
     pub refetch: bool,
 }
 
-/// The next change of a case, or `None` when it lagged behind; ends with the bus.
-async fn next(receiver: &mut BroadcastStream<Arc<Announcement>>) -> Option<Option<Arc<Announcement>>> {
-    loop {
-        match receiver.next().await? {
-            Ok(heard) if heard.kind == "APPLICATION_CHANGED" => return Some(Some(heard)),
-            Ok(_) => {}
-            Err(BroadcastStreamRecvError::Lagged(_)) => return Some(None),
+/// What a listener hears next.
+enum Heard {
+    /// A case changed that she means.
+    Change(Arc<Announcement>),
+    /// Something may have been missed.
+    Missed,
+}
+
+/// One listener: who she was when she began, and what she still has to be told first.
+struct Listener {
+    ctx: Ctx,
+    receiver: BroadcastStream<Arc<Announcement>>,
+    resumed: bool,
+    ended: bool,
+}
+
+impl Listener {
+    /// Begins to hear before the first look at the rights, so that nothing falls between.
+    fn new(ctx: &Context<'_>) -> Result<Self, ApiError> {
+        let receiver = BroadcastStream::new(ctx.portal().part::<Bus>()?.listen());
+        Ok(Self { ctx: ctx.ctx().clone(), receiver, resumed: ctx.data_opt::<Resumed>().is_some(), ended: false })
+    }
+
+    /// The next change that `wanted` wants; `None` with the end of the bus.
+    async fn next(&mut self, wanted: impl Fn(&Announcement) -> bool) -> Option<Heard> {
+        if std::mem::take(&mut self.resumed) {
+            return Some(Heard::Missed);
         }
+        loop {
+            match self.receiver.next().await? {
+                Ok(heard) if heard.kind == "APPLICATION_CHANGED" && wanted(&heard) => return Some(Heard::Change(heard)),
+                Ok(_) => {}
+                Err(BroadcastStreamRecvError::Lagged(_)) => return Some(Heard::Missed),
+            }
+        }
+    }
+
+    /// The listener as she is at this moment: her session may be over, roles may have ended.
+    async fn now(&self) -> Result<Actor, Fault> {
+        sessions::actor_now(&self.ctx.portal, &self.ctx.actor).await
+    }
+
+    /// Whether she has the rights with which she began. Where they changed, what hangs below the event would be judged
+    /// by the old ones, so that she is told to ask anew; the socket begins again with the new ones.
+    fn is_as_before(&self, now: &Actor) -> bool {
+        now.member == self.ctx.actor.member
     }
 }
 
-fn changes(ctx: Ctx, id: ApplicationId, receiver: BroadcastStream<Arc<Announcement>>) -> impl Stream<Item = ApplicationChange> {
-    futures_util::stream::unfold((ctx, receiver), move |(ctx, mut receiver)| async move {
-        loop {
-            match next(&mut receiver).await? {
-                None => return Some((ApplicationChange { application: None, refetch: true }, (ctx, receiver))),
-                Some(heard) if heard.object_id == id.uuid() => {
-                    // Roles and mandates end; who may not see the case any more hears nothing any more.
-                    let loaded = view::application(&ctx.portal, &ctx.actor, id).await.ok()?;
-                    return Some((ApplicationChange { application: Some(Application(loaded.row)), refetch: false }, (ctx, receiver)));
-                }
-                Some(_) => {}
-            }
+/// The stream of one listener: what `tell` makes of each change; the first error is the last that is heard.
+fn stream<T, F>(listener: Listener, tell: F) -> impl Stream<Item = Result<T, ApiError>>
+where
+    F: AsyncFn(&mut Listener) -> Option<Result<T, Fault>>,
+{
+    futures_util::stream::unfold((listener, tell), async |(mut listener, tell)| {
+        if listener.ended {
+            return None;
         }
-    })
-}
-
-fn queue_changes(ctx: Ctx, unit: UnitId, receiver: BroadcastStream<Arc<Announcement>>) -> impl Stream<Item = QueueChange> {
-    let wanted = unit.uuid().to_string();
-    futures_util::stream::unfold((ctx, receiver), move |(ctx, mut receiver)| {
-        let wanted = wanted.clone();
-        async move {
-            loop {
-                let change = match next(&mut receiver).await? {
-                    None => QueueChange { application_id: None, refetch: true },
-                    Some(heard) if heard.data["unit"].as_str() == Some(wanted.as_str()) => {
-                        view::may_hear_queue(&ctx.portal, &ctx.actor, unit).await.ok()?;
-                        QueueChange { application_id: Some(ids::encode(ApplicationId(heard.object_id))), refetch: false }
-                    }
-                    Some(_) => continue,
-                };
-                return Some((change, (ctx, receiver)));
-            }
-        }
+        let told = tell(&mut listener).await?;
+        listener.ended = told.is_err();
+        Some((told.map_err(ApiError::from), (listener, tell)))
     })
 }
 
@@ -88,21 +108,48 @@ pub struct ApplicationSubscription;
 /// What can be listened to.
 #[Subscription]
 impl ApplicationSubscription {
-    /// Each change of a case that the viewer may see.
-    async fn application_changed(&self, ctx: &Context<'_>, #[graphql(desc = "The case.")] id: ID) -> Result<impl Stream<Item = ApplicationChange>, ApiError> {
+    /// Each change of a case that the viewer may see. It ends with an error once she may not any more.
+    async fn application_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case.")] id: ID,
+    ) -> Result<impl Stream<Item = Result<ApplicationChange, ApiError>>, ApiError> {
         let id = ids::decode::<ApplicationId>(&id, "id")?;
-        let bus = ctx.portal().part::<Bus>()?;
-        let receiver = BroadcastStream::new(bus.listen());
+        let listener = Listener::new(ctx)?;
         view::application(ctx.portal(), ctx.actor(), id).await?;
-        Ok(changes(ctx.ctx().clone(), id, receiver))
+        Ok(stream(listener, async move |listener: &mut Listener| {
+            let heard = listener.next(|heard| heard.object_id == id.uuid()).await?;
+            let look = async {
+                let now = listener.now().await?;
+                let loaded = view::application(&listener.ctx.portal, &now, id).await?;
+                let missed = matches!(heard, Heard::Missed) || !listener.is_as_before(&now);
+                Ok(ApplicationChange { application: (!missed).then_some(Application(loaded.row)), refetch: missed })
+            };
+            Some(look.await)
+        }))
     }
 
-    /// Each change in the queue of a unit.
-    async fn work_queue_changed(&self, ctx: &Context<'_>, #[graphql(desc = "The unit.")] unit_id: ID) -> Result<impl Stream<Item = QueueChange>, ApiError> {
+    /// Each change in the queue of a unit. It ends with an error once the viewer may not read it any more.
+    async fn work_queue_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The unit.")] unit_id: ID,
+    ) -> Result<impl Stream<Item = Result<QueueChange, ApiError>>, ApiError> {
         let unit = ids::decode::<UnitId>(&unit_id, "unitId")?;
-        let bus = ctx.portal().part::<Bus>()?;
-        let receiver = BroadcastStream::new(bus.listen());
+        let listener = Listener::new(ctx)?;
         view::may_hear_queue(ctx.portal(), ctx.actor(), unit).await?;
-        Ok(queue_changes(ctx.ctx().clone(), unit, receiver))
+        let wanted = unit.uuid().to_string();
+        Ok(stream(listener, async move |listener: &mut Listener| {
+            let heard = listener.next(|heard| heard.data["unit"].as_str() == Some(wanted.as_str())).await?;
+            let look = async {
+                let now = listener.now().await?;
+                view::may_hear_queue(&listener.ctx.portal, &now, unit).await?;
+                Ok(match &heard {
+                    Heard::Change(heard) => QueueChange { application_id: Some(ids::encode(ApplicationId(heard.object_id))), refetch: false },
+                    Heard::Missed => QueueChange { application_id: None, refetch: true },
+                })
+            };
+            Some(look.await)
+        }))
     }
 }

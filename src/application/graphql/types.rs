@@ -9,9 +9,9 @@ use crate::api::ids;
 use crate::api::messages::message;
 use crate::api::scalars::Json;
 use crate::api::text::LocalizedText;
-use crate::application::model::case::{Action, Decision, DeliveryChannel, State, StepOutcome};
+use crate::application::model::case::{Action, Decision, DeliveryChannel, EventKind, State, StepOutcome};
 use crate::application::model::document::DocumentKind;
-use crate::application::model::order::OrderState;
+use crate::application::model::order::{MaterialBasis, OrderState};
 use crate::application::model::projection::never;
 use crate::application::model::queue::QueueRow;
 use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, OrderRow};
@@ -27,6 +27,8 @@ api_enum!(StepOutcome, "StepOutcome", "Outcome of one step of the review.");
 api_enum!(DeliveryChannel, "DeliveryChannel", "How a decision reaches the applicant.");
 api_enum!(Action, "ApplicationAction", "What may be done with a case.");
 api_enum!(OrderState, "OrderState", "Where an order stands.");
+api_enum!(EventKind, "ApplicationEventKind", "Kind of something that happened to a case.");
+api_enum!(MaterialBasis, "MaterialBasis", "What stands for a material of a case.");
 api_enum!(DocumentKind, "CaseDocumentKind", "Kind of a case document.");
 
 /// A case (办件): one request for one service item, from the cart to the delivery of the decision.
@@ -136,21 +138,23 @@ impl Application {
         let names = persons::names_of(ctx.portal().db.read(), &[self.0.applicant_person_id]).await;
         Some(names.map(|n| n.values().next().map(|name| name.display().to_owned()).unwrap_or_default()).map_err(ApiError::from))
     }
-    /// The applicant.
-    async fn applicant_id(&self) -> ID {
-        ids::encode(self.0.applicant_person_id)
+    /// The applicant, if it is a person.
+    async fn applicant_id(&self) -> Option<ID> {
+        Some(ids::encode(self.0.applicant_person_id))
     }
-    /// Answers of the form, as given.
+    /// Answers of the form, as given. The employer's confirmer sees those about the employment.
     async fn answers(&self, ctx: &Context<'_>) -> Option<Result<Json, ApiError>> {
-        Some(view::answers(ctx.portal(), &self.0).await.map(Json).map_err(ApiError::from))
+        Some(view::answers(ctx.portal(), ctx.actor(), &self.0).await.map(Json).map_err(ApiError::from))
     }
-    /// Documents handed in, by key of the material.
+    /// Documents handed in, by key of the material. Null for the employer's confirmer.
     async fn materials(&self, ctx: &Context<'_>) -> Option<Result<Vec<BoundMaterial>, ApiError>> {
-        Some(view::materials(ctx.portal(), self.0.id).await.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
+        let rows = view::materials(ctx.portal(), ctx.actor(), &self.0).await.transpose()?;
+        Some(rows.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
     }
-    /// Documents issued in the case: receipt, notice of acceptance, decision.
+    /// Documents issued in the case: receipt, notice of acceptance, decision. Null for the employer's confirmer.
     async fn documents(&self, ctx: &Context<'_>) -> Option<Result<Vec<CaseDocument>, ApiError>> {
-        Some(view::documents(ctx.portal(), self.0.id).await.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
+        let rows = view::documents(ctx.portal(), ctx.actor(), &self.0).await.transpose()?;
+        Some(rows.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
     }
     /// What has happened, oldest first.
     async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {
@@ -195,15 +199,17 @@ pub struct Step {
 pub struct BoundMaterial {
     /// Key of the material.
     pub key: String,
-    /// The document version.
-    pub document_version_id: ID,
+    /// The document version, where the basis is one.
+    pub document_version_id: Option<ID>,
+    /// What stands for the material.
+    pub basis: MaterialBasis,
     /// When an officer compared the original.
     pub original_seen_at: Option<DateTime<Utc>>,
 }
 
 impl From<MaterialRow> for BoundMaterial {
     fn from(row: MaterialRow) -> Self {
-        Self { key: row.material_key, document_version_id: ids::encode(row.document_version_id), original_seen_at: row.original_seen_at }
+        Self { key: row.material_key, document_version_id: row.document_version_id.map(ids::encode), basis: row.basis, original_seen_at: row.original_seen_at }
     }
 }
 
@@ -212,8 +218,8 @@ impl From<MaterialRow> for BoundMaterial {
 pub struct ApplicationEvent {
     /// Number in the case, from 1.
     pub seq: i64,
-    /// Kind, for example `ACCEPTED`.
-    pub kind: String,
+    /// Kind.
+    pub kind: EventKind,
     /// When.
     pub at: DateTime<Utc>,
     /// The role of who did it; null for the clock.
@@ -299,11 +305,11 @@ impl Order {
     async fn submitted_at(&self) -> Option<DateTime<Utc>> {
         self.0.submitted_at
     }
-    /// Its lines: drafts in a cart, cases once it is handed in.
+    /// Its lines: drafts in a cart, cases once it is handed in. Who filled it for somebody sees those that she may see still.
     #[graphql(complexity = "5 * child_complexity")]
     async fn applications(&self, ctx: &Context<'_>) -> Option<Result<Vec<Application>, ApiError>> {
-        let lines = view::lines(ctx.portal(), &[self.0.id]).await;
-        Some(lines.map(|mut by| by.remove(&self.0.id).unwrap_or_default().into_iter().map(Application).collect()).map_err(ApiError::from))
+        let lines = view::lines(ctx.portal(), ctx.actor(), &self.0).await;
+        Some(lines.map(|rows| rows.into_iter().map(Application).collect()).map_err(ApiError::from))
     }
 }
 
@@ -318,8 +324,8 @@ pub struct QueueEntry {
     pub item_id: ID,
     /// Name of the item.
     pub item_name: LocalizedText,
-    /// Name of the applicant.
-    pub applicant_name: String,
+    /// Name of the applicant; null where none is told.
+    pub applicant_name: Option<String>,
     /// State that holds now.
     pub state: State,
     /// Key of the step that is due.
@@ -330,8 +336,8 @@ pub struct QueueEntry {
     pub version: i64,
     /// When it was received.
     pub received_at: DateTime<Utc>,
-    /// What is due next.
-    pub due_at: DateTime<Utc>,
+    /// What is due next; null where nothing is.
+    pub due_at: Option<DateTime<Utc>>,
     /// Promised limit.
     pub promised_due_at: Option<DateTime<Utc>>,
     /// Statutory limit.
@@ -350,13 +356,13 @@ impl QueueEntry {
             number: row.number,
             item_id: ids::encode(row.item),
             item_name: LocalizedText::of(&row.item_name, language),
-            applicant_name: row.name_zh.or(row.name_latin).unwrap_or_default(),
+            applicant_name: row.name_zh.or(row.name_latin),
             state: row.state,
             step_key: row.step_key,
             claimed_by_id: row.claimed_by.map(ids::encode),
             version: row.version,
             received_at: row.received_at,
-            due_at: row.due_at,
+            due_at: (row.due_at != never()).then_some(row.due_at),
             promised_due_at: row.promised_due_at,
             statutory_due_at: row.statutory_due_at,
             near_breach_at: row.near_breach_at,

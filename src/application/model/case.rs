@@ -106,6 +106,32 @@ coded_enum! {
     }
 }
 
+coded_enum! {
+    /// Kind of an event.
+    pub enum EventKind {
+        /// Handed in.
+        Submitted => "SUBMITTED",
+        /// An officer took it.
+        Claimed => "CLAIMED",
+        /// It went back to the queue.
+        Released => "RELEASED",
+        /// An officer accepted it (受理).
+        Accepted => "ACCEPTED",
+        /// It counts as accepted because nobody answered in time.
+        DeemedAccepted => "DEEMED_ACCEPTED",
+        /// Acceptance was refused (不予受理).
+        NotAccepted => "NOT_ACCEPTED",
+        /// A step was finished.
+        StepCompleted => "STEP_COMPLETED",
+        /// It was decided.
+        Decided => "DECIDED",
+        /// The decision reached the applicant (送达).
+        Delivered => "DELIVERED",
+        /// The applicant withdrew.
+        Withdrawn => "WITHDRAWN",
+    }
+}
+
 /// What has happened to a case. Ids and codes only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "SCREAMING_SNAKE_CASE")]
@@ -160,19 +186,19 @@ pub enum Event {
 }
 
 impl Event {
-    /// Code of the kind, as stored beside the payload.
-    pub const fn kind(&self) -> &'static str {
+    /// The kind, as stored beside the payload.
+    pub const fn kind(&self) -> EventKind {
         match self {
-            Self::Submitted { .. } => "SUBMITTED",
-            Self::Claimed { .. } => "CLAIMED",
-            Self::Released => "RELEASED",
-            Self::Accepted => "ACCEPTED",
-            Self::DeemedAccepted => "DEEMED_ACCEPTED",
-            Self::NotAccepted => "NOT_ACCEPTED",
-            Self::StepCompleted { .. } => "STEP_COMPLETED",
-            Self::Decided { .. } => "DECIDED",
-            Self::Delivered { .. } => "DELIVERED",
-            Self::Withdrawn => "WITHDRAWN",
+            Self::Submitted { .. } => EventKind::Submitted,
+            Self::Claimed { .. } => EventKind::Claimed,
+            Self::Released => EventKind::Released,
+            Self::Accepted => EventKind::Accepted,
+            Self::DeemedAccepted => EventKind::DeemedAccepted,
+            Self::NotAccepted => EventKind::NotAccepted,
+            Self::StepCompleted { .. } => EventKind::StepCompleted,
+            Self::Decided { .. } => EventKind::Decided,
+            Self::Delivered { .. } => EventKind::Delivered,
+            Self::Withdrawn => EventKind::Withdrawn,
         }
     }
 }

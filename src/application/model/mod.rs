@@ -4,5 +4,6 @@ pub mod case;
 pub mod clock;
 pub mod document;
 pub mod order;
+pub mod person;
 pub mod projection;
 pub mod queue;

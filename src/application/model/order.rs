@@ -19,6 +19,18 @@ coded_enum! {
     }
 }
 
+coded_enum! {
+    /// What stands for a material of a case.
+    pub enum MaterialBasis {
+        /// A document that was handed in.
+        Document => "DOCUMENT",
+        /// What an authority shares, so that nobody need bring it.
+        Shared => "SHARED",
+        /// A signed undertaking (告知承诺) in its stead.
+        Undertaking => "UNDERTAKING",
+    }
+}
+
 /// Most lines of a cart.
 pub const MAX_LINES: usize = 20;
 /// Most bytes of the answers of one form.

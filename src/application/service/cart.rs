@@ -140,6 +140,7 @@ fn draft(id: ApplicationId, order: OrderId, applicant: PersonId, cart: &SaveCart
         offering_id: None,
         applicant_person_id: applicant,
         applicant_body_id: None,
+        key_person_id: applicant,
         employer_body_id: None,
         submitted_by: None,
         mandate_id: cart.mandate,
@@ -182,7 +183,7 @@ async fn bind(portal: &Portal, txn: &DatabaseTransaction, applicant: PersonId, c
     bound.dedup();
     let ids: Vec<DocumentVersionId> = bound.iter().map(|(_, id)| *id).collect();
     material::attach(txn, portal, applicant, &ids, &format!("input.lines.{at}.materials")).await?;
-    store::bind_materials(txn, case, &bound).await?;
+    store::bind_materials(txn, &portal.env, case, &bound).await?;
     let mut beneficiaries = line.beneficiaries.clone();
     beneficiaries.sort();
     beneficiaries.dedup();

@@ -12,12 +12,12 @@ use crate::application::model::document::{CaseFacts, DocumentKind, JWS_TYPE, Wor
 use crate::application::model::projection::Projection;
 use crate::application::policy::{self, Standing};
 use crate::application::service::fulfilment::{FulfilmentCase, Fulfilments};
+use crate::application::service::steps::StepKinds;
 use crate::application::store::{self, EventBy, Written};
 use crate::audit::model::{Entry, Message};
 use crate::audit::service as audit;
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::Offering;
-use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
@@ -51,6 +51,8 @@ pub struct Loaded {
     pub beneficiaries: Vec<PersonId>,
     /// What ties the caller to it.
     pub standing: Standing,
+    /// Whether the step that is due is finished by somebody outside the units.
+    pub outside: bool,
     /// Levels of the units for which the caller holds her roles.
     pub levels: Vec<(Role, UnitLevel)>,
 }
@@ -93,10 +95,11 @@ pub async fn load(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Cal
         None => None,
     };
     let agent = agent_holds(portal, db, actor, &row).await?;
-    // A draft belongs to who fills it, too: an officer for a walk-in. An agent's right is her mandate alone.
-    let filler =
-        row.state == State::Draft && row.mandate_id.is_none() && store::order(db, row.order_id).await?.is_some_and(|o| Some(o.created_by) == actor.person());
-    let standing = policy::standing(actor, &people, agent || filler, path.as_deref(), row.employer_body_id)?;
+    // A draft belongs to who fills it, too: an officer for a walk-in. An agent's right is her mandate's alone.
+    let officer = row.state == State::Draft && row.mandate_id.is_none() && policy::window_officer(actor).is_ok();
+    let filler = officer && store::order(db, row.order_id).await?.is_some_and(|o| Some(o.created_by) == actor.person());
+    let employer = row.employer_body_id.filter(|_| policy::shown_to_employer(row.state));
+    let standing = policy::standing(actor, &people, agent || filler, path.as_deref(), employer)?;
     assemble(portal, db, calendar, row, beneficiaries, standing).await
 }
 
@@ -127,7 +130,11 @@ async fn assemble(
     let units: Vec<_> = standing.grants.iter().map(|(_, unit)| *unit).collect();
     let units = organisation::units_by_ids(db, &units).await?;
     let levels = standing.grants.iter().filter_map(|(role, unit)| Some((*role, units.get(unit)?.level))).collect();
-    Ok(Loaded { row, case, calendar: calendar.clone(), clock, version, offering, beneficiaries, standing, levels })
+    let outside = match case.step().and_then(|key| version.content.step(key)) {
+        Some(step) => portal.part::<StepKinds>()?.of(step.kind)?.outside(),
+        None => false,
+    };
+    Ok(Loaded { row, case, calendar: calendar.clone(), clock, version, offering, beneficiaries, standing, outside, levels })
 }
 
 async fn agent_holds(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, row: &store::CaseRow) -> Result<bool, Fault> {
@@ -145,12 +152,7 @@ impl Loaded {
     /// The rule of the step that is due.
     pub fn step(&self) -> Option<StepRule<'_>> {
         let step = self.version.content.step(self.case.step()?)?;
-        Some(StepRule {
-            role: step.role,
-            level: step.unit_level,
-            not_same_person_as: &step.not_same_person_as,
-            outside: step.kind == StepKindCode::EmployerConfirmation,
-        })
+        Some(StepRule { role: step.role, level: step.unit_level, not_same_person_as: &step.not_same_person_as, outside: self.outside })
     }
 
     /// Whether the caller may do this now.
@@ -254,7 +256,7 @@ pub async fn issue(
     let content = write(id, now, &facts, &loaded.version.content, &Wording { kind, reason, decision: loaded.case.decision });
     let jws = portal.keyring.signing().sign(JWS_TYPE, &content).map_err(Fault::internal)?;
     let data = serde_json::to_vec(&content).map_err(Fault::internal)?;
-    let person = loaded.row.applicant_person_id;
+    let person = loaded.row.key_person_id;
     let key = keys::data_key(portal, person).await?;
     let row = store::DocumentRow {
         id,
@@ -274,7 +276,7 @@ pub async fn issue(
 /// The answers of the form, opened.
 pub async fn answers(portal: &Portal, row: &store::CaseRow) -> Result<Value, Fault> {
     let Some(sealed) = &row.form_sealed else { return Ok(Value::Object(serde_json::Map::new())) };
-    let key = keys::data_key(portal, row.applicant_person_id).await?;
+    let key = keys::data_key(portal, row.key_person_id).await?;
     let plain = key.open(Place::new("application", "form_sealed", row.id.0), sealed).ok_or_else(|| Fault::bug("the answers of a case do not open"))?;
     serde_json::from_slice(&plain).map_err(Fault::internal)
 }

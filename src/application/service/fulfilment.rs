@@ -78,6 +78,11 @@ impl Fulfilments {
         self
     }
 
+    /// The kinds.
+    pub fn kinds(&self) -> Vec<&'static str> {
+        self.0.keys().copied().collect()
+    }
+
     /// The fulfilment of a kind; an unknown kind is a fault of the catalogue, since publication names only registered ones.
     pub fn of(&self, kind: &str) -> Result<&Arc<dyn Fulfilment>, Fault> {
         self.0.get(kind).ok_or_else(|| Fault::internal(anyhow::anyhow!("no fulfilment of kind {kind}")))

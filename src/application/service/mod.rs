@@ -2,9 +2,11 @@
 
 pub mod cart;
 pub mod check;
+pub mod dealing;
 pub mod engine;
 pub mod fulfilment;
 pub mod papers;
+pub mod steps;
 pub mod submit;
 pub mod view;
 pub mod work;

@@ -98,18 +98,17 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     let mut ready = Vec::new();
     for (at, row) in lines.into_iter().enumerate() {
         let path = format!("lines.{at}");
-        let item = known.lines.get(&row.id).map_or("", |about| &about.version.item_code);
-        if let Some(mandate) = order.mandate_id
-            && !own
-            && !mandate_in_force(&txn, mandate, member.person, applicant.id, item, now).await?
-        {
-            wrong.push(Rejection::at(Code::MandateInvalid, &path));
-            continue;
-        }
         let Some(about) = known.lines.get(&row.id) else {
             wrong.push(Rejection::at(Code::NotOffered, &path));
             continue;
         };
+        // A mandate may have been withdrawn or have ended since the cart was saved.
+        if let (false, Some(mandate)) = (own, order.mandate_id)
+            && !mandate_in_force(&txn, mandate, member.person, applicant.id, &about.version.item_code, now).await?
+        {
+            wrong.push(Rejection::at(Code::MandateInvalid, &path));
+            continue;
+        }
         match judge(portal, &txn, &row, about, &path, order.channel, applicant.assurance).await {
             Ok((offering, answers)) => ready.push((row, about.version.clone(), offering, answers, path)),
             Err(Refused::Rejected(reasons)) => wrong.extend(reasons),
@@ -200,7 +199,7 @@ async fn judge(
     facts.extend(version.form.facts(&answers, vocabulary));
     facts.set_today(today);
     let bound = store::materials_of(txn, &[row.id]).await?;
-    let ids: Vec<DocumentVersionId> = bound.iter().map(|b| b.document_version_id).collect();
+    let ids: Vec<DocumentVersionId> = bound.iter().filter_map(|b| b.document_version_id).collect();
     let usable: HashMap<DocumentVersionId, String> =
         material::usable_versions(txn, row.applicant_person_id, &ids).await?.into_iter().map(|v| (v.id, v.kind)).collect();
     let bound_at = format!("{path}.materials");
@@ -209,7 +208,7 @@ async fn judge(
         if mine.peek().is_none() && material.necessity == Necessity::Required && asked_for == Outcome::Pass {
             wrong.push(Rejection::at(Code::MaterialMissing, &bound_at).pointer(format!("/{}", material.key)).words("material", &material.name));
         }
-        if mine.any(|b| usable.get(&b.document_version_id).is_none_or(|kind| *kind != material.document_kind)) {
+        if mine.any(|b| b.document_version_id.is_some_and(|id| usable.get(&id).is_none_or(|kind| *kind != material.document_kind))) {
             let unusable = Rejection::at(Code::MaterialUnusable, &bound_at).pointer(format!("/{}", material.key));
             wrong.push(unusable.text("named", "yes").words("material", &material.name));
         }
@@ -245,7 +244,7 @@ async fn open_case(
     let sequence = store::next_number(txn, &number_prefix(&offering.region, &version.item_code, today)).await?;
     let vocabulary = vocabulary().map_err(|p| Fault::internal(anyhow::anyhow!("the vocabulary does not load: {p:?}")))?;
     let facts = serde_json::to_vec(&version.form.facts(answers, vocabulary)).map_err(Fault::internal)?;
-    let key = keys::data_key(portal, row.applicant_person_id).await?;
+    let key = keys::data_key(portal, row.key_person_id).await?;
     row.number = Some(case_number(&offering.region, &version.item_code, today, sequence));
     row.version_id = version.id;
     row.offering_id = Some(offering.id);
@@ -264,7 +263,8 @@ async fn open_case(
     let clock = engine::clock_of(portal, calendar, &case, Some(&offering));
     let beneficiaries = store::beneficiaries_of(txn, &[row.id]).await?.remove(&row.id).unwrap_or_default();
     let standing = Standing { own: true, roles: Vec::new(), grants: Vec::new(), confirms: false };
-    let loaded = Loaded { row, case, calendar: calendar.clone(), clock, version, offering: Some(offering), beneficiaries, standing, levels: Vec::new() };
+    let loaded =
+        Loaded { row, case, calendar: calendar.clone(), clock, version, offering: Some(offering), beneficiaries, standing, outside: false, levels: Vec::new() };
     let impossible = engine::check_fulfilment(portal, txn, &loaded).await?;
     if !impossible.is_empty() {
         return Err(Refused::Rejected(impossible.into_iter().map(|r| Rejection { field: path.split('.').map(str::to_owned).collect(), ..r }).collect()));

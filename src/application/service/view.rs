@@ -1,7 +1,5 @@
 //! Reading orders, cases and the queue of a unit.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
@@ -14,12 +12,14 @@ use crate::application::model::queue::{QueueFilter, QueueRow};
 use crate::application::read;
 use crate::application::service::engine::{self, Loaded};
 use crate::application::{policy, store};
+use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::cursor::Cursor;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ApplicationId, BodyId, OrderId, UnitId};
 use crate::kernel::page::{Page, PageRequest};
 use crate::kernel::rejection::Code;
+use crate::kernel::role::Role;
 use crate::kernel::seal::Place;
 use crate::organisation::service as organisation;
 use crate::person::service as persons;
@@ -83,33 +83,72 @@ pub async fn my_orders(portal: &Portal, actor: &Actor, request: PageRequest) -> 
     Ok(Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]))
 }
 
-/// An order of the caller, or one that she filled.
+/// An order of the caller, or one that she filled: as an officer, or as an agent whose mandate holds still.
 pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<store::OrderRow, Fault> {
     let member = policy::signed_in(actor)?;
     let db = portal.db.read();
     let row = store::order(db, id).await?.ok_or(Fault::NotFound)?;
     let own = persons::resolve(db, row.applicant_person_id).await? == member.person;
-    let may = own
-        || row.created_by == member.person
-            && match row.mandate_id {
-                Some(mandate) => mandate_holds(db, mandate, member.person, row.applicant_person_id, portal.env.now()).await?,
-                None => true,
-            };
-    if may { Ok(row) } else { Err(Fault::NotFound) }
+    let filled = row.created_by == member.person
+        && match row.mandate_id {
+            None => policy::window_officer(actor).is_ok(),
+            Some(mandate) => mandate_holds(db, mandate, member.person, row.applicant_person_id, portal.env.now()).await?,
+        };
+    if own || filled { Ok(row) } else { Err(Fault::NotFound) }
 }
 
-/// The lines of orders that the caller may see.
-pub async fn lines(portal: &Portal, orders: &[OrderId]) -> Result<HashMap<OrderId, Vec<store::CaseRow>>, Fault> {
-    let mut by_order: HashMap<OrderId, Vec<store::CaseRow>> = HashMap::new();
-    for row in store::lines_of(portal.db.read(), orders).await? {
-        by_order.entry(row.order_id).or_default().push(row);
+/// The lines of an order that the caller may see. Its applicant sees all; who filled it for her sees those cases to
+/// which something ties her still.
+pub async fn lines(portal: &Portal, actor: &Actor, order: &store::OrderRow) -> Result<Vec<store::CaseRow>, Fault> {
+    let member = policy::signed_in(actor)?;
+    let db = portal.db.read();
+    let rows = store::lines_of(db, &[order.id]).await?;
+    if order.applicant_person_id == member.person || persons::resolve(db, order.applicant_person_id).await? == member.person {
+        return Ok(rows);
     }
-    Ok(by_order)
+    let mut seen = Vec::new();
+    for row in rows {
+        match application(portal, actor, row.id).await {
+            Ok(loaded) => seen.push(loaded.row),
+            Err(Fault::NotFound) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(seen)
 }
 
-/// The answers of a case that the caller may see.
-pub async fn answers(portal: &Portal, row: &store::CaseRow) -> Result<Value, Fault> {
-    engine::answers(portal, row).await
+/// Whether the caller sees a case that she was shown only as the confirmer of its employer. No statement for others.
+async fn confirms_only(portal: &Portal, actor: &Actor, row: &store::CaseRow) -> Result<bool, Fault> {
+    if !row.employer_body_id.is_some_and(|body| actor.reaches_body(Role::EmployerConfirmer, body)) {
+        return Ok(false);
+    }
+    match application(portal, actor, row.id).await {
+        Ok(loaded) => Ok(policy::confirms_only(&loaded.standing)),
+        // Her own act took the case out of her sight, or time did: she sees as little as before.
+        Err(Fault::NotFound) => Ok(true),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The answers of a case that the caller may see; to an employer's confirmer those about the employment.
+pub async fn answers(portal: &Portal, actor: &Actor, row: &store::CaseRow) -> Result<Value, Fault> {
+    let answers = engine::answers(portal, row).await?;
+    if !confirms_only(portal, actor, row).await? {
+        return Ok(answers);
+    }
+    let version = catalogue::version(portal, row.version_id).await?;
+    let mut shown = serde_json::Map::new();
+    for (pointer, element) in version.form.elements() {
+        // Elements stand at the top of the form; what lies deeper is not shown.
+        let name = pointer.trim_start_matches('/');
+        if element.starts_with("employment.")
+            && !name.contains('/')
+            && let Some(value) = answers.pointer(pointer)
+        {
+            shown.insert(name.to_owned(), value.clone());
+        }
+    }
+    Ok(Value::Object(shown))
 }
 
 /// A case document, opened.
@@ -123,9 +162,12 @@ pub struct Opened {
     pub jws: String,
 }
 
-/// The documents of a case that the caller may see, oldest first.
-pub async fn documents(portal: &Portal, id: ApplicationId) -> Result<Vec<Opened>, Fault> {
-    let rows = store::documents_of(portal.db.read(), &[id]).await?;
+/// The documents of a case that the caller may see, oldest first; none for an employer's confirmer.
+pub async fn documents(portal: &Portal, actor: &Actor, case: &store::CaseRow) -> Result<Option<Vec<Opened>>, Fault> {
+    if confirms_only(portal, actor, case).await? {
+        return Ok(None);
+    }
+    let rows = store::documents_of(portal.db.read(), &[case.id]).await?;
     let mut opened = Vec::with_capacity(rows.len());
     for row in rows {
         let key = keys::data_key(portal, row.key_person_id).await?;
@@ -136,7 +178,7 @@ pub async fn documents(portal: &Portal, id: ApplicationId) -> Result<Vec<Opened>
         let jws = String::from_utf8(jws.to_vec()).map_err(Fault::internal)?;
         opened.push(Opened { row, content, jws });
     }
-    Ok(opened)
+    Ok(Some(opened))
 }
 
 /// An event as it is shown: kind, time, role.
@@ -157,7 +199,7 @@ pub async fn work_queue(portal: &Portal, actor: &Actor, unit: UnitId, filter: Qu
 /// Cases that wait for the confirmation of an employer.
 pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, request: PageRequest) -> Result<Page<QueueRow>, Fault> {
     policy::signed_in(actor)?;
-    if !actor.reaches_body(crate::kernel::role::Role::EmployerConfirmer, body) {
+    if !actor.reaches_body(Role::EmployerConfirmer, body) {
         return Err(Fault::NotFound);
     }
     let rows = read::employer_queue(portal.db.read(), body, after_due(&request)?, request.limit(), portal.env.now()).await?;
@@ -187,9 +229,12 @@ pub async fn may_hear_queue(portal: &Portal, actor: &Actor, unit: UnitId) -> Res
     policy::may_read_queue(actor, &path)
 }
 
-/// Document versions bound to a case that the caller may see.
-pub async fn materials(portal: &Portal, id: ApplicationId) -> Result<Vec<MaterialRow>, Fault> {
-    Ok(store::materials_of(portal.db.read(), &[id]).await?)
+/// Document versions bound to a case that the caller may see; none for an employer's confirmer.
+pub async fn materials(portal: &Portal, actor: &Actor, case: &store::CaseRow) -> Result<Option<Vec<MaterialRow>>, Fault> {
+    if confirms_only(portal, actor, case).await? {
+        return Ok(None);
+    }
+    Ok(Some(store::materials_of(portal.db.read(), &[case.id]).await?))
 }
 
 /// The state that holds now, acceptance by lapse of time included.

@@ -10,6 +10,7 @@ use crate::audit::service as audit;
 use crate::catalogue::model::bundle::{Bundle, BundleItem, BundleOffering, Problem, digest, vocabulary};
 use crate::catalogue::model::item::{Item, TalentClass, Version};
 use crate::catalogue::model::offering::{Maker, Offering, OfferingTerms, RouteRule};
+use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::store::{self, VersionHead};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
@@ -65,10 +66,40 @@ pub struct Offer {
     pub maker: Maker,
 }
 
+/// What code is there for. A version that names anything else could be applied for and never carried out, so it is not
+/// published. Composed by `app` from what the later slices register.
+#[derive(Clone, Debug)]
+pub struct Handlers {
+    /// Kinds of fulfilments.
+    pub fulfilments: Vec<&'static str>,
+    /// Kinds of steps.
+    pub steps: Vec<StepKindCode>,
+}
+
+impl Handlers {
+    /// What the versions of a bundle name and nothing is registered for.
+    pub fn missing(&self, bundle: &Bundle) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for item in &bundle.items {
+            for edition in &item.versions {
+                let place = format!("{}/{}", item.code, edition.edition);
+                for (at, step) in edition.content.steps.iter().enumerate().filter(|(_, s)| !self.steps.contains(&s.kind)) {
+                    problems.push(Problem { path: format!("{place}/steps/{at}/kind"), what: format!("no handler for steps of kind {}", step.kind) });
+                }
+                let kind = edition.content.fulfilment.as_ref().map(|f| f.kind.as_str());
+                if let Some(kind) = kind.filter(|kind| !self.fulfilments.contains(kind)) {
+                    problems.push(Problem { path: format!("{place}/fulfilment/kind"), what: format!("no fulfilment of kind {kind}") });
+                }
+            }
+        }
+        problems
+    }
+}
+
 /// Everything that is wrong with the embedded bundle. Pure; empty means that it may be published.
-pub fn check_bundle() -> Vec<Problem> {
+pub fn check_bundle(handlers: &Handlers) -> Vec<Problem> {
     match (vocabulary(), Bundle::embedded()) {
-        (Ok(vocabulary), Ok(bundle)) => bundle.check(vocabulary),
+        (Ok(vocabulary), Ok(bundle)) => [bundle.check(vocabulary), handlers.missing(&bundle)].concat(),
         (Ok(_), Err(problems)) => problems,
         (Err(problem), Ok(_)) => vec![problem],
         (Err(problem), Err(mut problems)) => {
@@ -95,6 +126,10 @@ pub async fn publish_bundle(portal: &Portal) -> Result<PublishReport, Fault> {
 pub async fn publish_given(portal: &Portal, bundle: &Bundle) -> Result<PublishReport, Fault> {
     let now = portal.env.now();
     let mut report = PublishReport { number: bundle.number, ..PublishReport::default() };
+    let missing = portal.part::<Handlers>()?.missing(bundle);
+    if !missing.is_empty() {
+        return Err(Fault::internal(anyhow::anyhow!("the catalogue names what no code is registered for: {missing:?}")));
+    }
     let txn = portal.db.begin_write().await?;
     if !store::raise_bundle(&txn, bundle.number, now).await? {
         report.refused_for = Some(store::bundle_number(&txn).await?);

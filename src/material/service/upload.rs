@@ -57,9 +57,13 @@ pub async fn create_upload(portal: &Portal, actor: &Actor, command: CreateUpload
         return Err(Rejection::at(Code::NotAllowed, "input.documentKind").into());
     }
     let db = portal.db.read();
-    let owner = match person::resolve(db, command.for_person.unwrap_or(member.person)).await {
-        Err(Fault::NotFound) => return Err(Rejection::at(Code::NotFound, "input.forPersonId").into()),
-        resolved => resolved?,
+    let owner = match command.for_person {
+        None => member.person,
+        // An officer sends for whom she deals with; anybody else does not exist for her.
+        Some(other) => match person::person_for(portal, actor, other).await {
+            Err(Fault::NotFound) => return Err(Rejection::at(Code::NotFound, "input.forPersonId").into()),
+            found => found?.id,
+        },
     };
     let identities = person::identities(db, owner).await?;
     let mut id = DocumentId::new(&portal.env);

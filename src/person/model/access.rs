@@ -6,6 +6,7 @@ use crate::coded_enum;
 use crate::kernel::ids::{AccessId, IdentityDocumentId, PersonId};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
+use crate::person::model::dealing::Tie;
 
 coded_enum! {
     /// What can be shown in full.
@@ -57,12 +58,19 @@ pub struct Access {
     pub at: DateTime<Utc>,
 }
 
-/// Checks purpose and reason: staff give a reason and another purpose than [`AccessPurpose::OwnData`]; the person
-/// herself needs no reason, and her purpose is always that one.
-pub fn check_purpose(own: bool, purpose: AccessPurpose, reason: &str) -> Result<Option<String>, Vec<Rejection>> {
+/// Checks purpose and reason of staff with this tie, or of the person herself where there is none: staff give a reason
+/// and another purpose than [`AccessPurpose::OwnData`], and once the case is closed only correction and a legal duty are
+/// left; the person herself needs no reason, and her purpose is always that one.
+pub fn check_purpose(staff: Option<Tie>, purpose: AccessPurpose, reason: &str) -> Result<Option<String>, Vec<Rejection>> {
     let reason = reason.trim();
     let mut problems = Vec::new();
-    if own != (purpose == AccessPurpose::OwnData) {
+    let own = staff.is_none();
+    let fits = match staff {
+        None => purpose == AccessPurpose::OwnData,
+        Some(Tie::Current) => purpose != AccessPurpose::OwnData,
+        Some(Tie::Closed) => matches!(purpose, AccessPurpose::Correction | AccessPurpose::LegalDuty),
+    };
+    if !fits {
         problems.push(Rejection::at(Code::NotAllowed, "input.purpose"));
     }
     if !own && reason.is_empty() {
@@ -91,17 +99,25 @@ mod tests {
 
     #[test]
     fn staff_say_why_and_the_person_need_not() {
-        assert_eq!(check_purpose(true, AccessPurpose::OwnData, " "), Ok(None));
-        assert_eq!(check_purpose(false, AccessPurpose::CaseHandling, " Compare with the original "), Ok(Some("Compare with the original".into())));
+        assert_eq!(check_purpose(None, AccessPurpose::OwnData, " "), Ok(None));
+        assert_eq!(check_purpose(Some(Tie::Current), AccessPurpose::CaseHandling, " Compare with the original "), Ok(Some("Compare with the original".into())));
         assert_eq!(
-            check_purpose(false, AccessPurpose::OwnData, ""),
+            check_purpose(Some(Tie::Current), AccessPurpose::OwnData, ""),
             Err(vec![Rejection::at(Code::NotAllowed, "input.purpose"), Rejection::at(Code::ReasonRequired, "input.reason")])
         );
-        assert_eq!(check_purpose(true, AccessPurpose::LegalDuty, ""), Err(vec![Rejection::at(Code::NotAllowed, "input.purpose")]));
+        assert_eq!(check_purpose(None, AccessPurpose::LegalDuty, ""), Err(vec![Rejection::at(Code::NotAllowed, "input.purpose")]));
         assert_eq!(
-            check_purpose(false, AccessPurpose::Correction, &"长".repeat(501)),
+            check_purpose(Some(Tie::Current), AccessPurpose::Correction, &"长".repeat(501)),
             Err(vec![Rejection::at(Code::TooLong, "input.reason").number("max", 500)])
         );
+    }
+
+    #[test]
+    fn a_closed_case_leaves_correction_and_legal_duty() {
+        for &purpose in AccessPurpose::ALL {
+            let left = check_purpose(Some(Tie::Closed), purpose, "asked by the applicant").is_ok();
+            assert_eq!(left, matches!(purpose, AccessPurpose::Correction | AccessPurpose::LegalDuty), "{purpose}");
+        }
     }
 
     #[test]

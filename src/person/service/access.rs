@@ -10,7 +10,7 @@ use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::seal::Place;
 use crate::person::model::access::{Access, AccessPurpose, PersonalDataField, check_purpose, wait};
 use crate::person::policy::{self, Reader};
-use crate::person::service::{identity, keys, person};
+use crate::person::service::{dealing, identity, keys, person};
 use crate::person::store::{self, NewAccess};
 use crate::portal::Portal;
 
@@ -48,15 +48,19 @@ impl std::fmt::Debug for Revealed {
     }
 }
 
-/// Shows a value in full, after it was written to the person's access log and to the trail.
+/// Shows a value in full, after it was written to the person's access log and to the trail: to herself, and to staff who
+/// deal with her ([`dealing::may_reveal`]). An agent never sees it, whatever her mandate.
 ///
 /// Errors: [`Fault::NotFound`] for who may not, [`Fault::RateLimited`] past the setting per hour. Rejections:
 /// `NOT_ALLOWED` (purpose), `REASON_REQUIRED`, `TOO_LONG`, `REQUIRED` and `NOT_FOUND` (document).
 pub async fn reveal_personal_data(portal: &Portal, actor: &Actor, command: RevealPersonalData) -> Result<Revealed, Refused> {
     let member = policy::signed_in(actor)?;
     let person = person(portal, command.person).await?;
-    let reader = policy::may_reveal(actor, person.id)?;
-    let reason = check_purpose(reader == Reader::Own, command.purpose, &command.reason);
+    let staff = match dealing::may_reveal(portal, actor, &person).await? {
+        Reader::Own => None,
+        Reader::Staff(dealt) => Some(dealt),
+    };
+    let reason = check_purpose(staff.map(|dealt| dealt.tie), command.purpose, &command.reason);
     let document = match command.field {
         PersonalDataField::IdentityDocumentNumber => command.document.ok_or_else(|| Rejection::at(Code::Required, "input.documentId")),
     };
@@ -71,10 +75,7 @@ pub async fn reveal_personal_data(portal: &Portal, actor: &Actor, command: Revea
         Some(reason) => Some(keys::ensure_key(portal, person.id).await?.seal(&portal.env, place(id), reason.as_bytes())),
         None => None,
     };
-    let role = match reader {
-        Reader::Own => None,
-        Reader::Staff(role) => Some(role),
-    };
+    let role = staff.map(|dealt| dealt.role);
 
     let txn = portal.db.begin_write().await?;
     // One after the other for one officer, so that the count holds.

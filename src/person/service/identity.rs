@@ -11,20 +11,22 @@ use crate::kernel::ids::{IdentityDocumentId, PersonId, TypedId as _};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::{Assurance, Role};
 use crate::kernel::seal::{Place, SecretKey};
+use crate::person::model::access::wait;
 use crate::person::model::country::Country;
+use crate::person::model::dealing::{AttendanceKind, REFUSALS_PER_HOUR};
 use crate::person::model::document::{BirthTold, DocumentNumber, IdentityDocumentKind, NumberWarning};
 use crate::person::model::identity::{DOCUMENTS_MAX, IdentityDocument, StoredDocument, agrees, check_validity, contradicts, merge};
 use crate::person::model::profile::{Person, complete};
 use crate::person::policy;
 use crate::person::service::profile::conflict;
-use crate::person::service::{OBJECT, index_of, keys, person_in};
+use crate::person::service::{OBJECT, dealing, index_of, keys, person_in};
 use crate::person::store::{self, Written};
 use crate::portal::Portal;
 
-/// The documents of a person, numbers masked, for herself and for staff who handle cases.
-pub async fn documents(portal: &Portal, actor: &Actor, person: PersonId) -> Result<Vec<IdentityDocument>, Fault> {
-    policy::may_read(actor, person)?;
-    let rows = store::documents(portal.db.read(), person).await?;
+/// The documents of a person, numbers masked, for herself and for staff who deal with her.
+pub async fn documents(portal: &Portal, actor: &Actor, person: &Person) -> Result<Vec<IdentityDocument>, Fault> {
+    dealing::may_read(portal, actor, person).await?;
+    let rows = store::documents(portal.db.read(), person.id).await?;
     let mut owners: Vec<PersonId> = rows.iter().map(|row| row.person).collect();
     owners.sort_unstable();
     owners.dedup();
@@ -143,6 +145,11 @@ pub struct Verified {
 /// The number is compared by blind index, so nothing is unmasked. The person reaches [`Assurance::L2`]. If the number is
 /// verified for somebody else, both become one where that is possible: see [`merge`].
 ///
+/// Any window officer may, for any person but herself: whoever comes to a window comes without a case, and the number on
+/// the original is the proof that she is there. So that nobody guesses a number, an original that does not fit is
+/// written to the trail as refused, and an officer has only so many of them per hour ([`Fault::RateLimited`]). Who had
+/// the original before her may read the person for some days ([`dealing::may_read`]), to open a case for her.
+///
 /// Rejections: those of the number; `NOT_FOUND` for person or document; `CONFLICT`; `OWN_CASE` (nobody verifies
 /// herself); `DOCUMENT_MISMATCH` (not the claimed number, or birth date, sex or another verified number contradict);
 /// `DOCUMENT_TAKEN`; `MERGE_IMPOSSIBLE`.
@@ -157,13 +164,19 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
     }
     let key = keys::ensure_key(portal, asked.id).await?;
 
+    let now = portal.env.now();
     let txn = portal.db.begin_write().await?;
     let holder = store::verified_document(&txn, number.kind(), &index).await?;
     let holder_id = match &holder {
         Some(document) => Some(person_in(&txn, document.person).await?.id).filter(|id| *id != asked.id),
         None => None,
     };
-    let mut locked = store::lock_persons(&txn, &std::iter::once(asked.id).chain(holder_id).collect::<Vec<_>>()).await?;
+    // The officer too, so that the count of her refusals holds.
+    let mut locked = store::lock_persons(&txn, &[asked.id, officer].into_iter().chain(holder_id).collect::<Vec<_>>()).await?;
+    let refusals = store::refusals_since(&txn, officer, now - chrono::Duration::hours(1), u64::from(REFUSALS_PER_HOUR)).await?;
+    if let Some(seconds) = wait(&refusals, REFUSALS_PER_HOUR, now) {
+        return Err(Fault::RateLimited(seconds).into());
+    }
     let mut take = |id: PersonId| locked.iter().position(|p| p.id == id).map(|at| locked.swap_remove(at));
     let person = take(asked.id).ok_or_else(nobody)?;
     let other = holder_id.and_then(take);
@@ -174,18 +187,21 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
         return Err(conflict(&txn, &person, expected).await?.into());
     }
     if holder_id == Some(officer) {
-        return Err(Rejection::at(Code::DocumentTaken, "input.documentNumber").into());
+        return Err(refuse(txn, portal, actor, person.id, Rejection::at(Code::DocumentTaken, "input.documentNumber")).await);
     }
     let documents = store::documents(&txn, person.id).await?;
-    compare(&command, &person, &documents, &number, &index)?;
-
-    let now = portal.env.now();
+    if let Err(reason) = compare(&command, &person, &documents, &number, &index) {
+        return Err(refuse(txn, portal, actor, person.id, reason).await);
+    }
     let mut changed = vec!["identityDocuments"];
     let mut merged = None;
     let (survivor, row) = match (holder, other) {
         (Some(row), None) => (person, row),
         (Some(row), Some(other)) => {
-            let decided = merge(&person, &other, (&verified_of(&documents), &verified_of(&store::documents(&txn, other.id).await?)))?;
+            let decided = match merge(&person, &other, (&verified_of(&documents), &verified_of(&store::documents(&txn, other.id).await?))) {
+                Ok(decided) => decided,
+                Err(reason) => return Err(refuse(txn, portal, actor, person.id, reason).await),
+            };
             let claimed = documents.iter().find(|d| d.kind == row.kind && d.number_index == index);
             let (survivor, absorbed) = if decided.survivor == person.id { (person, other) } else { (other, person) };
             if let Some(claimed) = claimed {
@@ -219,6 +235,7 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
     if !store::update_person(&txn, survivor, &changed, Some(Role::WindowOfficer), now).await? {
         return Err(conflict(&txn, &person_in(&txn, id).await?, expected).await?.into());
     }
+    dealing::attend(&txn, portal, id, officer, AttendanceKind::Verified).await?;
     let mut entry = Entry::new("VERIFY_IDENTITY").object(OBJECT, id.uuid()).person(id).detail("document", row.id.global()).detail("kind", row.kind.code());
     audit::announce(&txn, portal, Message::new("PERSON_CHANGED", OBJECT, id.uuid())).await?;
     if let Some(merged) = merged {
@@ -230,6 +247,20 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
     let document = show(&row, &keys::data_key(portal, row.person).await?)?;
     portal.commit(txn).await?;
     Ok(Verified { person, document, merged, warnings: number.warnings() })
+}
+
+/// Writes down that an original did not fit, and gives the no for the officer.
+async fn refuse(txn: DatabaseTransaction, portal: &Portal, actor: &Actor, person: PersonId, reason: Rejection) -> Refused {
+    let written = async {
+        let officer = policy::window_officer(actor)?.person;
+        dealing::attend(&txn, portal, person, officer, AttendanceKind::Refused).await?;
+        audit::record(&txn, portal, actor, Entry::new("VERIFY_IDENTITY").object(OBJECT, person.uuid()).person(person).refused(reason.code.code())).await?;
+        portal.commit(txn).await
+    };
+    match written.await {
+        Ok(()) => reason.into(),
+        Err(fault) => fault.into(),
+    }
 }
 
 /// Number and validity as typed; every problem at once.

@@ -4,6 +4,7 @@
 //! calls them has done so.
 
 pub mod access;
+pub mod dealing;
 pub mod identity;
 pub mod keys;
 pub mod profile;
@@ -37,13 +38,13 @@ pub async fn person_in(txn: &impl ConnectionTrait, id: PersonId) -> Result<Perso
     store::person(txn, id).await?.ok_or(Fault::NotFound)
 }
 
-/// The person that an id means now, for a caller: herself, or staff who handle cases.
+/// The person that an id means now, for a caller: herself, or staff who deal with her.
 ///
 /// Errors: [`Fault::Unauthenticated`]; [`Fault::NotFound`] for anybody else.
 pub async fn person_for(portal: &Portal, actor: &Actor, id: PersonId) -> Result<Person, Fault> {
     policy::signed_in(actor)?;
     let person = person(portal, id).await?;
-    policy::may_read(actor, person.id)?;
+    dealing::may_read(portal, actor, &person).await?;
     Ok(person)
 }
 

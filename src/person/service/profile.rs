@@ -9,9 +9,10 @@ use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{PersonId, TypedId as _};
 use crate::kernel::rejection::{Conflict, Rejection};
 use crate::kernel::role::Role;
+use crate::person::model::dealing::AttendanceKind;
 use crate::person::model::profile::{Person, PersonInput, change_own};
 use crate::person::policy;
-use crate::person::service::{OBJECT, new_person, person_in};
+use crate::person::service::{OBJECT, dealing, new_person, person_in};
 use crate::person::store;
 use crate::portal::Portal;
 
@@ -26,7 +27,7 @@ pub struct RegisterPerson {
 
 /// Registers a person without an account, at a window.
 pub async fn register_person(portal: &Portal, actor: &Actor, command: RegisterPerson) -> Result<Person, Refused> {
-    policy::window_officer(actor)?;
+    let officer = policy::window_officer(actor)?.person;
     let new = command.person.clone().parse_new("input", portal.env.today()).map_err(Refused::Rejected)?;
     let id = PersonId::new(&portal.env);
     let txn = portal.db.begin_write().await?;
@@ -34,6 +35,7 @@ pub async fn register_person(portal: &Portal, actor: &Actor, command: RegisterPe
         return Ok(person_in(&txn, PersonId::from_uuid(made)).await?);
     }
     new_person(&txn, portal, id, new).await?;
+    dealing::attend(&txn, portal, id, officer, AttendanceKind::Registered).await?;
     audit::record(&txn, portal, actor, Entry::new("REGISTER_PERSON").object(OBJECT, id.uuid()).person(id)).await?;
     let registered = person_in(&txn, id).await?;
     portal.commit(txn).await?;

@@ -15,8 +15,14 @@ use talent_portal::audit::service as audit;
 use talent_portal::config::{Config, Layers};
 use talent_portal::db::{Db, Engine};
 use talent_portal::kernel::clock::FixedClock;
+use talent_portal::kernel::code::Verification;
 use talent_portal::kernel::env::{CountingEntropy, Env};
+use talent_portal::kernel::ids::{BodyId, TypedId as _, UnitId};
 use talent_portal::kernel::seal::Keyring;
+use talent_portal::kernel::text::{Origin, Text};
+use talent_portal::organisation::model::body::{BodyKind, NewBody};
+use talent_portal::organisation::model::unit::{NewUnit, UnitLevel};
+use talent_portal::organisation::service as organisation;
 use talent_portal::portal::Portal;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -187,6 +193,29 @@ impl TestApp {
     /// Publishes regions, calendar, catalogue and card products, as a start of the server does.
     pub async fn publish(&self) {
         app::publish(&self.portal).await.expect("the bundle published");
+    }
+
+    /// A body of this kind, as if it had been made by the API. Publishes regions and catalogue first.
+    pub async fn body(&self, kind: BodyKind) -> BodyId {
+        organisation::publish_reference_data(&self.portal).await.expect("regions");
+        let id = BodyId::new(&self.portal.env);
+        let new = NewBody { kind, name: Text::simplified("某机构", Origin::Human), uscc: None, region_code: None, verification: Verification::StandIn };
+        let txn = self.portal.db.begin_write().await.expect("a transaction");
+        organisation::insert_body(&txn, &self.portal, id, new).await.expect("a body");
+        self.portal.commit(txn).await.expect("a commit");
+        id
+    }
+
+    /// A unit of a government body of its own.
+    pub async fn unit(&self, level: UnitLevel, region: &str, zone: Option<&str>) -> UnitId {
+        let body = self.body(BodyKind::Government).await;
+        let id = UnitId::new(&self.portal.env);
+        let name = Text::simplified("某单位", Origin::Human);
+        let new = NewUnit { body, parent: None, level, name, region_code: region.to_owned(), zone_code: zone.map(str::to_owned) };
+        let txn = self.portal.db.begin_write().await.expect("a transaction");
+        organisation::insert_unit(&txn, &self.portal, id, new).await.expect("a unit");
+        self.portal.commit(txn).await.expect("a commit");
+        id
     }
 
     /// Works off what waits in the outbox, then reads every letter that was ever sent, oldest first: a JSON object with
