@@ -37,7 +37,7 @@ async fn begin(portal: &Portal, actor: &Actor, paper: Paper) -> Result<(Database
         return Err(Fault::NotFound.into());
     }
     let bound = store::materials_of(&txn, &[paper.application]).await?;
-    if !bound.iter().any(|row| row.document_version_id == paper.version) {
+    if !bound.iter().any(|row| row.document_version_id == Some(paper.version)) {
         return Err(Rejection::at(Code::NotFound, "input.documentVersionId").into());
     }
     Ok((txn, loaded))
