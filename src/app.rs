@@ -20,6 +20,7 @@ use crate::account::service::hashing::HashPool;
 use crate::api::schema;
 use crate::application::service::dealing::CaseDealing;
 use crate::application::service::fulfilment::Fulfilments;
+use crate::application::service::merge::OpenCases;
 use crate::application::service::steps::{EmployerConfirmation, Review, StepKinds};
 use crate::audit::service::{Bus, Worker, Workers};
 use crate::catalogue::service::{CompiledVersions, FactSources, Handlers};
@@ -36,6 +37,7 @@ use crate::material::model::scan::{Scanner, Scanning};
 use crate::organisation::service::CalendarCache;
 use crate::person::service::dealing::Dealings;
 use crate::person::service::keys::KeyCache;
+use crate::person::service::merge::MergeFollowers;
 use crate::portal::{Parts, Portal};
 use crate::talent::service::source::ProfileFacts;
 use crate::talent_card::service::fulfilment::CardFulfilment;
@@ -71,6 +73,7 @@ pub fn parts(config: &Config) -> anyhow::Result<Parts> {
         .with(CalendarCache::default())
         .with(KeyCache::default())
         .with(Dealings::default().with(Arc::new(CaseDealing)))
+        .with(MergeFollowers::default().with(Arc::new(OpenCases)))
         .with(HashPool::new(&config.settings)?)
         .with(Mailer::new(&config.data_dir, config.smtp_url.as_deref(), &config.mail_from)?)
         .with(CompiledVersions::default())

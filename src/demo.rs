@@ -45,7 +45,7 @@ pub async fn fill(portal: &Portal) -> anyhow::Result<Vec<String>> {
     };
     let mut lines = vec!["Demo data. Nothing in it is real; the tokens are good for one day and count as two-factor.".to_owned()];
     if known {
-        for (login, account) in crate::account::service::demo::accounts(portal).await.map_err(told)? {
+        for (login, account) in crate::account::service::demo::accounts(portal, &LOGINS).await.map_err(told)? {
             let token = demo_session(portal, account).await.map_err(told)?;
             lines.push(format!("{login:<28} token {token}"));
         }
@@ -146,23 +146,40 @@ impl DemoPerson {
     }
 }
 
+/// E-mail addresses of all of them.
+pub const LOGINS: [&str; 13] = [
+    "officer@demo.invalid",
+    "reviewer@demo.invalid",
+    "reviewer2@demo.invalid",
+    "approver@demo.invalid",
+    "supervisor@demo.invalid",
+    "counter@demo.invalid",
+    "confirmer@demo.invalid",
+    "manager@demo.invalid",
+    "system@demo.invalid",
+    "security@demo.invalid",
+    "audit@demo.invalid",
+    "talent@demo.invalid",
+    "talent2@demo.invalid",
+];
+
 /// Staff of each role and two talents.
 pub fn people(world: &World) -> Vec<DemoPerson> {
     let person = |login, name_zh, name_latin, roles| DemoPerson { login, name_zh, name_latin, roles };
     let (province, city, window, employer) = (Some(world.province), Some(world.city), Some(world.window), Some(world.employer));
     vec![
-        person("officer@demo.invalid", "窗口甲", "Officer One", vec![(Role::WindowOfficer, city, None)]),
-        person("reviewer@demo.invalid", "审查甲", "Reviewer One", vec![(Role::Reviewer, city, None)]),
-        person("reviewer2@demo.invalid", "审查乙", "Reviewer Two", vec![(Role::Reviewer, province, None)]),
-        person("approver@demo.invalid", "审批甲", "Approver One", vec![(Role::Approver, province, None)]),
-        person("supervisor@demo.invalid", "主管甲", "Supervisor One", vec![(Role::Supervisor, province, None)]),
-        person("counter@demo.invalid", "柜台甲", "Counter One", vec![(Role::Counter, window, None)]),
-        person("confirmer@demo.invalid", "企业甲", "Confirmer One", vec![(Role::EmployerConfirmer, None, employer)]),
-        person("manager@demo.invalid", "管理甲", "Manager One", vec![(Role::Manager, province, None)]),
-        person("system@demo.invalid", "系统甲", "System One", vec![(Role::SystemAdmin, None, None)]),
-        person("security@demo.invalid", "安全甲", "Security One", vec![(Role::SecurityAdmin, None, None)]),
-        person("audit@demo.invalid", "审计甲", "Audit One", vec![(Role::AuditAdmin, None, None)]),
-        person("talent@demo.invalid", "人才甲", "Talent One", vec![]),
-        person("talent2@demo.invalid", "人才乙", "Talent Two", vec![]),
+        person(LOGINS[0], "窗口甲", "Officer One", vec![(Role::WindowOfficer, city, None)]),
+        person(LOGINS[1], "审查甲", "Reviewer One", vec![(Role::Reviewer, city, None)]),
+        person(LOGINS[2], "审查乙", "Reviewer Two", vec![(Role::Reviewer, province, None)]),
+        person(LOGINS[3], "审批甲", "Approver One", vec![(Role::Approver, province, None)]),
+        person(LOGINS[4], "主管甲", "Supervisor One", vec![(Role::Supervisor, province, None)]),
+        person(LOGINS[5], "柜台甲", "Counter One", vec![(Role::Counter, window, None)]),
+        person(LOGINS[6], "企业甲", "Confirmer One", vec![(Role::EmployerConfirmer, None, employer)]),
+        person(LOGINS[7], "管理甲", "Manager One", vec![(Role::Manager, province, None)]),
+        person(LOGINS[8], "系统甲", "System One", vec![(Role::SystemAdmin, None, None)]),
+        person(LOGINS[9], "安全甲", "Security One", vec![(Role::SecurityAdmin, None, None)]),
+        person(LOGINS[10], "审计甲", "Audit One", vec![(Role::AuditAdmin, None, None)]),
+        person(LOGINS[11], "人才甲", "Talent One", vec![]),
+        person(LOGINS[12], "人才乙", "Talent Two", vec![]),
     ]
 }

@@ -25,3 +25,4 @@ pub mod talent_card;
 pub mod app;
 pub mod demo;
 pub mod http;
+pub mod seed;

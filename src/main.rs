@@ -15,7 +15,8 @@ use talent_portal::config::{self, Config, LogFormat};
 use talent_portal::db::{self, Engine};
 use talent_portal::kernel::env::Env;
 use talent_portal::kernel::role::Role;
-use talent_portal::{catalogue, demo};
+use talent_portal::portal::Portal;
+use talent_portal::{catalogue, demo, seed};
 use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
@@ -85,6 +86,14 @@ enum Command {
     Audit {
         #[command(subcommand)]
         what: AuditWork,
+    },
+    /// Fill an empty database or a demo with synthetic talents, cases and cards.
+    Seed {
+        /// How much: 1 is a million talents, two million cases and 300,000 cards.
+        #[arg(long)]
+        scale: f64,
+        #[command(flatten)]
+        data: Data,
     },
     /// Compare what is stored twice.
     Check {
@@ -192,6 +201,23 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
         }
         Command::Serve { data, listen, demo } => return serve(load(data, vec![("listen", listen)])?, env, demo).await,
+        Command::Seed { scale, data } => {
+            let config = load(data, vec![])?;
+            log(&config);
+            let portal = app::portal(&config, env, db::Options::from(&config)).await?;
+            prepare(&config, &portal).await?;
+            let bar = ProgressBar::no_length();
+            let lines = seed::seed(&portal, scale, |done, of| {
+                bar.set_length(of);
+                bar.set_position(done);
+            })
+            .await?;
+            bar.finish_and_clear();
+            for line in lines {
+                println!("{line}");
+            }
+            portal.db.close().await?;
+        }
         Command::Migrate { direction, data } => return migrate(load(data, vec![])?, env, direction).await,
         Command::Catalogue { what: CatalogueWork::Check, .. } => {
             let problems = catalogue::service::check_bundle(&app::handlers());
@@ -276,9 +302,8 @@ async fn migrate(config: Config, env: Env, direction: Direction) -> anyhow::Resu
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config, env: Env, with_demo: bool) -> anyhow::Result<ExitCode> {
-    log(&config);
-    let portal = app::portal(&config, env.clone(), db::Options::from(&config)).await?;
+/// Migrates where this process may, and refuses to go on where migrations are pending.
+async fn prepare(config: &Config, portal: &Portal) -> anyhow::Result<()> {
     match (&config.migration_database_url, portal.db.engine()) {
         (None, Engine::Sqlite) => app::migrate(&portal.db).await?,
         (None, Engine::Postgres) => {
@@ -287,12 +312,19 @@ async fn serve(config: Config, env: Env, with_demo: bool) -> anyhow::Result<Exit
             }
         }
         (Some(url), _) => {
-            let options = db::Options { url: url.clone(), ..db::Options::from(&config) };
+            let options = db::Options { url: url.clone(), ..db::Options::from(config) };
             let migrating = db::Db::connect(&options).await?;
             app::migrate(&migrating).await?;
             migrating.close().await?;
         }
     }
+    Ok(())
+}
+
+async fn serve(config: Config, env: Env, with_demo: bool) -> anyhow::Result<ExitCode> {
+    log(&config);
+    let portal = app::portal(&config, env.clone(), db::Options::from(&config)).await?;
+    prepare(&config, &portal).await?;
     app::publish(&portal).await?;
     if with_demo {
         for line in demo::fill(&portal).await? {

@@ -107,6 +107,8 @@ impl MigrationTrait for Migration {
                     .col(date_null("judged_on"))
                     .col(bytes_null("form_sealed"))
                     .col(bytes_null("facts_sealed"))
+                    // Why an officer stated an earlier receipt.
+                    .col(bytes_null("received_reason_sealed"))
                     .col(instant("created_at"))
                     .col(instant("updated_at"))
                     .foreign_key(&mut refers("application", "order_id", "application_order"))

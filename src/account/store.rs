@@ -622,11 +622,3 @@ pub async fn mandates_of(db: &impl ConnectionTrait, person: PersonId, limit: i64
 pub async fn withdraw_mandate(db: &impl ConnectionTrait, id: MandateId, now: DateTime<Utc>) -> Result<bool, DbErr> {
     Ok(changed(db, "UPDATE mandate SET withdrawn_at = $2 WHERE id = $1 AND withdrawn_at IS NULL", vec![id.into(), now.into()]).await? == 1)
 }
-
-/// Accounts with their oldest contact point, oldest first: (account, person, contact point, sealed value).
-pub async fn first_contacts(db: &impl ConnectionTrait, limit: i64) -> Result<Vec<(AccountId, PersonId, ContactPointId, Vec<u8>)>, DbErr> {
-    let text = "SELECT a.id, a.person_id, c.id, c.value_sealed FROM account a JOIN contact_point c ON c.account_id = a.id \
-                WHERE NOT EXISTS (SELECT 1 FROM contact_point o WHERE o.account_id = a.id AND o.id < c.id) ORDER BY a.id LIMIT $1";
-    let rows = db.query_all_raw(sql(db, text, vec![limit.into()])).await?;
-    rows.iter().map(|r| Ok((r.try_get_by_index(0)?, r.try_get_by_index(1)?, r.try_get_by_index(2)?, r.try_get_by_index(3)?))).collect()
-}

@@ -49,7 +49,7 @@ const MAX_NODES: usize = 100;
 async fn find(ctx: &Context<'_>, id: &ID, field: &str) -> Result<Node, ApiError> {
     let (portal, actor, text) = (ctx.portal(), ctx.actor(), id.as_str());
     if let Some(id) = ApplicationId::parse_global(text) {
-        return Ok(Node::Application(Application(applications::application(portal, actor, id).await?.row)));
+        return Ok(Node::Application(Application::of(applications::application(portal, actor, id).await?, portal.env.now())));
     }
     if let Some(id) = OrderId::parse_global(text) {
         return Ok(Node::Order(Order(applications::order(portal, actor, id).await?)));

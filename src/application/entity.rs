@@ -86,6 +86,7 @@ pub mod application {
         pub judged_on: Option<NaiveDate>,
         pub form_sealed: Option<Vec<u8>>,
         pub facts_sealed: Option<Vec<u8>>,
+        pub received_reason_sealed: Option<Vec<u8>>,
         pub created_at: DateTime<Utc>,
         pub updated_at: DateTime<Utc>,
     }

@@ -1,6 +1,6 @@
 //! Who may see and work on a case.
 
-use crate::application::model::case::State;
+use crate::application::model::case::Side;
 use crate::kernel::actor::{Actor, Member};
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{BodyId, PersonId, UnitId};
@@ -10,10 +10,12 @@ use crate::kernel::role::Role;
 pub const STAFF: [Role; 4] = [Role::WindowOfficer, Role::Reviewer, Role::Approver, Role::Supervisor];
 
 /// What ties a caller to a case.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Applicant or beneficiary, or agent of the applicant.
-    pub own: bool,
+    /// On which side she stands, if she does: applicant, agent, or officer who fills the cart.
+    pub side: Option<Side>,
+    /// Whether it is for her besides the applicant. She sees how it stands, and works on it as little as the applicant.
+    pub beneficiary: bool,
     /// Staff roles that reach the unit of the case.
     pub roles: Vec<Role>,
     /// The units for which she holds them.
@@ -27,26 +29,32 @@ pub fn signed_in(actor: &Actor) -> Result<&Member, Fault> {
     actor.member.as_ref().ok_or(Fault::Unauthenticated)
 }
 
-/// What ties the caller to a case, or NOT_FOUND where nothing does: she may not know that it exists.
+impl Standing {
+    /// The same, or NOT_FOUND where nothing ties her to the case: she may not know that it exists.
+    pub fn or_not_found(self) -> Result<Self, Fault> {
+        if self.side.is_some() || self.beneficiary || self.confirms || !self.roles.is_empty() { Ok(self) } else { Err(Fault::NotFound) }
+    }
+}
+
+/// What ties the caller to a case, or NOT_FOUND where nothing does.
 ///
-/// `persons` are the applicant and the beneficiaries; `unit_path` is that of the unit that works on it.
-pub fn standing(actor: &Actor, persons: &[PersonId], agent: bool, unit_path: Option<&str>, employer: Option<BodyId>) -> Result<Standing, Fault> {
+/// `beneficiaries` are those besides the applicant; `acts_for` tells how the caller acts for another; `unit_path` is that
+/// of the unit that works on the case.
+pub fn standing(
+    actor: &Actor,
+    applicant: PersonId,
+    beneficiaries: &[PersonId],
+    acts_for: Option<Side>,
+    unit_path: Option<&str>,
+    employer: Option<BodyId>,
+) -> Result<Standing, Fault> {
     let member = signed_in(actor)?;
-    let own = agent || persons.contains(&member.person);
+    let side = if applicant == member.person { Some(Side::Applicant) } else { acts_for };
+    let beneficiary = beneficiaries.contains(&member.person);
     let grants: Vec<(Role, UnitId)> = unit_path.map(|path| STAFF.into_iter().flat_map(|role| actor.units_reaching(role, path)).collect()).unwrap_or_default();
     let roles: Vec<Role> = STAFF.into_iter().filter(|role| grants.iter().any(|(held, _)| held == role)).collect();
     let confirms = employer.is_some_and(|body| actor.reaches_body(Role::EmployerConfirmer, body));
-    if own || confirms || !roles.is_empty() { Ok(Standing { own, roles, grants, confirms }) } else { Err(Fault::NotFound) }
-}
-
-/// Whether a case is shown to the confirmers of its employer: until it is decided.
-pub const fn shown_to_employer(state: State) -> bool {
-    matches!(state, State::Received | State::SupplementRequested | State::Accepted | State::InReview)
-}
-
-/// Whether nothing but her employer's part ties the caller to a case: then she sees what is said of the employment.
-pub const fn confirms_only(standing: &Standing) -> bool {
-    standing.confirms && !standing.own && standing.roles.is_empty()
+    Standing { side, beneficiary, roles, grants, confirms }.or_not_found()
 }
 
 /// Staff who may read the queue of a unit: any staff role that reaches it.
@@ -58,7 +66,12 @@ pub fn may_read_queue(actor: &Actor, unit_path: &str) -> Result<(), Fault> {
 /// Staff of the unit read the papers of a case and compare originals; neither the confirmer of an employer nor whom the
 /// case is about, who is a party to it also where she is staff.
 pub fn may_read_papers(standing: &Standing) -> Result<(), Fault> {
-    if standing.own || standing.roles.is_empty() { Err(Fault::NotFound) } else { Ok(()) }
+    if standing.side.is_some() || standing.beneficiary || standing.roles.is_empty() { Err(Fault::NotFound) } else { Ok(()) }
+}
+
+/// Whether the caller takes papers for the unit with this path.
+pub fn receives_for(actor: &Actor, unit_path: &str) -> bool {
+    actor.reaches_unit(&[Role::WindowOfficer], unit_path)
 }
 
 /// Window staff fill carts for walk-ins.

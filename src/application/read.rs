@@ -10,7 +10,7 @@ use crate::application::model::queue::{QueueFilter, QueueRow};
 use crate::kernel::ids::{BodyId, PersonId, UnitId};
 
 const COLUMNS: &str = "SELECT a.id, a.number, a.item_id, i.name, a.applicant_person_id, p.name_zh, p.name_latin, a.state, a.step_key, a.claimed_by, a.version, \
-    a.received_at, a.due_at, a.promised_due_at, a.statutory_due_at, a.near_breach_at, a.provisional, a.deemed_at \
+    a.received_at, a.due_at, a.promised_due_at, a.statutory_due_at, a.near_breach_at, a.provisional, a.deemed_at, a.version_id \
     FROM application a JOIN service_item i ON i.id = a.item_id JOIN person p ON p.id = a.applicant_person_id";
 
 fn row(r: &QueryResult, now: DateTime<Utc>) -> Result<QueueRow, DbErr> {
@@ -30,6 +30,7 @@ fn row(r: &QueryResult, now: DateTime<Utc>) -> Result<QueueRow, DbErr> {
         step_key: r.try_get_by_index(8)?,
         claimed_by: r.try_get_by_index(9)?,
         version: r.try_get_by_index(10)?,
+        pinned: r.try_get_by_index(18)?,
         received_at: r.try_get_by_index(11)?,
         due_at: r.try_get_by_index(12)?,
         promised_due_at: r.try_get_by_index(13)?,

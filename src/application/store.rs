@@ -1,11 +1,12 @@
 //! Every query of the slice that is not a joined list.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder, QuerySelect,
-    SqlErr, Statement,
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
+    QuerySelect, SqlErr, Statement,
 };
 use uuid::Uuid;
 
@@ -13,6 +14,7 @@ use crate::application::entity::{application, beneficiary, document, event, mate
 use crate::application::model::case::{Event, State};
 use crate::application::model::order::{MaterialBasis, OrderState};
 use crate::application::model::projection::Projection;
+use crate::catalogue::model::offering::Channel;
 use crate::kernel::env::Env;
 use crate::kernel::ids::{ApplicationId, BoundMaterialId, CaseDocumentId, DocumentVersionId, EventId, ItemId, OrderId, PersonId, TypedId as _, UnitId};
 use crate::kernel::role::Role;
@@ -38,9 +40,20 @@ pub async fn insert_order(txn: &impl ConnectionTrait, row: order::Model) -> Resu
     order::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(txn).await.map(|_| ())
 }
 
-/// Raises the version of a cart that still has `version`; `submitted` hands it in. Whether it had.
-pub async fn bump_order(txn: &impl ConnectionTrait, id: OrderId, version: i64, now: DateTime<Utc>, submitted: Option<PersonId>) -> Result<bool, DbErr> {
+/// Raises the version of a cart that still has `version`; `channel` changes how it comes in, `submitted` hands it in.
+/// Whether it had.
+pub async fn bump_order(
+    txn: &impl ConnectionTrait,
+    id: OrderId,
+    version: i64,
+    now: DateTime<Utc>,
+    channel: Option<Channel>,
+    submitted: Option<PersonId>,
+) -> Result<bool, DbErr> {
     let mut change = order::ActiveModel { version: Set(version + 1), updated_at: Set(now), ..Default::default() };
+    if let Some(channel) = channel {
+        change.channel = Set(channel);
+    }
     if let Some(by) = submitted {
         change.state = Set(OrderState::Submitted);
         change.submitted_by = Set(Some(by));
@@ -63,6 +76,19 @@ pub async fn orders_of(db: &impl ConnectionTrait, persons: &[PersonId], before: 
         find = find.filter(order::Column::Id.lt(before));
     }
     find.order_by_desc(order::Column::Id).limit(limit).all(db).await
+}
+
+/// How many carts of a filler are open: those that hold a line, and those touched after `since`.
+pub async fn open_carts(txn: &impl ConnectionTrait, filler: PersonId, since: DateTime<Utc>) -> Result<i64, DbErr> {
+    let row = txn
+        .query_one_raw(Statement::from_sql_and_values(
+            txn.get_database_backend(),
+            "SELECT COUNT(*) FROM application_order o WHERE o.created_by = $1 AND o.state = 'CART' \
+             AND (o.updated_at > $2 OR EXISTS (SELECT 1 FROM application a WHERE a.order_id = o.id))",
+            [filler.0.into(), since.into()],
+        ))
+        .await?;
+    row.map_or(Ok(0), |r| r.try_get_by_index(0))
 }
 
 /// The lines of orders, in the order in which they were made.
@@ -94,29 +120,37 @@ pub async fn insert_application(txn: &impl ConnectionTrait, row: application::Mo
     application::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(txn).await.map(|_| ())
 }
 
-/// Writes all columns of a draft.
-pub async fn update_draft(txn: &impl ConnectionTrait, row: application::Model) -> Result<(), DbErr> {
-    row.into_active_model().reset_all().update(txn).await.map(|_| ())
+/// What is a draft still: nothing has happened to it.
+fn is_draft() -> Condition {
+    Condition::all().add(application::Column::State.eq(State::Draft)).add(application::Column::Version.eq(0))
 }
 
-/// Deletes drafts with what is bound to them.
-pub async fn delete_drafts(txn: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<(), DbErr> {
+/// Writes all columns of a draft, if it is one still.
+pub async fn update_draft(txn: &impl ConnectionTrait, row: application::Model) -> Result<bool, DbErr> {
+    let id = row.id;
+    let change = row.into_active_model().reset_all();
+    let result = application::Entity::update_many().set(change).filter(application::Column::Id.eq(id)).filter(is_draft()).exec(txn).await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// Deletes drafts with what is bound to them, if all of them are drafts still.
+pub async fn delete_drafts(txn: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<bool, DbErr> {
     if ids.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     clear_bindings(txn, ids).await?;
-    application::Entity::delete_many()
-        .filter(application::Column::Id.is_in(ids.iter().copied()))
-        .filter(application::Column::State.eq(State::Draft))
-        .exec(txn)
-        .await
-        .map(|_| ())
+    let result = application::Entity::delete_many().filter(application::Column::Id.is_in(ids.iter().copied())).filter(is_draft()).exec(txn).await?;
+    Ok(usize::try_from(result.rows_affected) == Ok(ids.len()))
 }
 
-/// Unbinds materials and beneficiaries.
+/// Unbinds materials and beneficiaries of drafts.
 pub async fn clear_bindings(txn: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<(), DbErr> {
-    material::Entity::delete_many().filter(material::Column::ApplicationId.is_in(ids.iter().copied())).exec(txn).await?;
-    beneficiary::Entity::delete_many().filter(beneficiary::Column::ApplicationId.is_in(ids.iter().copied())).exec(txn).await.map(|_| ())
+    let drafts = || {
+        let ids = application::Column::Id.is_in(ids.iter().copied());
+        Query::select().column(application::Column::Id).from(application::Entity).cond_where(is_draft().add(ids)).to_owned()
+    };
+    material::Entity::delete_many().filter(material::Column::ApplicationId.in_subquery(drafts())).exec(txn).await?;
+    beneficiary::Entity::delete_many().filter(beneficiary::Column::ApplicationId.in_subquery(drafts())).exec(txn).await.map(|_| ())
 }
 
 /// Binds document versions by key of the material.
@@ -289,14 +323,10 @@ pub async fn write_submission(txn: &impl ConnectionTrait, submission: Submission
         open_key: Set(row.open_key),
         judged_on: Set(row.judged_on),
         facts_sealed: Set(row.facts_sealed),
+        received_reason_sealed: Set(row.received_reason_sealed),
         ..columns(projection, now)
     };
-    let update = application::Entity::update_many()
-        .set(change)
-        .filter(application::Column::Id.eq(row.id))
-        .filter(application::Column::State.eq(State::Draft))
-        .exec(txn)
-        .await;
+    let update = application::Entity::update_many().set(change).filter(application::Column::Id.eq(row.id)).filter(is_draft()).exec(txn).await;
     match update {
         Ok(result) if result.rows_affected == 1 => Ok(Written::Done),
         Ok(_) => Ok(Written::Stale),
@@ -364,6 +394,23 @@ pub async fn next_number(txn: &impl ConnectionTrait, prefix: &str) -> Result<i64
     row.map_or_else(|| Err(DbErr::RecordNotFound("counter".into())), |r| r.try_get_by_index(0))
 }
 
+/// The last numbers given out, by prefix.
+pub async fn counters(db: &impl ConnectionTrait) -> Result<HashMap<String, i64>, DbErr> {
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), "SELECT prefix, last FROM case_counter")).await?;
+    rows.iter().map(|r| Ok((r.try_get_by_index(0)?, r.try_get_by_index(1)?))).collect()
+}
+
+/// Sets the last numbers given out under prefixes.
+pub async fn set_counters(txn: &impl ConnectionTrait, counters: &[(String, i64)]) -> Result<(), DbErr> {
+    for some in counters.chunks(500) {
+        let places = (0..some.len()).map(|at| format!("(${}, ${})", at * 2 + 1, at * 2 + 2)).collect::<Vec<_>>().join(", ");
+        let text = format!("INSERT INTO case_counter (prefix, last) VALUES {places} ON CONFLICT (prefix) DO UPDATE SET last = excluded.last");
+        let values = some.iter().flat_map(|(prefix, last)| [prefix.as_str().into(), (*last).into()]).collect::<Vec<sea_orm::Value>>();
+        txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), text, values)).await?;
+    }
+    Ok(())
+}
+
 /// Adds a case document.
 pub async fn insert_document(txn: &impl ConnectionTrait, row: document::Model) -> Result<(), DbErr> {
     document::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(txn).await.map(|_| ())
@@ -396,26 +443,69 @@ pub async fn insert_delivery(
     .map(|_| ())
 }
 
-/// Cases for which the clock brings something about by `now`.
-pub async fn clock_due(db: &impl ConnectionTrait, now: DateTime<Utc>, limit: u64) -> Result<Vec<ApplicationId>, DbErr> {
-    application::Entity::find()
-        .select_only()
-        .column(application::Column::Id)
-        .filter(application::Column::NextClockAt.lte(now))
-        .order_by_asc(application::Column::NextClockAt)
-        .limit(limit)
-        .into_tuple()
-        .all(db)
-        .await
+/// Cases for which the clock brings something about by `now`, after one of them, in the order of these instants.
+pub async fn clock_due(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+    after: Option<(DateTime<Utc>, ApplicationId)>,
+    limit: u64,
+) -> Result<Vec<(DateTime<Utc>, ApplicationId)>, DbErr> {
+    let mut values = vec![now.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let later = after.map_or("", |(at, id)| {
+        values.extend([at.into(), id.0.into()]);
+        " AND (next_clock_at, id) > ($3, $4)"
+    });
+    let text = format!("SELECT next_clock_at, id FROM application WHERE next_clock_at <= $1{later} ORDER BY next_clock_at, id LIMIT $2");
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, values)).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }
 
-/// Cases after an id, for walks over all of them.
+/// Cases after an id, for walks over all of them; also drafts to which something has happened, which must not be.
 pub async fn walk(db: &impl ConnectionTrait, after: Option<ApplicationId>, limit: u64) -> Result<Vec<application::Model>, DbErr> {
-    let mut find = application::Entity::find().filter(application::Column::State.ne(State::Draft));
+    let events = Expr::cust("EXISTS (SELECT 1 FROM application_event e WHERE e.application_id = application.id)");
+    let cases = Condition::any().add(Condition::not(is_draft())).add(events);
+    let mut find = application::Entity::find().filter(cases);
     if let Some(after) = after {
         find = find.filter(application::Column::Id.gt(after));
     }
     find.order_by_asc(application::Column::Id).limit(limit).all(db).await
+}
+
+/// Whether one of these persons, who are one, has an open case of an item of which only one may be open.
+pub async fn has_open(txn: &impl ConnectionTrait, persons: &[PersonId], item: ItemId) -> Result<bool, DbErr> {
+    let open = application::Entity::find()
+        .select_only()
+        .column(application::Column::Id)
+        .filter(application::Column::ApplicantPersonId.is_in(persons.iter().copied()))
+        .filter(application::Column::ItemId.eq(item))
+        .filter(application::Column::OpenKey.is_not_null());
+    Ok(open.limit(1).into_tuple::<ApplicationId>().one(txn).await?.is_some())
+}
+
+/// Counts the open cases of these persons for the one that they have become, as far as she has none of the item.
+///
+/// The caller has locked her, so that no submission comes between.
+pub async fn move_open_keys(txn: &impl ConnectionTrait, persons: &[PersonId], survivor: PersonId) -> Result<(), DbErr> {
+    let rows: Vec<(ApplicationId, ItemId, String)> = application::Entity::find()
+        .select_only()
+        .columns([application::Column::Id, application::Column::ItemId, application::Column::OpenKey])
+        .filter(application::Column::ApplicantPersonId.is_in(persons.iter().copied()))
+        .filter(application::Column::OpenKey.is_not_null())
+        .order_by_asc(application::Column::Id)
+        .into_tuple()
+        .all(txn)
+        .await?;
+    let mut taken: HashSet<String> = rows.iter().map(|(_, _, key)| key.clone()).collect();
+    for (id, item, key) in rows {
+        let wanted = open_key(survivor, item);
+        if key == wanted || !taken.insert(wanted.clone()) {
+            continue;
+        }
+        let change = application::ActiveModel { open_key: Set(Some(wanted)), ..Default::default() };
+        let open = application::Column::OpenKey.is_not_null();
+        application::Entity::update_many().set(change).filter(application::Column::Id.eq(id)).filter(open).exec(txn).await?;
+    }
+    Ok(())
 }
 
 /// Key under which one open case of an item is counted per applicant.

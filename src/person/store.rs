@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, Query};
+use sea_orm::sea_query::{Expr, LockType, Query};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, SqlErr, sea_query::OnConflict,
 };
@@ -112,7 +112,12 @@ pub async fn person(db: &impl ConnectionTrait, id: PersonId) -> Result<Option<Pe
 
 /// The persons with these ids, locked against change until the transaction ends (SQLite has one writer anyway).
 pub async fn lock_persons(txn: &impl ConnectionTrait, ids: &[PersonId]) -> Result<Vec<Person>, DbErr> {
-    let rows = person::Entity::find().filter(person::Column::Id.is_in(ids.iter().copied())).order_by_asc(person::Column::Id).lock_exclusive().all(txn).await?;
+    let rows = person::Entity::find()
+        .filter(person::Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(person::Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .all(txn)
+        .await?;
     Ok(rows.into_iter().map(Person::from).collect())
 }
 

@@ -301,10 +301,10 @@ pub async fn expire(txn: &impl ConnectionTrait, holder: PersonId, product: CardP
     run(txn, sql, vec![product.0.into(), day.into(), holder.0.into()]).await
 }
 
-/// The next sequence of a product's numbers.
-pub async fn next_sequence(txn: &impl ConnectionTrait, product: CardProductId) -> Result<Option<i64>, DbErr> {
-    let sql = "UPDATE card_product SET last_sequence = last_sequence + 1 WHERE id = $1 RETURNING last_sequence";
-    let rows = all(txn, sql, vec![product.0.into()]).await?;
+/// Takes the next `count` sequences of a product's numbers; gives the last of them.
+pub async fn take_sequences(txn: &impl ConnectionTrait, product: CardProductId, count: i64) -> Result<Option<i64>, DbErr> {
+    let sql = "UPDATE card_product SET last_sequence = last_sequence + $2 WHERE id = $1 RETURNING last_sequence";
+    let rows = all(txn, sql, vec![product.0.into(), count.into()]).await?;
     rows.first().map(|row| row.try_get("", "last_sequence")).transpose()
 }
 

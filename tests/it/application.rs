@@ -22,7 +22,7 @@ use talent_portal::catalogue::service::item_by_code;
 use talent_portal::db::Engine;
 use talent_portal::demo;
 use talent_portal::kernel::hex;
-use talent_portal::kernel::ids::{AccountId, ApplicationId, OrderId, PersonId, ProcessId, TypedId as _};
+use talent_portal::kernel::ids::{AccountId, ApplicationId, BodyId, OrderId, PersonId, ProcessId, TypedId as _, UnitId};
 use talent_portal::kernel::role::{Assurance, Role};
 use talent_portal::person::service::raise_assurance;
 
@@ -59,87 +59,87 @@ pool_of_one!(
     the_clock_writes_the_lapse_down_and_the_older_version_stays_good,
 );
 
-const CARD: &str = "GD-TALENT-CARD";
+pub const CARD: &str = "GD-TALENT-CARD";
 /// A service with one review, no material, and limits of 7 and 20 working days.
-const SERVICE: &str = "OS-01-FOREIGN-WORK-PERMIT";
-const CASE: &str = "id number version state decision stepsDone step { key } claimed receivedAt acceptedAt deemedAcceptedAt dueAt promisedDueAt \
+pub const SERVICE: &str = "OS-01-FOREIGN-WORK-PERMIT";
+pub const CASE: &str = "id number version state decision stepsDone step { key } claimed receivedAt acceptedAt deemedAcceptedAt dueAt promisedDueAt \
     statutoryDueAt nearBreachAt provisional closedAt";
 
 /// A portal with a published catalogue, bodies, units, and people as they are asked for.
-pub(crate) struct World {
-    pub(crate) app: TestApp,
-    pub(crate) units: demo::World,
+pub struct World {
+    pub app: TestApp,
+    pub units: demo::World,
     count: AtomicU32,
 }
 
 /// Somebody with a session.
 #[derive(Clone)]
-pub(crate) struct Someone {
-    pub(crate) token: String,
-    pub(crate) person: PersonId,
-    pub(crate) account: AccountId,
+pub struct Someone {
+    pub token: String,
+    pub person: PersonId,
+    pub account: AccountId,
 }
 
 /// `userErrors` of a payload.
-pub(crate) type Noes = Vec<Value>;
+pub type Noes = Vec<Value>;
 
-pub(crate) fn codes(noes: &[Value]) -> Vec<&str> {
+pub fn codes(noes: &[Value]) -> Vec<&str> {
     noes.iter().map(|no| no["code"].as_str().unwrap()).collect()
 }
 
-fn fields(noes: &[Value]) -> Vec<String> {
+pub fn fields(noes: &[Value]) -> Vec<String> {
     noes.iter().map(|no| no["field"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect::<Vec<_>>().join(".")).collect()
 }
 
 #[track_caller]
-pub(crate) fn no(result: Result<Value, Noes>) -> Noes {
+pub fn no(result: Result<Value, Noes>) -> Noes {
     match result {
         Err(noes) => noes,
         Ok(value) => panic!("it was done: {value}"),
     }
 }
 
-fn instant(value: &Value) -> DateTime<Utc> {
+pub fn instant(value: &Value) -> DateTime<Utc> {
     value.as_str().unwrap_or_else(|| panic!("no instant: {value}")).parse().unwrap()
 }
 
-fn at(text: &str) -> DateTime<Utc> {
+pub fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-fn version(case: &Value) -> i64 {
+pub fn version(case: &Value) -> i64 {
     case["version"].as_i64().unwrap()
 }
 
-pub(crate) fn case_id(case: &Value) -> ApplicationId {
+pub fn case_id(case: &Value) -> ApplicationId {
     ApplicationId::parse_global(case["id"].as_str().unwrap()).unwrap()
 }
 
 /// Names and versions of a case that a mutation needs.
-fn target(case: &Value) -> Value {
+pub fn target(case: &Value) -> Value {
     json!({ "applicationId": case["id"], "expectedVersion": case["version"] })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is called with literals")]
-fn with(mut input: Value, more: Value) -> Value {
+pub fn with(mut input: Value, more: Value) -> Value {
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     input
 }
 
 impl World {
-    pub(crate) async fn new(app: TestApp) -> Self {
+    pub async fn new(app: TestApp) -> Self {
         app.publish().await;
         mark_demo(app.portal()).await.unwrap();
         let units = demo::build(app.portal()).await.unwrap();
         Self { app, units, count: AtomicU32::new(0) }
     }
 
-    pub(crate) fn key(&self) -> String {
+    pub fn key(&self) -> String {
         format!("test-key-{:0>12}", self.count.fetch_add(1, Ordering::SeqCst))
     }
 
     /// Somebody of the demo by the first part of her address, or a new person with these roles.
-    pub(crate) async fn someone(&self, name: &str, roles: Option<Role>) -> Someone {
+    pub async fn someone(&self, name: &str, roles: Option<Role>) -> Someone {
         let login = format!("{name}@demo.invalid");
         let known = demo::people(&self.units).into_iter().find(|p| p.login == login);
         let account = match (roles, known) {
@@ -153,6 +153,28 @@ impl World {
                 roles: role.map(|role| (role, Some(self.units.city), None)).into_iter().collect(),
             },
         };
+        self.signed_in(account).await
+    }
+
+    /// Somebody who reviews for the city and for the province.
+    pub async fn reviewer_of_both(&self) -> Someone {
+        self.with_roles("both", [self.units.city, self.units.province].map(|unit| (Role::Reviewer, Some(unit), None)).to_vec()).await
+    }
+
+    /// A new person with these roles, each for a unit or a body.
+    pub async fn with_roles(&self, name: &str, roles: Vec<(Role, Option<UnitId>, Option<BodyId>)>) -> Someone {
+        let account = NewDemoAccount {
+            login: format!("{name}@demo.invalid"),
+            password: "one of the passwords".into(),
+            name_zh: "陈大文".into(),
+            name_latin: name.into(),
+            birth_date: None,
+            roles,
+        };
+        self.signed_in(account).await
+    }
+
+    async fn signed_in(&self, account: NewDemoAccount) -> Someone {
         let account = add_account(self.app.portal(), account).await.unwrap();
         let token = demo_session(self.app.portal(), account).await.unwrap();
         let viewer = self.app.graphql(Some(&token), "{ viewer { person { id } } }", json!({})).await.ok();
@@ -160,39 +182,23 @@ impl World {
         Someone { token, person, account }
     }
 
-    /// Somebody who reviews for the city and for the province.
-    pub(crate) async fn reviewer_of_both(&self) -> Someone {
-        let roles = [self.units.city, self.units.province].map(|unit| (Role::Reviewer, Some(unit), None)).to_vec();
-        let reviewer = NewDemoAccount {
-            login: "both@demo.invalid".into(),
-            password: "one of the passwords".into(),
-            name_zh: "陈大文".into(),
-            name_latin: "both".into(),
-            birth_date: None,
-            roles,
-        };
-        let account = add_account(self.app.portal(), reviewer).await.unwrap();
-        let token = demo_session(self.app.portal(), account).await.unwrap();
-        Someone { token, person: PersonId::new(&self.app.portal().env), account }
-    }
-
     /// A new session: those of a demo are good for one day.
-    pub(crate) async fn again(&self, someone: &Someone) -> Someone {
+    pub async fn again(&self, someone: &Someone) -> Someone {
         Someone { token: demo_session(self.app.portal(), someone.account).await.unwrap(), ..someone.clone() }
     }
 
-    pub(crate) async fn staff(&self, name: &str) -> Someone {
+    pub async fn staff(&self, name: &str) -> Someone {
         self.someone(name, None).await
     }
 
     /// A talent whose identity was verified.
-    pub(crate) async fn talent(&self, name: &str) -> Someone {
+    pub async fn talent(&self, name: &str) -> Someone {
         let talent = self.someone(name, None).await;
         self.raise(&talent).await;
         talent
     }
 
-    pub(crate) async fn raise(&self, someone: &Someone) {
+    pub async fn raise(&self, someone: &Someone) {
         let portal = self.app.portal();
         let txn = portal.db.begin_write().await.unwrap();
         raise_assurance(&txn, portal, someone.person, Assurance::L2).await.unwrap();
@@ -200,58 +206,65 @@ impl World {
     }
 
     /// Runs a mutation whose payload has one object: the object, or the noes.
-    pub(crate) async fn run(&self, by: &Someone, mutation: &str, shown: &str, input: Value) -> Result<Value, Noes> {
+    pub async fn run(&self, by: &Someone, mutation: &str, shown: &str, input: Value) -> Result<Value, Noes> {
         let data = self.app.graphql(Some(&by.token), &document(mutation, shown), json!({ "input": input })).await.ok();
         outcome(data)
     }
 
     /// The code of the top-level error that a mutation ends with.
-    pub(crate) async fn fault(&self, by: &Someone, mutation: &str, input: Value) -> String {
+    pub async fn fault(&self, by: &Someone, mutation: &str, input: Value) -> String {
         let shown = if mutation.ends_with("Cart") { "order { id }" } else { "application { id }" };
         let reply = self.app.graphql(Some(&by.token), &document(mutation, shown), json!({ "input": input })).await;
         assert_eq!(reply.data["result"], Value::Null, "{mutation}");
         reply.code().to_owned()
     }
 
-    pub(crate) async fn act(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Result<Value, Noes> {
+    pub async fn act(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Result<Value, Noes> {
         self.run(by, mutation, &format!("application {{ {CASE} }}"), with(target(case), more)).await
     }
 
     /// The same, which succeeds.
-    pub(crate) async fn done(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Value {
+    pub async fn done(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Value {
         self.act(by, mutation, case, more).await.unwrap_or_else(|noes| panic!("{mutation}: {noes:?}"))
     }
 
-    pub(crate) async fn save(&self, by: &Someone, input: Value) -> Result<Value, Noes> {
+    pub async fn save(&self, by: &Someone, input: Value) -> Result<Value, Noes> {
         let input = with(json!({ "idempotencyKey": self.key() }), input);
         self.run(by, "saveCart", &format!("order {{ id version state applications {{ {CASE} }} }}"), input).await
     }
 
-    pub(crate) async fn submit(&self, by: &Someone, order: &Value, more: Value) -> Result<Value, Noes> {
+    pub async fn submit(&self, by: &Someone, order: &Value, more: Value) -> Result<Value, Noes> {
         let input = with(json!({ "idempotencyKey": self.key(), "orderId": order["id"], "expectedVersion": order["version"] }), more);
         self.run(by, "submitCart", &format!("order {{ id version state applications {{ {CASE} }} }}"), input).await
     }
 
-    pub(crate) async fn item(&self, code: &str) -> String {
+    pub async fn item(&self, code: &str) -> String {
         item_by_code(self.app.portal(), code).await.unwrap().unwrap().id.global()
     }
 
-    pub(crate) async fn service_line(&self, answers: Value) -> Value {
+    pub async fn service_line(&self, answers: Value) -> Value {
         json!({ "itemId": self.item(SERVICE).await, "regionCode": "440100", "answers": answers })
     }
 
     /// A submitted case of the small service.
-    pub(crate) async fn case(&self, talent: &Someone) -> Value {
+    pub async fn case(&self, talent: &Someone) -> Value {
         let line = self.service_line(json!({ "city": "440100" })).await;
         let order = self.save(talent, json!({ "lines": [line] })).await.unwrap();
         self.submit(talent, &order, json!({})).await.unwrap()["applications"][0].clone()
     }
 
     /// Sends a file over HTTP; gives the id of the version.
-    pub(crate) async fn upload(&self, by: &Someone, kind: &str) -> Value {
-        let file = format!("%PDF-1.7\n{kind} {}\n%%EOF\n", by.person);
+    pub async fn upload(&self, by: &Someone, kind: &str) -> Value {
+        self.upload_for(by, by.person, kind).await
+    }
+
+    /// The same for a walk-in, where it is not the sender herself.
+    async fn upload_for(&self, by: &Someone, person: PersonId, kind: &str) -> Value {
+        let file = format!("%PDF-1.7\n{kind} {person}\n%%EOF\n");
+        let walk_in = (person != by.person).then(|| person.global());
         let declared = json!({
             "documentKind": kind, "size": file.len(), "mediaType": "application/pdf", "sha256": hex::encode(&Sha256::digest(&file)),
+            "forPersonId": walk_in,
         });
         let upload = self.run(by, "createUpload", "upload { url }", declared).await.unwrap();
         let request = Request::put(upload["url"].as_str().unwrap())
@@ -265,16 +278,21 @@ impl World {
     }
 
     /// Materials for the card of a Hong Kong resident with a degree.
-    pub(crate) async fn materials(&self, by: &Someone) -> Value {
+    pub async fn materials(&self, by: &Someone) -> Value {
+        self.materials_for(by, by.person).await
+    }
+
+    /// The same for a walk-in, where it is not the sender herself.
+    pub async fn materials_for(&self, by: &Someone, person: PersonId) -> Value {
         let mut materials = Vec::new();
         for key in ["application_form", "labour_contract", "employment_certificate", "travel_permit", "degree_authentication", "photo"] {
-            let version = self.upload(by, &key.to_uppercase()).await;
+            let version = self.upload_for(by, person, &key.to_uppercase()).await;
             materials.push(json!({ "key": key, "documentVersionId": version }));
         }
         Value::Array(materials)
     }
 
-    pub(crate) async fn card_line(&self, materials: &Value, changed: Value) -> Value {
+    pub async fn card_line(&self, materials: &Value, changed: Value) -> Value {
         let photo = materials.as_array().and_then(|all| all.last()).map_or(json!(format!("docversion_{:032x}", 1)), |m| m["documentVersionId"].clone());
         let answers = json!({
             "grade": "A", "category": "SCIENTIST", "evidence": "DEGREE", "origin": "HONG_KONG", "employer": self.units.employer.global(),
@@ -285,37 +303,37 @@ impl World {
     }
 
     /// A submitted case of the card.
-    pub(crate) async fn card_case(&self, talent: &Someone) -> Value {
+    pub async fn card_case(&self, talent: &Someone) -> Value {
         let line = self.card_line(&self.materials(talent).await, json!({})).await;
         let order = self.save(talent, json!({ "lines": [line] })).await.unwrap();
         self.submit(talent, &order, json!({})).await.unwrap()["applications"][0].clone()
     }
 
-    pub(crate) async fn read(&self, by: &Someone, case: &Value, shown: &str) -> Value {
+    pub async fn read(&self, by: &Someone, case: &Value, shown: &str) -> Value {
         let document = format!("query($id: ID!) {{ application(id: $id) {{ {shown} }} }}");
         self.app.graphql(Some(&by.token), &document, json!({ "id": case["id"] })).await.ok()["application"].take()
     }
 
-    pub(crate) async fn events(&self, by: &Someone, case: &Value) -> Vec<(String, Option<String>)> {
+    pub async fn events(&self, by: &Someone, case: &Value) -> Vec<(String, Option<String>)> {
         let case = self.read(by, case, "events { seq kind byRole }").await;
         let events = case["events"].as_array().unwrap();
         assert!(events.iter().zip(1..).all(|(e, seq)| e["seq"] == seq));
         events.iter().map(|e| (e["kind"].as_str().unwrap().to_owned(), e["byRole"].as_str().map(str::to_owned))).collect()
     }
 
-    pub(crate) async fn queue(&self, by: &Someone, filter: Value) -> Vec<Value> {
+    pub async fn queue(&self, by: &Someone, filter: Value) -> Vec<Value> {
         let document = "query($unit: ID!, $filter: WorkQueueFilter) {
             workQueue(unitId: $unit, filter: $filter, first: 100) { nodes { applicationId state version } } }";
         let unit = self.units.window.global();
         self.app.graphql(Some(&by.token), document, json!({ "unit": unit, "filter": filter })).await.ok()["workQueue"]["nodes"].as_array().unwrap().clone()
     }
 
-    pub(crate) async fn stored_events(&self) -> u64 {
+    pub async fn stored_events(&self) -> u64 {
         event::Entity::find().count(self.app.portal().db.read()).await.unwrap()
     }
 }
 
-fn document(mutation: &str, shown: &str) -> String {
+pub fn document(mutation: &str, shown: &str) -> String {
     let (first, rest) = mutation.split_at(1);
     format!(
         "mutation($input: {}{rest}Input!) {{ result: {mutation}(input: $input) {{ {shown} userErrors {{ code message field pointer conflict {{ version \
@@ -324,7 +342,7 @@ fn document(mutation: &str, shown: &str) -> String {
     )
 }
 
-fn outcome(mut data: Value) -> Result<Value, Noes> {
+pub fn outcome(mut data: Value) -> Result<Value, Noes> {
     let mut payload = data["result"].take();
     let noes = payload["userErrors"].as_array().unwrap().clone();
     payload.as_object_mut().unwrap().remove("userErrors");
@@ -529,7 +547,9 @@ async fn each_action_has_its_state_its_step_and_its_person(app: TestApp) {
     refused(&talent, "claimApplication", &case, json!({}), "OWN_CASE").await;
     refused(&officer, "withdrawApplication", &case, json!({}), "NOT_ALLOWED").await;
     refused(&reviewer, "acceptApplication", &case, json!({}), "NOT_ALLOWED").await;
-    refused(&confirmer, "completeStep", &case, step("employer_confirmation"), "WRONG_STATE").await;
+    // The employer named in it hears of a case when she is asked.
+    let early = with(target(&case), step("employer_confirmation"));
+    assert_eq!(world.fault(&confirmer, "completeStep", early).await, "NOT_FOUND");
     refused(&officer, "releaseApplication", &case, json!({}), "NOT_CLAIMED").await;
     // What the viewer may do is told with the reason why not.
     let shown = world.read(&reviewer, &case, "availableActions { action allowed reason message }").await;
@@ -842,7 +862,8 @@ async fn an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt(app: TestApp) 
     let order = world.submit(&officer, &cart, stated).await.unwrap();
     let case = &order["applications"][0];
     assert_eq!(instant(&case["receivedAt"]), at("2025-12-31T02:00:00Z"));
-    assert_eq!(instant(&case["deemedAcceptedAt"]), at("2026-01-08T16:00:00Z"));
+    // The five days in which it must be answered begin with the day of entry.
+    assert_eq!(instant(&case["deemedAcceptedAt"]), at("2026-01-12T16:00:00Z"));
     assert_eq!(world.events(&officer, case).await[0], ("SUBMITTED".to_owned(), Some("WINDOW_OFFICER".to_owned())));
     let stored = application::Entity::find_by_id(case_id(case)).one(world.app.portal().db.read()).await.unwrap().unwrap();
     assert_eq!((stored.applicant_person_id.global(), stored.submitted_by), (walk_in["id"].as_str().unwrap().to_owned(), Some(officer.person)));

@@ -49,7 +49,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("http", &["kernel", "portal", "config", "api", "http", "**service"]),
 ];
 
-/// Where a file stands: its slice, if any, and its layer. `None` may import anything (`app`, `demo`, `main`, `lib`, a slice's `mod`).
+/// Where a file stands: its slice, if any, and its layer. `None` may import anything (`app`, `demo`, `seed`, `main`, `lib`, a slice's `mod`).
 fn place(file: &str) -> Option<(Option<&str>, &str)> {
     let mut parts = file.trim_end_matches(".rs").split('/');
     let (first, second) = (parts.next()?, parts.next());
@@ -57,7 +57,7 @@ fn place(file: &str) -> Option<(Option<&str>, &str)> {
         let layer = second.filter(|layer| *layer != "mod")?;
         return Some((Some(first), layer));
     }
-    (!["app", "demo", "main", "lib"].contains(&first)).then_some((None, first))
+    (!["app", "demo", "seed", "main", "lib"].contains(&first)).then_some((None, first))
 }
 
 /// Every complaint about one file of `src`, named by its path below `src`.

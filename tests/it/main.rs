@@ -3,6 +3,7 @@
 
 mod account;
 mod application;
+mod application_rights;
 mod architecture;
 mod authz;
 mod catalogue;
@@ -17,6 +18,7 @@ mod migrations;
 mod organisation;
 mod person;
 mod schema;
+mod seed;
 mod support;
 mod talent;
 mod talent_card;

@@ -5,6 +5,7 @@ use crate::account::model::contact::Contact;
 use crate::account::model::grant::GrantScope;
 use crate::account::model::session::{DEMO, Lifetime, SessionKind};
 use crate::account::service::hashing::HashPool;
+use crate::account::service::letters;
 use crate::account::store;
 use crate::audit::model::Entry;
 use crate::audit::service as audit;
@@ -146,16 +147,23 @@ pub async fn add_account(portal: &Portal, new: NewDemoAccount) -> Result<Account
     Ok(account)
 }
 
-/// The accounts of a demo database with their addresses, oldest first.
-pub async fn accounts(portal: &Portal) -> Result<Vec<(String, AccountId)>, Fault> {
+/// Those of these e-mail addresses that have an account in a demo database, in their order.
+pub async fn accounts(portal: &Portal, logins: &[&'static str]) -> Result<Vec<(&'static str, AccountId)>, Fault> {
     if !is_demo(portal).await? {
         return Err(Fault::Forbidden);
     }
     let mut found = Vec::new();
-    for (account, person, point, sealed) in store::first_contacts(portal.db.read(), 100).await? {
-        let key = persons::keys::data_key(portal, person).await?;
-        let login = key.open(Place::new("contact_point", "value_sealed", point.0), &sealed).and_then(|plain| String::from_utf8(plain.to_vec()).ok());
-        found.push((login.unwrap_or_default(), account));
+    for &login in logins {
+        let Some(contact) = Contact::parse(login) else { continue };
+        if let Some(row) = store::account_by_contact(portal.db.read(), &letters::index_of(portal, &contact)).await? {
+            found.push((login, row.id));
+        }
     }
     Ok(found)
+}
+
+/// The person of such an account.
+pub async fn person_of(portal: &Portal, login: &str) -> Result<Option<PersonId>, Fault> {
+    let Some(contact) = Contact::parse(login) else { return Ok(None) };
+    Ok(store::account_by_contact(portal.db.read(), &letters::index_of(portal, &contact)).await?.map(|row| row.person))
 }

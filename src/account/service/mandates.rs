@@ -104,7 +104,7 @@ pub async fn my_mandates(portal: &Portal, actor: &Actor) -> Result<Vec<Mandate>,
     let mut mandates = Vec::new();
     // A person has more than one id only where persons were merged.
     for person in persons::identities(db, member.person).await? {
-        mandates.extend(store::mandates_of(db, person, MAX_LISTED as i64).await?);
+        mandates.extend(store::mandates_of(db, person, i64::try_from(MAX_LISTED).unwrap_or(i64::MAX)).await?);
     }
     mandates.sort_by_key(|m| std::cmp::Reverse(m.id));
     mandates.dedup_by_key(|m| m.id);

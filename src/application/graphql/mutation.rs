@@ -65,7 +65,7 @@ pub struct SaveCartInput {
     pub applicant_id: Option<ID>,
     /// The mandate under which an agent acts.
     pub mandate_id: Option<ID>,
-    /// How it comes in; ONLINE by default.
+    /// How it comes in; ONLINE by default. An officer who fills it for a walk-in says WINDOW or POST; nobody else does.
     pub channel: Option<Channel>,
     /// All lines: those left out are removed.
     pub lines: Vec<CartLineInput>,
@@ -170,7 +170,7 @@ inputs! {
 
 async fn reread<P: From<(Option<Application>, Vec<UserError>)>>(ctx: &Context<'_>, result: Result<ApplicationId, Refused>) -> Option<Result<P, ApiError>> {
     let result = match result {
-        Ok(id) => view::application(ctx.portal(), ctx.actor(), id).await.map(|loaded| Application(loaded.row)).map_err(Refused::from),
+        Ok(id) => view::application(ctx.portal(), ctx.actor(), id).await.map(|loaded| Application::of(loaded, ctx.portal().env.now())).map_err(Refused::from),
         Err(refused) => Err(refused),
     };
     payload(ctx.ctx(), result, |application| (Some(application), Vec::new()).into(), |errors| (None, errors).into())

@@ -11,7 +11,8 @@ use crate::api::scalars::Instant;
 use crate::application::graphql::types::{Application, Order, QueueEntry};
 use crate::application::model::case::State;
 use crate::application::model::queue::QueueFilter;
-use crate::application::service::view;
+use crate::application::model::sight::Sight;
+use crate::application::service::view::{self, SeenOrder};
 use crate::kernel::ids::{ApplicationId, BodyId, ItemId, OrderId, UnitId};
 use crate::kernel::page::PageRequest;
 
@@ -47,7 +48,7 @@ impl ApplicationQuery {
     async fn application(&self, ctx: &Context<'_>, #[graphql(desc = "The case.")] id: ID) -> Option<Result<Application, ApiError>> {
         let read = async {
             let id = ids::decode::<ApplicationId>(&id, "id")?;
-            Ok(Application(view::application(ctx.portal(), ctx.actor(), id).await?.row))
+            Ok(Application::of(view::application(ctx.portal(), ctx.actor(), id).await?, ctx.portal().env.now()))
         };
         Some(read.await)
     }
@@ -71,7 +72,7 @@ impl ApplicationQuery {
     ) -> Option<Result<Page<Application>, ApiError>> {
         let read = async {
             let request = PageRequest::parse(first, after.as_deref(), view::OWN_ORDER, 1)?;
-            Ok(connection::of(view::my_applications(ctx.portal(), ctx.actor(), request).await?, Application))
+            Ok(connection::of(view::my_applications(ctx.portal(), ctx.actor(), request).await?, |row| Application(row, Sight::Whole)))
         };
         Some(read.await)
     }
@@ -86,7 +87,7 @@ impl ApplicationQuery {
     ) -> Option<Result<Page<Order>, ApiError>> {
         let read = async {
             let request = PageRequest::parse(first, after.as_deref(), view::OWN_ORDER, 1)?;
-            Ok(connection::of(view::my_orders(ctx.portal(), ctx.actor(), request).await?, Order))
+            Ok(connection::of(view::my_orders(ctx.portal(), ctx.actor(), request).await?, |row| Order(SeenOrder { row, own: true })))
         };
         Some(read.await)
     }

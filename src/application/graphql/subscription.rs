@@ -123,7 +123,7 @@ impl ApplicationSubscription {
                 let now = listener.now().await?;
                 let loaded = view::application(&listener.ctx.portal, &now, id).await?;
                 let missed = matches!(heard, Heard::Missed) || !listener.is_as_before(&now);
-                Ok(ApplicationChange { application: (!missed).then_some(Application(loaded.row)), refetch: missed })
+                Ok(ApplicationChange { application: (!missed).then(|| Application::of(loaded, listener.ctx.portal.env.now())), refetch: missed })
             };
             Some(look.await)
         }))

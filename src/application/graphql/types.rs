@@ -14,7 +14,9 @@ use crate::application::model::document::DocumentKind;
 use crate::application::model::order::{MaterialBasis, OrderState};
 use crate::application::model::projection::never;
 use crate::application::model::queue::QueueRow;
-use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, OrderRow};
+use crate::application::model::sight::Sight;
+use crate::application::service::engine::Loaded;
+use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, SeenCase, SeenOrder};
 use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::rejection::Code;
@@ -33,7 +35,21 @@ api_enum!(DocumentKind, "CaseDocumentKind", "Kind of a case document.");
 
 /// A case (办件): one request for one service item, from the cart to the delivery of the decision.
 #[derive(Clone, Debug)]
-pub struct Application(pub CaseRow);
+pub struct Application(pub CaseRow, pub Sight);
+
+impl Application {
+    /// The case as far as whoever it was loaded for sees it at this instant.
+    pub fn of(loaded: Loaded, now: DateTime<Utc>) -> Self {
+        let sight = loaded.sight(now);
+        Self(loaded.row, sight)
+    }
+}
+
+impl From<SeenCase> for Application {
+    fn from(seen: SeenCase) -> Self {
+        Self(seen.row, seen.sight)
+    }
+}
 
 /// A case (办件): one request for one service item, from the cart to the delivery of the decision.
 #[Object]
@@ -142,19 +158,18 @@ impl Application {
     async fn applicant_id(&self) -> Option<ID> {
         Some(ids::encode(self.0.applicant_person_id))
     }
-    /// Answers of the form, as given. The employer's confirmer sees those about the employment.
+    /// Answers of the form, as given. An employer who is asked to confirm sees those about the employment; a beneficiary, and
+    /// an employer who has confirmed, see none.
     async fn answers(&self, ctx: &Context<'_>) -> Option<Result<Json, ApiError>> {
-        Some(view::answers(ctx.portal(), ctx.actor(), &self.0).await.map(Json).map_err(ApiError::from))
+        view::answers(ctx.portal(), &self.0, &self.1).await.map(|answers| answers.map(Json)).map_err(ApiError::from).transpose()
     }
-    /// Documents handed in, by key of the material. Null for the employer's confirmer.
+    /// Documents handed in, by key of the material. Empty for beneficiaries and employers.
     async fn materials(&self, ctx: &Context<'_>) -> Option<Result<Vec<BoundMaterial>, ApiError>> {
-        let rows = view::materials(ctx.portal(), ctx.actor(), &self.0).await.transpose()?;
-        Some(rows.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
+        Some(view::materials(ctx.portal(), self.0.id, &self.1).await.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
     }
-    /// Documents issued in the case: receipt, notice of acceptance, decision. Null for the employer's confirmer.
+    /// Documents issued in the case: receipt, notice of acceptance, decision. Empty for beneficiaries and employers.
     async fn documents(&self, ctx: &Context<'_>) -> Option<Result<Vec<CaseDocument>, ApiError>> {
-        let rows = view::documents(ctx.portal(), ctx.actor(), &self.0).await.transpose()?;
-        Some(rows.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
+        Some(view::documents(ctx.portal(), self.0.id, &self.1).await.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
     }
     /// What has happened, oldest first.
     async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {
@@ -280,36 +295,37 @@ pub struct AvailableAction {
 
 /// An order: a cart, or what became of it.
 #[derive(Clone, Debug)]
-pub struct Order(pub OrderRow);
+pub struct Order(pub SeenOrder);
 
 /// An order: a cart, or what became of it.
 #[Object]
 impl Order {
     /// Global id.
     pub async fn id(&self) -> ID {
-        ids::encode(self.0.id)
+        ids::encode(self.0.row.id)
     }
     /// Version: send it back as `expectedVersion`.
     async fn version(&self) -> i64 {
-        self.0.version
+        self.0.row.version
     }
     /// Cart or submitted.
     async fn state(&self) -> OrderState {
-        self.0.state
+        self.0.row.state
     }
     /// When it was made.
     async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+        self.0.row.created_at
     }
     /// When it was handed in.
     async fn submitted_at(&self) -> Option<DateTime<Utc>> {
-        self.0.submitted_at
+        self.0.row.submitted_at
     }
-    /// Its lines: drafts in a cart, cases once it is handed in. Who filled it for somebody sees those that she may see still.
+    /// Its lines: drafts in a cart, cases once it is handed in. Of an order that the viewer filled for another, those that she
+    /// may see.
     #[graphql(complexity = "5 * child_complexity")]
     async fn applications(&self, ctx: &Context<'_>) -> Option<Result<Vec<Application>, ApiError>> {
         let lines = view::lines(ctx.portal(), ctx.actor(), &self.0).await;
-        Some(lines.map(|rows| rows.into_iter().map(Application).collect()).map_err(ApiError::from))
+        Some(lines.map(|lines| lines.into_iter().map(Application::from).collect()).map_err(ApiError::from))
     }
 }
 

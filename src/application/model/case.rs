@@ -2,10 +2,10 @@
 //!
 //! A case is a fold over its events. What is stored beside them is a projection that `check projections` recomputes.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::application::model::clock::{Acceptance, ClockState, Timeline};
+use crate::application::model::clock::{Acceptance, ClockState, Lapse, Timeline};
 use crate::coded_enum;
 use crate::kernel::ids::{OfferingId, PersonId, UnitId};
 use crate::kernel::rejection::Code;
@@ -157,7 +157,12 @@ pub enum Event {
     /// An officer accepted it.
     Accepted,
     /// It became accepted because nobody answered in time.
-    DeemedAccepted,
+    DeemedAccepted {
+        /// The lapse: since when that is true.
+        at: DateTime<Utc>,
+        /// The day of receipt from which the limits run.
+        as_of: NaiveDate,
+    },
     /// Acceptance was refused.
     NotAccepted,
     /// A step was finished.
@@ -193,7 +198,7 @@ impl Event {
             Self::Claimed { .. } => EventKind::Claimed,
             Self::Released => EventKind::Released,
             Self::Accepted => EventKind::Accepted,
-            Self::DeemedAccepted => EventKind::DeemedAccepted,
+            Self::DeemedAccepted { .. } => EventKind::DeemedAccepted,
             Self::NotAccepted => EventKind::NotAccepted,
             Self::StepCompleted { .. } => EventKind::StepCompleted,
             Self::Decided { .. } => EventKind::Decided,
@@ -279,21 +284,25 @@ impl Case {
                 self.offering = Some(*offering);
                 self.unit = Some(*unit);
                 self.steps.clone_from(steps);
-                self.timeline = Some(Timeline::received(*received_at));
+                self.timeline = Some(Timeline { entered_at: at, ..Timeline::received(*received_at) });
             }
             Event::Claimed { by } => self.claimed = Some((*by, at)),
             Event::Released => self.claimed = None,
             Event::Accepted => {
                 self.state = State::Accepted;
+                self.claimed = None;
                 self.accepted_at = Some(at);
                 if let Some(timeline) = &mut self.timeline {
                     timeline.accepted_at = Some(at);
                 }
             }
-            Event::DeemedAccepted => {
+            Event::DeemedAccepted { at: lapse, as_of } => {
                 self.state = State::Accepted;
                 self.lapse_version = Some(self.version);
-                self.accepted_at = Some(at);
+                self.accepted_at = Some(*lapse);
+                if let Some(timeline) = &mut self.timeline {
+                    timeline.lapsed = Some(Lapse { at: *lapse, as_of: *as_of });
+                }
             }
             Event::NotAccepted => {
                 self.state = State::NotAccepted;
@@ -301,11 +310,13 @@ impl Case {
             }
             Event::StepCompleted { key, by, outcome } => {
                 self.state = State::InReview;
-                self.claimed = None;
+                // A step outside the unit takes the case from no officer; inside, only its claimer finishes one.
+                self.claimed = self.claimed.filter(|(claimer, _)| claimer != by);
                 self.done.push(StepDone { key: key.clone(), by: *by, outcome: *outcome, at });
             }
             Event::Decided { decision, .. } => {
                 self.state = State::Decided;
+                self.claimed = None;
                 self.decision = Some(*decision);
                 if let Some(timeline) = &mut self.timeline {
                     timeline.decided_at = Some(at);
@@ -337,10 +348,10 @@ impl Case {
         self.steps.get(self.done.len()).map(String::as_str)
     }
 
-    /// Whether acceptance by lapse of time is true at `now` although no event says so yet.
-    pub fn lapsed(&self, clock: &ClockState, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// The acceptance by lapse of time that is true at `now` although no event says so yet.
+    pub fn lapsed(&self, clock: &ClockState, now: DateTime<Utc>) -> Option<Lapse> {
         match clock.acceptance {
-            Acceptance::ByLapse { due, .. } if self.state == State::Received && due.at <= now => Some(due.at),
+            Acceptance::ByLapse { due, as_of } if self.state == State::Received && due.at <= now => Some(Lapse { at: due.at, as_of }),
             _ => None,
         }
     }
@@ -375,7 +386,8 @@ pub const fn allowed_in(action: Action) -> &'static [State] {
         Action::CompleteStep => &[State::Accepted, State::InReview],
         Action::Decide => &[State::Accepted, State::InReview],
         Action::Deliver => &[State::Decided],
-        Action::Withdraw => &[State::Draft, State::Received, State::SupplementRequested, State::Accepted, State::InReview],
+        // A draft is no case yet: its line is taken out of the cart.
+        Action::Withdraw => &[State::Received, State::SupplementRequested, State::Accepted, State::InReview],
     }
 }
 
@@ -392,13 +404,37 @@ pub struct StepRule<'a> {
     pub outside: bool,
 }
 
+/// On whose side somebody stands who asks for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// She is the applicant.
+    Applicant,
+    /// She acts for the applicant under a mandate.
+    Agent,
+    /// She fills the cart of a walk-in.
+    Window,
+}
+
+impl Side {
+    /// The role in which she acts, whatever else she is.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Applicant => Role::Talent,
+            Self::Agent => Role::Agent,
+            Self::Window => Role::WindowOfficer,
+        }
+    }
+}
+
 /// Who wants to act.
 #[derive(Clone, Copy, Debug)]
 pub struct Who<'a> {
     /// The person.
     pub person: PersonId,
-    /// Whether she is the applicant, a beneficiary, or acts for them under a mandate.
-    pub own: bool,
+    /// On which side she asks for it, if she does.
+    pub side: Option<Side>,
+    /// Whether it is for her besides the applicant.
+    pub beneficiary: bool,
     /// Staff roles that reach the unit of the case.
     pub roles: &'a [Role],
     /// Levels of the units for which she holds them.
@@ -410,17 +446,26 @@ pub struct Who<'a> {
 /// Roles that work on a case before its decision.
 const OFFICERS: [Role; 4] = [Role::WindowOfficer, Role::Reviewer, Role::Approver, Role::Supervisor];
 
-/// Whether an action may be done now, or the one reason why not.
+/// The role that claims a case for the work that it waits for, or another that works on cases.
+fn claiming(state: State, roles: &[Role], step: Option<StepRule<'_>>) -> Option<Role> {
+    let next = match state {
+        State::Accepted | State::InReview => step.map_or(Role::Approver, |s| s.role),
+        _ => Role::WindowOfficer,
+    };
+    std::iter::once(next).chain(OFFICERS).find(|role| OFFICERS.contains(role) && roles.contains(role))
+}
+
+/// The role that entitles to an action now, or the one reason why it may not be done.
 ///
-/// `state` is the effective state. `step` is the rule of the step that is due. Nobody works on her own case.
-pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option<StepRule<'_>>) -> Result<(), Code> {
+/// `state` is the effective state. `step` is the rule of the step that is due. Nobody works on her own case, nor on one
+/// that is for her.
+pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option<StepRule<'_>>) -> Result<Role, Code> {
     let holds = |roles: &[Role]| who.roles.iter().any(|r| roles.contains(r));
     let by_applicant = matches!(action, Action::Submit | Action::Withdraw);
-    if by_applicant {
-        if !who.own {
-            return Err(Code::NotAllowed);
-        }
-    } else if who.own {
+    if by_applicant && who.side.is_none() {
+        return Err(Code::NotAllowed);
+    }
+    if !by_applicant && (who.side.is_some() || who.beneficiary) {
         return Err(Code::OwnCase);
     }
     if !allowed_in(action).contains(&state) {
@@ -429,13 +474,21 @@ pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option
     }
     let claimed_by_other = case.claimed.is_some_and(|(by, _)| by != who.person);
     match action {
-        Action::Submit | Action::Withdraw => Ok(()),
-        Action::Claim if !holds(&OFFICERS) => Err(Code::NotAllowed),
-        Action::Claim if case.claimed.is_some() => Err(Code::ClaimedByAnother),
-        Action::Claim => Ok(()),
+        Action::Submit | Action::Withdraw => who.side.map(Side::role).ok_or(Code::NotAllowed),
+        Action::Claim => match claiming(state, who.roles, step) {
+            None => Err(Code::NotAllowed),
+            Some(_) if case.claimed.is_some() => Err(Code::ClaimedByAnother),
+            Some(role) => Ok(role),
+        },
         Action::Release if case.claimed.is_none() => Err(Code::NotClaimed),
-        Action::Release if claimed_by_other && !holds(&[Role::Supervisor]) => Err(Code::ClaimedByAnother),
-        Action::Release => Ok(()),
+        Action::Release if claimed_by_other => {
+            if holds(&[Role::Supervisor]) {
+                Ok(Role::Supervisor)
+            } else {
+                Err(Code::ClaimedByAnother)
+            }
+        }
+        Action::Release => claiming(state, who.roles, step).ok_or(Code::NotAllowed),
         Action::CompleteStep => {
             let Some(step) = step else { return Err(Code::WrongStep) };
             let entitled = match (step.outside, step.level) {
@@ -450,7 +503,7 @@ pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option
                 return Err(Code::ClaimedByAnother);
             }
             let before = case.done.iter().any(|done| done.by == who.person && step.not_same_person_as.contains(&done.key));
-            if before { Err(Code::SamePerson) } else { Ok(()) }
+            if before { Err(Code::SamePerson) } else { Ok(if step.outside { Role::EmployerConfirmer } else { step.role }) }
         }
         Action::Accept | Action::RefuseAcceptance if !holds(&[Role::WindowOfficer]) => Err(Code::NotAllowed),
         Action::Decide if !holds(&[Role::Approver]) => Err(Code::NotAllowed),
@@ -458,13 +511,10 @@ pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option
         Action::Decide if case.step().is_some() => Err(Code::WrongStep),
         // Who reviewed does not decide: four eyes on every decision.
         Action::Decide if case.done.iter().any(|done| done.by == who.person) => Err(Code::SamePerson),
-        Action::Accept | Action::RefuseAcceptance | Action::Decide | Action::Deliver => {
-            if claimed_by_other {
-                Err(Code::ClaimedByAnother)
-            } else {
-                Ok(())
-            }
-        }
+        Action::Accept | Action::RefuseAcceptance | Action::Decide | Action::Deliver if claimed_by_other => Err(Code::ClaimedByAnother),
+        Action::Decide => Ok(Role::Approver),
+        Action::Deliver if !holds(&[Role::WindowOfficer]) => Ok(Role::Approver),
+        Action::Accept | Action::RefuseAcceptance | Action::Deliver => Ok(Role::WindowOfficer),
     }
 }
 
@@ -525,7 +575,7 @@ mod tests {
     }
 
     fn staff(person: PersonId, roles: &[Role]) -> Who<'_> {
-        Who { person, own: false, roles, levels: &[], confirms: false }
+        Who { person, side: None, beneficiary: false, roles, levels: &[], confirms: false }
     }
 
     #[test]
@@ -548,13 +598,18 @@ mod tests {
     fn nobody_decides_her_own_case_nor_what_she_reviewed() {
         let mut case = Case::fold([(&submitted(), at(0)), (&Event::Accepted, at(1))]);
         let all = [Role::WindowOfficer, Role::Reviewer, Role::Approver];
-        let own = Who { person: TALENT, own: true, roles: &all, levels: &[], confirms: true };
+        let own = Who { side: Some(Side::Applicant), confirms: true, ..staff(TALENT, &all) };
         assert_eq!(may(Action::Decide, &case, case.state, own, None), Err(Code::OwnCase));
+        assert_eq!(may(Action::Withdraw, &case, case.state, own, None), Ok(Role::Talent));
+        // What is for her is her own, but she does not act for the applicant.
+        let beneficiary = Who { beneficiary: true, ..staff(TALENT, &all) };
+        assert_eq!(may(Action::Decide, &case, case.state, beneficiary, None), Err(Code::OwnCase));
+        assert_eq!(may(Action::Withdraw, &case, case.state, beneficiary, None), Err(Code::NotAllowed));
         for key in ["employer", "review"] {
             case.apply(&Event::StepCompleted { key: key.into(), by: OFFICER, outcome: StepOutcome::Positive }, at(2));
         }
         assert_eq!(may(Action::Decide, &case, case.state, staff(OFFICER, &all), None), Err(Code::SamePerson));
-        assert_eq!(may(Action::Decide, &case, case.state, staff(OTHER, &all), None), Ok(()));
+        assert_eq!(may(Action::Decide, &case, case.state, staff(OTHER, &all), None), Ok(Role::Approver));
         assert_eq!(may(Action::Decide, &case, case.state, staff(OTHER, &[Role::Reviewer]), None), Err(Code::NotAllowed));
     }
 
@@ -563,16 +618,16 @@ mod tests {
         let mut case = Case::fold([(&submitted(), at(0)), (&Event::Accepted, at(1))]);
         let outside = StepRule { role: Role::EmployerConfirmer, level: None, not_same_person_as: &[], outside: true };
         assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OFFICER, &[Role::Reviewer]), Some(outside)), Err(Code::NotAllowed));
-        assert_eq!(may(Action::CompleteStep, &case, case.state, Who { confirms: true, ..staff(OTHER, &[]) }, Some(outside)), Ok(()));
+        assert_eq!(may(Action::CompleteStep, &case, case.state, Who { confirms: true, ..staff(OTHER, &[]) }, Some(outside)), Ok(Role::EmployerConfirmer));
         case.apply(&Event::StepCompleted { key: "employer".into(), by: OFFICER, outcome: StepOutcome::Positive }, at(2));
         let before = ["employer".to_owned()];
         let review = StepRule { role: Role::Reviewer, level: None, not_same_person_as: &before, outside: false };
         assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OFFICER, &[Role::Reviewer]), Some(review)), Err(Code::SamePerson));
-        assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OTHER, &[Role::Reviewer]), Some(review)), Ok(()));
+        assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OTHER, &[Role::Reviewer]), Some(review)), Ok(Role::Reviewer));
         assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OTHER, &[Role::Reviewer]), None), Err(Code::WrongStep));
         // A step of the province is finished by who reviews for the province, not by who does for a city.
         let province = StepRule { level: Some(UnitLevel::Province), not_same_person_as: &[], ..review };
-        for (level, answer) in [(UnitLevel::City, Err(Code::NotAllowed)), (UnitLevel::Province, Ok(()))] {
+        for (level, answer) in [(UnitLevel::City, Err(Code::NotAllowed)), (UnitLevel::Province, Ok(Role::Reviewer))] {
             let who = Who { levels: &[(Role::Reviewer, level)], ..staff(OTHER, &[Role::Reviewer]) };
             assert_eq!(may(Action::CompleteStep, &case, case.state, who, Some(province)), answer, "{level}");
         }
@@ -583,8 +638,32 @@ mod tests {
         let case = Case::fold([(&submitted(), at(0)), (&Event::Claimed { by: OFFICER }, at(1))]);
         assert_eq!(may(Action::Claim, &case, case.state, staff(OTHER, &[Role::WindowOfficer]), None), Err(Code::ClaimedByAnother));
         assert_eq!(may(Action::Accept, &case, case.state, staff(OTHER, &[Role::WindowOfficer]), None), Err(Code::ClaimedByAnother));
-        assert_eq!(may(Action::Accept, &case, case.state, staff(OFFICER, &[Role::WindowOfficer]), None), Ok(()));
-        assert_eq!(may(Action::Release, &case, case.state, staff(OTHER, &[Role::Supervisor]), None), Ok(()));
+        let all = [Role::Supervisor, Role::Reviewer, Role::WindowOfficer];
+        assert_eq!(may(Action::Accept, &case, case.state, staff(OFFICER, &all), None), Ok(Role::WindowOfficer));
+        assert_eq!(may(Action::Release, &case, case.state, staff(OTHER, &[Role::Supervisor]), None), Ok(Role::Supervisor));
+        assert_eq!(may(Action::Release, &case, case.state, staff(OFFICER, &all), None), Ok(Role::WindowOfficer));
+    }
+
+    #[test]
+    fn a_claim_ends_with_the_work_for_which_it_was_made() {
+        let step = |key: &str, by| Event::StepCompleted { key: key.into(), by, outcome: StepOutcome::Positive };
+        let mut case = Case::fold([(&submitted(), at(0)), (&Event::Claimed { by: OFFICER }, at(1)), (&Event::Accepted, at(2))]);
+        assert_eq!(case.claimed, None);
+        case.apply(&Event::Claimed { by: OFFICER }, at(3));
+        case.apply(&step("employer", OTHER), at(4));
+        assert_eq!(case.claimed, Some((OFFICER, at(3))), "the employer takes the case from nobody");
+        case.apply(&step("review", OFFICER), at(5));
+        assert_eq!(case.claimed, None);
+        case.apply(&Event::Claimed { by: OTHER }, at(6));
+        case.apply(&Event::Decided { decision: Decision::Refused, by: OTHER }, at(7));
+        assert_eq!(case.claimed, None);
+    }
+
+    #[test]
+    fn a_draft_is_not_withdrawn_but_taken_out_of_its_cart() {
+        let own = Who { side: Some(Side::Applicant), ..staff(TALENT, &[]) };
+        assert_eq!(may(Action::Withdraw, &Case::draft(), State::Draft, own, None), Err(Code::WrongState));
+        assert_eq!(may(Action::Submit, &Case::draft(), State::Draft, Who { side: Some(Side::Agent), ..own }, None), Ok(Role::Agent));
     }
 
     #[test]

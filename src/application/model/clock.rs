@@ -10,7 +10,9 @@
 //! - What arrives after office hours or on a day off counts as arrived on the next working day (setting). An act of the
 //!   authority (acceptance, supplement notice, begin of a pause) is of the civil day on which it happens.
 //! - Whoever is not told within five working days what is missing counts as accepted from the day of receipt
-//!   (行政许可法 Art. 32). After a supplement the period starts anew and the day of receipt is the day on which the last
+//!   (行政许可法 Art. 32). Where an officer states an earlier receipt, the limits run from it, but these five days begin with
+//!   the day of entry: nobody is taken to have let a period pass that was over before the office could see the case.
+//!   After a supplement the period starts anew and the day of receipt is the day on which the last
 //!   papers arrived. A notice or an acceptance after the lapse has no effect: the case was accepted already.
 //! - The limits run from the day of acceptance (Art. 42–43); an extension (Art. 42) lengthens them if it is granted
 //!   before the limit has passed, never afterwards.
@@ -35,10 +37,15 @@ use crate::organisation::model::calendar::{Calendar, Due};
 pub struct Timeline {
     /// When the application arrived.
     pub received_at: DateTime<Utc>,
+    /// When it was entered, which for stated receipts is later: nobody could answer it before.
+    pub entered_at: DateTime<Utc>,
     /// Supplement notices (一次性告知) and their answers.
     pub supplements: Vec<Supplement>,
-    /// When an officer accepted (受理). Acceptance by lapse is computed, not told.
+    /// When an officer accepted (受理). Acceptance by lapse is computed until it is written down.
     pub accepted_at: Option<DateTime<Utc>>,
+    /// Acceptance by lapse of time as it was written down. It is a fact from then on: neither another setting nor another
+    /// calendar takes it back.
+    pub lapsed: Option<Lapse>,
     /// Special procedures (特别程序).
     pub pauses: Vec<Pause>,
     /// Extensions granted (延长).
@@ -56,8 +63,10 @@ impl Timeline {
     pub const fn received(received_at: DateTime<Utc>) -> Self {
         Self {
             received_at,
+            entered_at: received_at,
             supplements: Vec::new(),
             accepted_at: None,
+            lapsed: None,
             pauses: Vec::new(),
             extensions: Vec::new(),
             decided_at: None,
@@ -141,6 +150,15 @@ impl From<Due> for DueAt {
     fn from(due: Due) -> Self {
         Self { at: end_of_day(due.date), provisional: due.provisional }
     }
+}
+
+/// An acceptance by lapse of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lapse {
+    /// The instant from which it is true.
+    pub at: DateTime<Utc>,
+    /// The day of receipt from which the limits run.
+    pub as_of: NaiveDate,
 }
 
 /// How a case comes to be accepted.
@@ -302,8 +320,12 @@ fn acceptance(timeline: &Timeline, calendar: &Calendar, settings: &ClockSettings
         let due = calendar.add_working_days(receipt.date, settings.acceptance_days);
         DueAt { provisional: receipt.provisional || due.provisional, ..due.into() }
     };
+    if let Some(Lapse { at, as_of }) = timeline.lapsed {
+        return (as_of, Acceptance::ByLapse { due: DueAt { at, provisional: false }, as_of });
+    }
     let mut receipt = receipt_day(timeline.received_at, calendar, settings);
-    let mut due = period(receipt);
+    let entry = receipt_day(timeline.entered_at, calendar, settings);
+    let mut due = period(if entry.date > receipt.date { entry } else { receipt });
     let stop = timeline.decided_at.or(timeline.ended_at);
     let closed_by = |instant: DateTime<Utc>| stop.is_some_and(|at| at < instant);
     for supplement in &timeline.supplements {

@@ -7,3 +7,4 @@ pub mod order;
 pub mod person;
 pub mod projection;
 pub mod queue;
+pub mod sight;

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::application::model::case::Side;
 use crate::catalogue::model::offering::Channel;
 use crate::coded_enum;
 use crate::kernel::ids::{ApplicationId, DocumentVersionId, ItemId, MandateId, OrderId, PersonId};
@@ -31,8 +32,12 @@ coded_enum! {
     }
 }
 
+/// Most characters of a reason.
+pub const MAX_REASON: usize = 2_000;
 /// Most lines of a cart.
 pub const MAX_LINES: usize = 20;
+/// Most open carts of one filler: those that hold a line, and those touched within a day.
+pub const MAX_OPEN_CARTS: i64 = 20;
 /// Most bytes of the answers of one form.
 pub const MAX_ANSWERS: usize = 64 * 1024;
 
@@ -87,6 +92,15 @@ pub struct SubmitCart {
     pub received_reason: Option<String>,
 }
 
+/// Whether a case may come in by a channel through whoever acts: applicants and agents use the portal, an officer states
+/// that the person was there or that the papers came by post.
+pub const fn fits(side: Side, channel: Channel) -> bool {
+    match side {
+        Side::Applicant | Side::Agent => matches!(channel, Channel::Online),
+        Side::Window => matches!(channel, Channel::Window | Channel::Post),
+    }
+}
+
 /// Bounds of a cart, all that are broken at once.
 pub fn check_bounds(cart: &SaveCart) -> Vec<Rejection> {
     let mut wrong = Vec::new();
@@ -129,12 +143,24 @@ pub fn check_receipt(stated: DateTime<Utc>, reason: Option<&str>, channel: Chann
     if reason.is_none_or(|r| r.trim().is_empty()) {
         wrong.push(Rejection::at(Code::ReasonRequired, "input.receivedReason"));
     }
+    if reason.is_some_and(|r| r.trim().chars().count() > MAX_REASON) {
+        wrong.push(Rejection::at(Code::TooLong, "input.receivedReason"));
+    }
     wrong
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_officer_says_that_papers_came_to_the_window() {
+        for side in [Side::Applicant, Side::Agent, Side::Window] {
+            let fitting: Vec<Channel> = Channel::ALL.iter().copied().filter(|&c| fits(side, c)).collect();
+            let wanted: &[Channel] = if side == Side::Window { &[Channel::Window, Channel::Post] } else { &[Channel::Online] };
+            assert_eq!(fitting, wanted, "{side:?}");
+        }
+    }
 
     #[test]
     fn a_stated_receipt_needs_a_reason_and_lies_neither_ahead_nor_far_back() {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::application::model::case::State;
-use crate::kernel::ids::{ApplicationId, ItemId, PersonId};
+use crate::kernel::ids::{ApplicationId, ItemId, ItemVersionId, PersonId};
 use crate::kernel::text::Text;
 
 /// A row of a queue with the names that it shows.
@@ -31,6 +31,8 @@ pub struct QueueRow {
     pub claimed_by: Option<PersonId>,
     /// Version.
     pub version: i64,
+    /// The pinned version of the item.
+    pub pinned: ItemVersionId,
     /// When it was received.
     pub received_at: DateTime<Utc>,
     /// What is due next.

@@ -6,10 +6,12 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::Value;
 
-use crate::application::model::case::{Action, Case, Event, State, StepRule, Who, may};
-use crate::application::model::clock::{self, ClockSettings, ClockState, Limits};
+use crate::account::service::mandates::mandate_in_force;
+use crate::application::model::case::{Action, Case, Event, Side, State, StepRule, Who, may};
+use crate::application::model::clock::{self, ClockSettings, ClockState, Lapse, Limits};
 use crate::application::model::document::{CaseFacts, DocumentKind, JWS_TYPE, Wording, write};
 use crate::application::model::projection::Projection;
+use crate::application::model::sight::Sight;
 use crate::application::policy::{self, Standing};
 use crate::application::service::fulfilment::{FulfilmentCase, Fulfilments};
 use crate::application::service::steps::StepKinds;
@@ -18,13 +20,14 @@ use crate::audit::model::{Entry, Message};
 use crate::audit::service as audit;
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::Offering;
+use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, CaseDocumentId, EventId, PersonId, TypedId};
 use crate::kernel::rejection::{Code, Conflict, Rejection};
 use crate::kernel::role::Role;
-use crate::kernel::seal::Place;
+use crate::kernel::seal::{Place, SecretKey};
 use crate::organisation::model::calendar::Calendar;
 use crate::organisation::model::unit::UnitLevel;
 use crate::organisation::service as organisation;
@@ -86,28 +89,29 @@ pub async fn load(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Cal
     policy::signed_in(actor)?;
     let row = store::application(db, id).await?.ok_or(Fault::NotFound)?;
     let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
-    let mut people = vec![persons::resolve(db, row.applicant_person_id).await?];
-    for person in &beneficiaries {
-        people.push(persons::resolve(db, *person).await?);
-    }
+    // Who they turned out to be, where persons were merged.
+    let asked: Vec<PersonId> = std::iter::once(row.applicant_person_id).chain(beneficiaries.iter().copied()).collect();
+    let known = persons::persons_of(db, &asked).await?;
+    let now_is = |id: &PersonId| known.get(id).map_or(*id, |person| person.id);
+    let (applicant, others) = (now_is(&row.applicant_person_id), beneficiaries.iter().map(now_is).collect::<Vec<_>>());
     let path = match row.current_unit_id {
         Some(unit) => organisation::unit_path(db, unit).await?,
         None => None,
     };
-    let agent = agent_holds(portal, db, actor, &row).await?;
-    // A draft belongs to who fills it, too: an officer for a walk-in. An agent's right is her mandate's alone.
-    let officer = row.state == State::Draft && row.mandate_id.is_none() && policy::window_officer(actor).is_ok();
-    let filler = officer && store::order(db, row.order_id).await?.is_some_and(|o| Some(o.created_by) == actor.person());
-    let employer = row.employer_body_id.filter(|_| policy::shown_to_employer(row.state));
-    let standing = policy::standing(actor, &people, agent || filler, path.as_deref(), employer)?;
-    assemble(portal, db, calendar, row, beneficiaries, standing).await
+    let acts_for = acts_for(portal, db, actor, &row).await?;
+    let standing = policy::standing(actor, applicant, &others, acts_for, path.as_deref(), row.employer_body_id)?;
+    let mut loaded = assemble(portal, db, calendar, row, beneficiaries, standing).await?;
+    // An employer named in a form learns of it when she is asked, not before.
+    loaded.standing.confirms &= loaded.confirmation(portal.env.now()).is_some();
+    loaded.standing = loaded.standing.or_not_found()?;
+    Ok(loaded)
 }
 
 /// Loads a case for a job of the portal, which no person stands behind.
 pub async fn load_for_clock(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, id: ApplicationId) -> Result<Option<Loaded>, Fault> {
     let Some(row) = store::application(db, id).await? else { return Ok(None) };
     let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
-    assemble(portal, db, calendar, row, beneficiaries, Standing { own: false, roles: Vec::new(), grants: Vec::new(), confirms: false }).await.map(Some)
+    assemble(portal, db, calendar, row, beneficiaries, Standing::default()).await.map(Some)
 }
 
 async fn assemble(
@@ -137,10 +141,26 @@ async fn assemble(
     Ok(Loaded { row, case, calendar: calendar.clone(), clock, version, offering, beneficiaries, standing, outside, levels })
 }
 
-async fn agent_holds(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, row: &store::CaseRow) -> Result<bool, Fault> {
-    let (Some(mandate), Some(person)) = (row.mandate_id, actor.person()) else { return Ok(false) };
-    let item = catalogue::version_in(portal, db, row.version_id).await?;
-    crate::account::service::mandates::mandate_in_force(db, mandate, person, row.applicant_person_id, &item.item_code, portal.env.now()).await
+/// How the caller acts for the applicant: under a mandate that holds now, or as the officer at whose window a cart is
+/// filled. An agent's right is her mandate alone, an officer's ends with the submission.
+async fn acts_for(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, row: &store::CaseRow) -> Result<Option<Side>, Fault> {
+    let Some(person) = actor.person() else { return Ok(None) };
+    if let Some(mandate) = row.mandate_id {
+        let item = catalogue::version_in(portal, db, row.version_id).await?;
+        let holds = mandate_in_force(db, mandate, person, row.applicant_person_id, &item.item_code, portal.env.now()).await?;
+        return Ok(holds.then_some(Side::Agent));
+    }
+    let fills = row.state == State::Draft && actor.has(Role::WindowOfficer) && store::order(db, row.order_id).await?.is_some_and(|o| o.created_by == person);
+    Ok(fills.then_some(Side::Window))
+}
+
+/// Where the confirmation of an employer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// She is asked now.
+    Due,
+    /// She has answered.
+    Given,
 }
 
 impl Loaded {
@@ -155,20 +175,38 @@ impl Loaded {
         Some(StepRule { role: step.role, level: step.unit_level, not_same_person_as: &step.not_same_person_as, outside: self.outside })
     }
 
-    /// Whether the caller may do this now.
-    pub fn may(&self, action: Action, person: PersonId, now: DateTime<Utc>) -> Result<(), Code> {
-        let who = Who { person, own: self.standing.own, roles: &self.standing.roles, levels: &self.levels, confirms: self.standing.confirms };
+    /// The role that entitles the caller to an action now, or why she may not.
+    pub fn may(&self, action: Action, person: PersonId, now: DateTime<Utc>) -> Result<Role, Code> {
+        let Standing { side, beneficiary, roles, confirms, .. } = &self.standing;
+        let who = Who { person, side: *side, beneficiary: *beneficiary, roles, levels: &self.levels, confirms: *confirms };
         may(action, &self.case, self.state(now), who, self.step())
     }
 
-    /// The role in which the caller acts, for events and conflicts.
-    pub fn acting_role(&self) -> Role {
-        match (self.standing.own, self.standing.roles.first(), self.standing.confirms) {
-            (true, _, _) => Role::Talent,
-            (false, Some(role), _) => *role,
-            (false, None, true) => Role::EmployerConfirmer,
-            (false, None, false) => Role::Agent,
+    /// Where the confirmation of the employer stands; `None` before she is asked.
+    pub fn confirmation(&self, now: DateTime<Utc>) -> Option<Confirmation> {
+        let outside = |key: &str| self.version.content.step(key).is_some_and(|step| step.kind == StepKindCode::EmployerConfirmation);
+        if matches!(self.state(now), State::Accepted | State::InReview) && self.case.step().is_some_and(outside) {
+            Some(Confirmation::Due)
+        } else {
+            self.case.done.iter().any(|done| outside(&done.key)).then_some(Confirmation::Given)
         }
+    }
+
+    /// How much of the case the caller sees.
+    ///
+    /// A beneficiary sees how it stands, whatever roles she holds. An employer who is asked sees what the form says of the
+    /// employment and where it names her; afterwards how the case stands.
+    pub fn sight(&self, now: DateTime<Utc>) -> Sight {
+        let Standing { side, beneficiary, roles, .. } = &self.standing;
+        if side.is_some() || (!roles.is_empty() && !beneficiary) {
+            return Sight::Whole;
+        }
+        if *beneficiary || self.confirmation(now) != Some(Confirmation::Due) {
+            return Sight::Row;
+        }
+        let named: Vec<&str> = self.version.content.steps.iter().filter_map(|step| step.confirmer.as_deref()).collect();
+        let concerns = |(pointer, element): &(&str, &str)| element.starts_with("employment.") || named.contains(pointer);
+        Sight::Fields(self.version.form.elements().filter(concerns).map(|(pointer, _)| pointer.to_owned()).collect())
     }
 }
 
@@ -192,8 +230,8 @@ pub async fn settle(portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, l
         return Err(conflict(txn, loaded.row.id).await?);
     }
     let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
-    if let Some(at) = lapsed {
-        advance(portal, txn, loaded, Event::DeemedAccepted, at, EventBy { person: None, role: None, unit: loaded.row.current_unit_id }).await?;
+    if let Some(Lapse { at, as_of }) = lapsed {
+        advance(portal, txn, loaded, Event::DeemedAccepted { at, as_of }, at, EventBy { person: None, role: None, unit: loaded.row.current_unit_id }).await?;
         issue(portal, txn, loaded, DocumentKind::Acceptance, None, None).await?;
         let entry = Entry::new("DEEM_ACCEPTED").object("APPLICATION", loaded.row.id.uuid()).person(loaded.row.applicant_person_id).by_system();
         audit::record(txn, portal, actor, entry).await?;
@@ -226,12 +264,61 @@ pub async fn tell(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded) -
     audit::announce(txn, portal, Message::new("APPLICATION_CHANGED", "APPLICATION", loaded.row.id.uuid()).data(data)).await
 }
 
-/// Who acts, for an event.
-pub fn by(actor: &Actor, loaded: &Loaded) -> EventBy {
-    EventBy { person: actor.person(), role: Some(loaded.acting_role()), unit: loaded.row.current_unit_id }
+/// Who acts, for an event: the person, the role that entitles her, and the unit.
+pub fn by(actor: &Actor, role: Role, loaded: &Loaded) -> EventBy {
+    EventBy { person: actor.person(), role: Some(role), unit: loaded.row.current_unit_id }
 }
 
-/// Issues a case document: numbered, signed, sealed with the applicant's key.
+/// What a case document is drawn up from.
+#[derive(Clone, Copy, Debug)]
+pub struct Paper<'a> {
+    /// The stored row.
+    pub row: &'a store::CaseRow,
+    /// The case as it stands with the event that the document is about.
+    pub case: &'a Case,
+    /// Its clock.
+    pub clock: Option<&'a ClockState>,
+    /// The pinned version.
+    pub version: &'a CompiledVersion,
+    /// Kind.
+    pub kind: DocumentKind,
+    /// The reason, in the words of the officer.
+    pub reason: Option<&'a str>,
+    /// Who issues it.
+    pub by: Option<PersonId>,
+}
+
+/// Draws a case document up: numbered, signed, sealed with the applicant's key.
+pub fn draw_up(portal: &Portal, key: &SecretKey, id: CaseDocumentId, at: DateTime<Utc>, paper: Paper<'_>) -> Result<store::DocumentRow, Fault> {
+    let Paper { row, case, clock, version, kind, reason, by } = paper;
+    let projection = Projection::of(case, clock);
+    let facts = CaseFacts {
+        application: row.id,
+        number: row.number.as_deref().unwrap_or_default(),
+        version: case.version,
+        unit: case.unit,
+        received_at: case.timeline.as_ref().map_or(at, |t| t.received_at),
+        promised_due_at: projection.promised_due_at,
+        statutory_due_at: projection.statutory_due_at,
+        provisional: projection.provisional,
+    };
+    let content = write(id, at, &facts, &version.content, &Wording { kind, reason, decision: case.decision });
+    let jws = portal.keyring.signing().sign(JWS_TYPE, &content).map_err(Fault::internal)?;
+    let data = serde_json::to_vec(&content).map_err(Fault::internal)?;
+    Ok(store::DocumentRow {
+        id,
+        application_id: row.id,
+        kind,
+        number: content.number,
+        data_sealed: key.seal(&portal.env, Place::new("case_document", "data_sealed", id.0), &data),
+        jws_sealed: key.seal(&portal.env, Place::new("case_document", "jws_sealed", id.0), jws.as_bytes()),
+        key_person_id: row.key_person_id,
+        issued_at: at,
+        issued_by: by,
+    })
+}
+
+/// Issues a case document.
 pub async fn issue(
     portal: &Portal,
     txn: &DatabaseTransaction,
@@ -241,35 +328,9 @@ pub async fn issue(
     by: Option<PersonId>,
 ) -> Result<CaseDocumentId, Fault> {
     let id = CaseDocumentId::new(&portal.env);
-    let now = portal.env.now();
-    let projection = Projection::of(&loaded.case, loaded.clock.as_ref());
-    let facts = CaseFacts {
-        application: loaded.row.id,
-        number: loaded.row.number.as_deref().unwrap_or_default(),
-        version: loaded.case.version,
-        unit: loaded.case.unit,
-        received_at: loaded.case.timeline.as_ref().map_or(now, |t| t.received_at),
-        promised_due_at: projection.promised_due_at,
-        statutory_due_at: projection.statutory_due_at,
-        provisional: projection.provisional,
-    };
-    let content = write(id, now, &facts, &loaded.version.content, &Wording { kind, reason, decision: loaded.case.decision });
-    let jws = portal.keyring.signing().sign(JWS_TYPE, &content).map_err(Fault::internal)?;
-    let data = serde_json::to_vec(&content).map_err(Fault::internal)?;
-    let person = loaded.row.key_person_id;
-    let key = keys::data_key(portal, person).await?;
-    let row = store::DocumentRow {
-        id,
-        application_id: loaded.row.id,
-        kind,
-        number: content.number,
-        data_sealed: key.seal(&portal.env, Place::new("case_document", "data_sealed", id.0), &data),
-        jws_sealed: key.seal(&portal.env, Place::new("case_document", "jws_sealed", id.0), jws.as_bytes()),
-        key_person_id: person,
-        issued_at: now,
-        issued_by: by,
-    };
-    store::insert_document(txn, row).await?;
+    let key = keys::data_key(portal, loaded.row.key_person_id).await?;
+    let paper = Paper { row: &loaded.row, case: &loaded.case, clock: loaded.clock.as_ref(), version: &loaded.version, kind, reason, by };
+    store::insert_document(txn, draw_up(portal, &key, id, portal.env.now(), paper)?).await?;
     Ok(id)
 }
 

@@ -5,6 +5,7 @@ pub mod check;
 pub mod dealing;
 pub mod engine;
 pub mod fulfilment;
+pub mod merge;
 pub mod papers;
 pub mod steps;
 pub mod submit;

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::DatabaseTransaction;
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::Value;
 
 use crate::account::service::mandates::{mandate_holds, mandate_in_force};
-use crate::application::model::case::{Case, Event, case_number, number_prefix};
+use crate::application::model::case::{Case, Event, Side, case_number, number_prefix};
 use crate::application::model::document::DocumentKind;
-use crate::application::model::order::{OrderState, SubmitCart, check_receipt};
+use crate::application::model::order::{OrderState, SubmitCart, check_receipt, fits};
 use crate::application::model::projection::Projection;
 use crate::application::policy::{self, Standing};
 use crate::application::service::engine::{self, Loaded};
@@ -25,11 +26,12 @@ use crate::catalogue::model::version::Necessity;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{ApplicationId, BodyId, DocumentVersionId, EventId, OrderId, TypedId};
+use crate::kernel::ids::{ApplicationId, BodyId, DocumentVersionId, EventId, OrderId, PersonId, TypedId};
 use crate::kernel::rejection::{Code, Conflict, Rejection};
-use crate::kernel::role::Role;
+use crate::kernel::role::Assurance;
 use crate::kernel::seal::Place;
 use crate::material::service as material;
+use crate::organisation::model::body::BodyKind;
 use crate::organisation::model::calendar::Calendar;
 use crate::organisation::service as organisation;
 use crate::person::service as persons;
@@ -38,59 +40,46 @@ use crate::portal::Portal;
 
 /// Hands a cart in. All lines or none.
 ///
-/// The same key again answers with the same order. Every reason of a no is told at once, with the line that it is about.
+/// The same key again answers with the same order. Every reason of a no is told at once, with the line that it is about:
+/// besides those of [`judge`], `NOT_ALLOWED` at a line whose unit the officer does not receive for, `MANDATE_INVALID` at a
+/// line that the mandate does not cover, and what [`check_receipt`] says of a stated receipt.
 pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, key: &str) -> Result<OrderId, Refused> {
     let member = policy::signed_in(actor)?;
+    let order = store::order(portal.db.read(), command.order).await?.ok_or(Fault::NotFound)?;
+    side_of(portal, portal.db.read(), actor, &order).await?;
     let known = prepare(portal, command.order).await?;
     let txn = portal.db.begin_write().await?;
     if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "submitCart", key, &command, command.order.0).await? {
         return Ok(OrderId(made));
     }
     let order = store::order(&txn, command.order).await?.ok_or(Fault::NotFound)?;
-    let applicant = persons::person_in(&txn, order.applicant_person_id).await?;
-    let own = applicant.id == member.person;
-    if !own && order.created_by != member.person {
-        return Err(Fault::NotFound.into());
-    }
-    match order.mandate_id {
-        Some(_) if own => {}
-        // It is judged again for each item below; here, whether she may still know of the cart.
-        Some(mandate) => {
-            if !mandate_holds(&txn, mandate, member.person, applicant.id, portal.env.now()).await? {
-                return Err(Rejection::at(Code::MandateInvalid, "input.orderId").into());
-            }
-        }
-        None if own => {}
-        None => drop(policy::window_officer(actor)?),
-    }
+    let (applicant, side) = side_of(portal, &txn, actor, &order).await?;
     if order.state != OrderState::Cart {
         return Err(Rejection::at(Code::WrongState, "input.orderId").into());
     }
     let now = portal.env.now();
+    // Who hands in decides how it comes in: a talent who hands in what was filled at a window does so through the portal.
+    let channel = if side == Side::Window { order.channel } else { Channel::Online };
     let mut wrong = Vec::new();
-    let received_at = match command.received_at {
-        None => now,
-        Some(stated) => {
-            if own || order.mandate_id.is_some() {
-                wrong.push(Rejection::at(Code::NotAllowed, "input.receivedAt"));
-            }
-            wrong.extend(check_receipt(
-                stated,
-                command.received_reason.as_deref(),
-                order.channel,
-                now,
-                portal.env.today(),
-                portal.settings.receipt_backdate_days,
-            ));
-            stated
+    if !fits(side, channel) {
+        wrong.push(Rejection::at(Code::NotAllowed, "input.orderId"));
+    }
+    if let Some(stated) = command.received_at {
+        if side != Side::Window {
+            wrong.push(Rejection::at(Code::NotAllowed, "input.receivedAt"));
         }
-    };
+        let (reason, days) = (command.received_reason.as_deref(), portal.settings.receipt_backdate_days);
+        wrong.extend(check_receipt(stated, reason, channel, now, portal.env.today(), days));
+    }
     // What was read before is of the version that is handed in, or it does not count.
     let seen = known.version == Some(command.expected_version);
-    if !seen || !store::bump_order(&txn, order.id, command.expected_version, now, Some(member.person)).await? {
+    if !seen || !store::bump_order(&txn, order.id, command.expected_version, now, Some(channel), Some(member.person)).await? {
         let conflict = Conflict { version: order.version, at: order.updated_at, changed: vec!["lines".into()], by: None };
         return Err(Rejection::conflict(conflict).into());
     }
+    // She stays who she is until the end: what is open is counted for all ids that mean her.
+    let applicant = persons::lock_person(&txn, applicant).await?;
+    let identities = persons::identities(&txn, applicant.id).await?;
     let lines = store::lines_of(&txn, &[order.id]).await?;
     if lines.is_empty() {
         wrong.push(Rejection::at(Code::CartEmpty, "input.orderId"));
@@ -102,15 +91,23 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
             wrong.push(Rejection::at(Code::NotOffered, &path));
             continue;
         };
-        // A mandate may have been withdrawn or have ended since the cart was saved.
-        if let (false, Some(mandate)) = (own, order.mandate_id)
+        if let (Side::Agent, Some(mandate)) = (side, order.mandate_id)
             && !mandate_in_force(&txn, mandate, member.person, applicant.id, &about.version.item_code, now).await?
         {
             wrong.push(Rejection::at(Code::MandateInvalid, &path));
             continue;
         }
-        match judge(portal, &txn, &row, about, &path, order.channel, applicant.assurance).await {
-            Ok((offering, answers)) => ready.push((row, about.version.clone(), offering, answers, path)),
+        if side == Side::Window && about.unit_path.as_ref().is_some_and(|unit| !policy::receives_for(actor, unit)) {
+            wrong.push(Rejection::at(Code::NotAllowed, &path));
+            continue;
+        }
+        if about.version.content.one_open_case && store::has_open(&txn, &identities, row.item_id).await? {
+            wrong.push(Rejection::at(Code::OpenCaseExists, &path));
+        }
+        // At the window the officer has the person or her papers before her; how surely she is known is asked at the decision.
+        let assurance = (side != Side::Window).then_some(applicant.assurance);
+        match judge(portal, &txn, &row, about, &path, channel, assurance).await {
+            Ok((offering, facts)) => ready.push(Ready { row, about, offering, facts, path }),
             Err(Refused::Rejected(reasons)) => wrong.extend(reasons),
             Err(fault) => return Err(fault),
         }
@@ -118,21 +115,72 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     if !wrong.is_empty() {
         return Err(Refused::Rejected(wrong));
     }
-    for (row, version, offering, answers, path) in ready {
-        let mandate = order.mandate_id;
-        let id = row.id;
-        open_case(portal, &txn, actor, &known.calendar, row, version, offering, &answers, &path, received_at).await?;
-        let mut entry = Entry::new("SUBMIT_APPLICATION").object("APPLICATION", id.0).person(applicant.id).detail("order", order.id.to_string());
-        if !own {
-            entry = entry.on_behalf(applicant.id, mandate);
+    // Numbers are counted per prefix. All who hand in take them in one order, so that two carts never wait for each other.
+    ready.sort_by_cached_key(|line| number_prefix(&line.offering.region, &line.about.version.item_code, portal.env.today()));
+    let entry =
+        Handed { side, channel, now, received_at: command.received_at, reason: command.received_reason.as_deref().map(str::trim), applicant: applicant.id };
+    for line in ready {
+        let id = line.row.id;
+        open_case(portal, &txn, actor, &known.calendar, line, &entry).await?;
+        let mut trail = Entry::new("SUBMIT_APPLICATION").object("APPLICATION", id.0).person(applicant.id).detail("order", order.id.to_string());
+        if let Some(stated) = command.received_at {
+            trail = trail.detail("stated_received_at", stated.to_rfc3339());
         }
-        audit::record(&txn, portal, actor, entry).await?;
+        if side != Side::Applicant {
+            trail = trail.on_behalf(applicant.id, order.mandate_id);
+        }
+        audit::record(&txn, portal, actor, trail).await?;
     }
     portal.commit(txn).await?;
     Ok(command.order)
 }
 
-/// What submission asks of catalogue and profile.
+/// For whom and on which side the caller hands in an order; NOT_FOUND where it is none of hers.
+///
+/// Errors: `MANDATE_INVALID` where her mandate has ended, FORBIDDEN where she serves at no window any more.
+async fn side_of(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, order: &store::OrderRow) -> Result<(PersonId, Side), Refused> {
+    let member = policy::signed_in(actor)?;
+    let applicant = persons::resolve(db, order.applicant_person_id).await?;
+    if applicant == member.person {
+        return Ok((applicant, Side::Applicant));
+    }
+    if order.created_by != member.person {
+        return Err(Fault::NotFound.into());
+    }
+    let Some(mandate) = order.mandate_id else {
+        policy::window_officer(actor)?;
+        return Ok((applicant, Side::Window));
+    };
+    // It is judged again for the item of each line; here, whether she may still know of the cart.
+    if mandate_holds(db, mandate, member.person, applicant, portal.env.now()).await? {
+        Ok((applicant, Side::Agent))
+    } else {
+        Err(Rejection::at(Code::MandateInvalid, "input.orderId").into())
+    }
+}
+
+/// How all lines of a cart were handed in.
+struct Handed<'a> {
+    side: Side,
+    channel: Channel,
+    now: DateTime<Utc>,
+    /// The true receipt as an officer stated it, and why.
+    received_at: Option<DateTime<Utc>>,
+    reason: Option<&'a str>,
+    /// The applicant, redirects followed.
+    applicant: PersonId,
+}
+
+/// A line that nothing speaks against.
+struct Ready<'a> {
+    row: store::CaseRow,
+    about: &'a About,
+    offering: Offering,
+    facts: Facts,
+    path: String,
+}
+
+/// What submission asks of catalogue, profile and organisation.
 struct Known {
     /// Version of the cart that the lines are of; none where it is no cart any more.
     version: Option<i64>,
@@ -144,13 +192,18 @@ struct Known {
 struct About {
     version: Arc<CompiledVersion>,
     offering: Option<Offering>,
+    /// Path of the unit that receives it.
+    unit_path: Option<String>,
     facts: Facts,
+    answers: Value,
+    /// The employer whom the answers name for a confirmation, or the pointer at which they name none that can confirm.
+    employer: Result<Option<BodyId>, String>,
 }
 
 /// Reads what lines are judged by, before the transaction begins: inside it nothing may wait for a second connection.
 ///
 /// The rules are those in force on the day of submission; a draft begun under older ones is judged by the new. A cart
-/// that changes meanwhile has another version by then, which the transaction finds.
+/// that changes meanwhile has another version by then, which the transaction finds. The caller may hand the order in.
 async fn prepare(portal: &Portal, order: OrderId) -> Result<Known, Fault> {
     let db = portal.db.read();
     let today = portal.env.today();
@@ -163,13 +216,33 @@ async fn prepare(portal: &Portal, order: OrderId) -> Result<Known, Fault> {
         let Some(rules) = versions.get(&row.item_id).cloned() else { continue };
         let asked = Route { region: row.region_code.as_deref().unwrap_or_default(), zone: row.zone_code.as_deref(), category: row.category.as_deref() };
         let offering = catalogue::route(portal, row.item_id, asked, today).await?;
+        let unit_path = match &offering {
+            Some(offering) => organisation::unit_path(db, offering.unit).await?,
+            None => None,
+        };
         let facts = catalogue::known_facts(portal, row.applicant_person_id, &rules).await?;
-        lines.insert(row.id, About { version: rules, offering, facts });
+        let answers = engine::answers(portal, &row).await?;
+        let employer = employer(db, &rules, &answers).await?;
+        lines.insert(row.id, About { version: rules, offering, unit_path, facts, answers, employer });
     }
     Ok(Known { version, calendar: organisation::calendar(portal).await?, lines })
 }
 
-/// Judges one line: offered here, assured enough, form right, materials there, rules met.
+/// The employer that a step of the version lets confirm; it exists, is an employer, and is open.
+async fn employer(db: &impl ConnectionTrait, version: &CompiledVersion, answers: &Value) -> Result<Result<Option<BodyId>, String>, Fault> {
+    let Some(pointer) = version.content.steps.iter().find_map(|s| s.confirmer.as_deref()) else { return Ok(Ok(None)) };
+    // That it is answered at all is the form's to ask for.
+    let Some(answer) = answers.pointer(pointer) else { return Ok(Ok(None)) };
+    let body = match answer.as_str().and_then(BodyId::parse_global) {
+        Some(id) => organisation::body(db, id).await?,
+        None => None,
+    };
+    let fit = body.filter(|b| matches!(b.kind, BodyKind::Employer | BodyKind::PublicInstitution) && b.closed_at.is_none());
+    Ok(fit.map(|body| Some(body.id)).ok_or_else(|| pointer.to_owned()))
+}
+
+/// Judges one line: offered here, assured enough (where that is asked already), form right, employer known, materials
+/// there, rules met. Gives the offering, and the facts on which the rules were judged.
 async fn judge(
     portal: &Portal,
     txn: &DatabaseTransaction,
@@ -177,8 +250,8 @@ async fn judge(
     about: &About,
     path: &str,
     channel: Channel,
-    assurance: crate::kernel::role::Assurance,
-) -> Result<(Offering, Value), Refused> {
+    assurance: Option<Assurance>,
+) -> Result<(Offering, Facts), Refused> {
     let mut wrong = Vec::new();
     let today = portal.env.today();
     let version = &about.version;
@@ -186,17 +259,20 @@ async fn judge(
     if offering.is_none() {
         wrong.push(Rejection::at(Code::NotOffered, path));
     }
-    // At the window the officer has seen the person.
-    if channel == Channel::Online && assurance < version.content.minimum_assurance {
+    if assurance.is_some_and(|level| level < version.content.minimum_assurance) {
         wrong.push(Rejection::at(Code::AssuranceTooLow, path).text("needed", version.content.minimum_assurance.code()));
     }
-    let answers = engine::answers(portal, row).await?;
-    for error in version.form.validate(&answers) {
+    for error in version.form.validate(&about.answers) {
         wrong.push(Rejection::at(Code::FormInvalid, &format!("{path}.answers")).pointer(error.pointer).text("keyword", error.keyword));
+    }
+    if let Err(pointer) = &about.employer
+        && !wrong.iter().any(|no| no.pointer.as_ref() == Some(pointer))
+    {
+        wrong.push(Rejection::at(Code::FormInvalid, &format!("{path}.answers")).pointer(pointer.clone()).text("keyword", "employer"));
     }
     let vocabulary = vocabulary().map_err(|p| Fault::internal(anyhow::anyhow!("the vocabulary does not load: {p:?}")))?;
     let mut facts = about.facts.clone();
-    facts.extend(version.form.facts(&answers, vocabulary));
+    facts.extend(version.form.facts(&about.answers, vocabulary));
     facts.set_today(today);
     let bound = store::materials_of(txn, &[row.id]).await?;
     let ids: Vec<DocumentVersionId> = bound.iter().filter_map(|b| b.document_version_id).collect();
@@ -221,48 +297,48 @@ async fn judge(
         }
     }
     match offering {
-        Some(offering) if wrong.is_empty() => Ok((offering, answers)),
+        Some(offering) if wrong.is_empty() => Ok((offering, facts)),
         _ => Err(Refused::Rejected(wrong)),
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one line of a cart with all that was found out about it")]
 async fn open_case(
     portal: &Portal,
     txn: &DatabaseTransaction,
     actor: &Actor,
     calendar: &Arc<Calendar>,
-    mut row: store::CaseRow,
-    version: Arc<CompiledVersion>,
-    offering: Offering,
-    answers: &Value,
-    path: &str,
-    received_at: chrono::DateTime<chrono::Utc>,
+    line: Ready<'_>,
+    entry: &Handed<'_>,
 ) -> Result<(), Refused> {
-    let now = portal.env.now();
-    let today = portal.env.today();
+    let Ready { mut row, about, offering, facts, path } = line;
+    let (version, now, today) = (about.version.clone(), entry.now, portal.env.today());
+    let received_at = entry.received_at.unwrap_or(now);
     let sequence = store::next_number(txn, &number_prefix(&offering.region, &version.item_code, today)).await?;
-    let vocabulary = vocabulary().map_err(|p| Fault::internal(anyhow::anyhow!("the vocabulary does not load: {p:?}")))?;
-    let facts = serde_json::to_vec(&version.form.facts(answers, vocabulary)).map_err(Fault::internal)?;
+    let facts = serde_json::to_vec(&facts).map_err(Fault::internal)?;
     let key = keys::data_key(portal, row.key_person_id).await?;
+    let seal = |column, plain: &[u8]| key.seal(&portal.env, Place::new("application", column, row.id.0), plain);
+    let reason = entry.received_at.and(entry.reason).map(|why| seal("received_reason_sealed", why.as_bytes()));
+    let facts = seal("facts_sealed", &facts);
     row.number = Some(case_number(&offering.region, &version.item_code, today, sequence));
     row.version_id = version.id;
     row.offering_id = Some(offering.id);
-    row.employer_body_id = version.content.steps.iter().find_map(|s| s.confirmer.as_deref()).and_then(|p| BodyId::parse_global(answers.pointer(p)?.as_str()?));
+    row.employer_body_id = about.employer.clone().ok().flatten();
     row.submitted_by = actor.person();
+    row.channel = entry.channel;
     row.receiving_unit_id = Some(offering.unit);
     row.current_unit_id = Some(offering.unit);
     row.received_at = Some(received_at);
     row.judged_on = Some(today);
-    row.facts_sealed = Some(key.seal(&portal.env, Place::new("application", "facts_sealed", row.id.0), &facts));
-    row.open_key = version.content.one_open_case.then(|| store::open_key(row.applicant_person_id, row.item_id));
+    row.facts_sealed = Some(facts);
+    row.received_reason_sealed = reason;
+    row.open_key = version.content.one_open_case.then(|| store::open_key(entry.applicant, row.item_id));
     let event =
         Event::Submitted { offering: offering.id, unit: offering.unit, received_at, steps: version.content.steps.iter().map(|s| s.key.clone()).collect() };
     let mut case = Case::draft();
     case.apply(&event, now);
     let clock = engine::clock_of(portal, calendar, &case, Some(&offering));
     let beneficiaries = store::beneficiaries_of(txn, &[row.id]).await?.remove(&row.id).unwrap_or_default();
-    let standing = Standing { own: true, roles: Vec::new(), grants: Vec::new(), confirms: false };
+    let standing = Standing { side: Some(entry.side), ..Standing::default() };
     let loaded =
         Loaded { row, case, calendar: calendar.clone(), clock, version, offering: Some(offering), beneficiaries, standing, outside: false, levels: Vec::new() };
     let impossible = engine::check_fulfilment(portal, txn, &loaded).await?;
@@ -273,14 +349,10 @@ async fn open_case(
     let submission = store::Submission { row: loaded.row.clone() };
     match store::write_submission(txn, submission, &projection, now).await? {
         Written::Done => {}
-        Written::OneOpenAlready => return Err(Rejection::at(Code::OpenCaseExists, path).into()),
+        Written::OneOpenAlready => return Err(Rejection::at(Code::OpenCaseExists, &path).into()),
         Written::Stale => return Err(Rejection::at(Code::WrongState, "input.orderId").into()),
     }
-    let by = EventBy {
-        person: actor.person(),
-        role: Some(if actor.has(Role::WindowOfficer) { Role::WindowOfficer } else { Role::Talent }),
-        unit: loaded.row.current_unit_id,
-    };
+    let by = EventBy { person: actor.person(), role: Some(entry.side.role()), unit: loaded.row.current_unit_id };
     store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, &event, now, by).await?;
     engine::issue(portal, txn, &loaded, DocumentKind::Receipt, None, actor.person()).await?;
     engine::tell(portal, txn, &loaded).await?;

@@ -8,10 +8,13 @@ use uuid::Uuid;
 use crate::account::service::mandates::mandate_holds;
 use crate::application::model::case::{Action, State};
 use crate::application::model::document::Content;
+use crate::application::model::order::OrderState;
 use crate::application::model::queue::{QueueFilter, QueueRow};
+use crate::application::model::sight::Sight;
 use crate::application::read;
 use crate::application::service::engine::{self, Loaded};
 use crate::application::{policy, store};
+use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::cursor::Cursor;
@@ -83,33 +86,57 @@ pub async fn my_orders(portal: &Portal, actor: &Actor, request: PageRequest) -> 
     Ok(Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]))
 }
 
-/// An order of the caller, or one that she filled: as an officer, or as an agent whose mandate holds still.
-pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<store::OrderRow, Fault> {
+/// An order that the caller may see.
+#[derive(Clone, Debug)]
+pub struct SeenOrder {
+    /// The order.
+    pub row: OrderRow,
+    /// Whether it is her own, with all its lines.
+    pub own: bool,
+}
+
+/// A case of an order that the caller may see, and how much of it.
+#[derive(Clone, Debug)]
+pub struct SeenCase {
+    /// The case.
+    pub row: CaseRow,
+    /// How much of it.
+    pub sight: Sight,
+}
+
+/// An order of the caller, or one that she filled: as an agent while her mandate holds; as an officer while it is a cart and
+/// she serves at a window, afterwards as long as she may see one of its cases.
+pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<SeenOrder, Fault> {
     let member = policy::signed_in(actor)?;
     let db = portal.db.read();
     let row = store::order(db, id).await?.ok_or(Fault::NotFound)?;
     let own = persons::resolve(db, row.applicant_person_id).await? == member.person;
-    let filled = row.created_by == member.person
-        && match row.mandate_id {
-            None => policy::window_officer(actor).is_ok(),
-            Some(mandate) => mandate_holds(db, mandate, member.person, row.applicant_person_id, portal.env.now()).await?,
-        };
-    if own || filled { Ok(row) } else { Err(Fault::NotFound) }
+    let may = own
+        || row.created_by == member.person
+            && match row.mandate_id {
+                Some(mandate) => mandate_holds(db, mandate, member.person, row.applicant_person_id, portal.env.now()).await?,
+                None if row.state == OrderState::Cart => policy::window_officer(actor).is_ok(),
+                None => !seen_lines(portal, actor, &row).await?.is_empty(),
+            };
+    if may { Ok(SeenOrder { row, own }) } else { Err(Fault::NotFound) }
 }
 
-/// The lines of an order that the caller may see. Its applicant sees all; who filled it for her sees those cases to
-/// which something ties her still.
-pub async fn lines(portal: &Portal, actor: &Actor, order: &store::OrderRow) -> Result<Vec<store::CaseRow>, Fault> {
-    let member = policy::signed_in(actor)?;
-    let db = portal.db.read();
-    let rows = store::lines_of(db, &[order.id]).await?;
-    if order.applicant_person_id == member.person || persons::resolve(db, order.applicant_person_id).await? == member.person {
-        return Ok(rows);
+/// The lines of an order that the caller may see, each as far as she may. One statement where the order is her own.
+pub async fn lines(portal: &Portal, actor: &Actor, order: &SeenOrder) -> Result<Vec<SeenCase>, Fault> {
+    if order.own {
+        let rows = store::lines_of(portal.db.read(), &[order.row.id]).await?;
+        return Ok(rows.into_iter().map(|row| SeenCase { row, sight: Sight::Whole }).collect());
     }
+    seen_lines(portal, actor, &order.row).await
+}
+
+async fn seen_lines(portal: &Portal, actor: &Actor, order: &OrderRow) -> Result<Vec<SeenCase>, Fault> {
+    let db = portal.db.read();
+    let calendar = organisation::calendar(portal).await?;
     let mut seen = Vec::new();
-    for row in rows {
-        match application(portal, actor, row.id).await {
-            Ok(loaded) => seen.push(loaded.row),
+    for row in store::lines_of(db, &[order.id]).await? {
+        match engine::load(portal, db, &calendar, actor, row.id).await {
+            Ok(loaded) => seen.push(SeenCase { sight: loaded.sight(portal.env.now()), row: loaded.row }),
             Err(Fault::NotFound) => {}
             Err(fault) => return Err(fault),
         }
@@ -117,38 +144,12 @@ pub async fn lines(portal: &Portal, actor: &Actor, order: &store::OrderRow) -> R
     Ok(seen)
 }
 
-/// Whether the caller sees a case that she was shown only as the confirmer of its employer. No statement for others.
-async fn confirms_only(portal: &Portal, actor: &Actor, row: &store::CaseRow) -> Result<bool, Fault> {
-    if !row.employer_body_id.is_some_and(|body| actor.reaches_body(Role::EmployerConfirmer, body)) {
-        return Ok(false);
+/// The answers of a case, as far as its reader sees them.
+pub async fn answers(portal: &Portal, row: &store::CaseRow, sight: &Sight) -> Result<Option<Value>, Fault> {
+    match sight {
+        Sight::Row => Ok(None),
+        Sight::Whole | Sight::Fields(_) => Ok(sight.answers(engine::answers(portal, row).await?)),
     }
-    match application(portal, actor, row.id).await {
-        Ok(loaded) => Ok(policy::confirms_only(&loaded.standing)),
-        // Her own act took the case out of her sight, or time did: she sees as little as before.
-        Err(Fault::NotFound) => Ok(true),
-        Err(fault) => Err(fault),
-    }
-}
-
-/// The answers of a case that the caller may see; to an employer's confirmer those about the employment.
-pub async fn answers(portal: &Portal, actor: &Actor, row: &store::CaseRow) -> Result<Value, Fault> {
-    let answers = engine::answers(portal, row).await?;
-    if !confirms_only(portal, actor, row).await? {
-        return Ok(answers);
-    }
-    let version = catalogue::version(portal, row.version_id).await?;
-    let mut shown = serde_json::Map::new();
-    for (pointer, element) in version.form.elements() {
-        // Elements stand at the top of the form; what lies deeper is not shown.
-        let name = pointer.trim_start_matches('/');
-        if element.starts_with("employment.")
-            && !name.contains('/')
-            && let Some(value) = answers.pointer(pointer)
-        {
-            shown.insert(name.to_owned(), value.clone());
-        }
-    }
-    Ok(Value::Object(shown))
 }
 
 /// A case document, opened.
@@ -162,12 +163,12 @@ pub struct Opened {
     pub jws: String,
 }
 
-/// The documents of a case that the caller may see, oldest first; none for an employer's confirmer.
-pub async fn documents(portal: &Portal, actor: &Actor, case: &store::CaseRow) -> Result<Option<Vec<Opened>>, Fault> {
-    if confirms_only(portal, actor, case).await? {
-        return Ok(None);
+/// The documents of a case, oldest first; none for who sees no papers of it.
+pub async fn documents(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Vec<Opened>, Fault> {
+    if !sight.papers() {
+        return Ok(Vec::new());
     }
-    let rows = store::documents_of(portal.db.read(), &[case.id]).await?;
+    let rows = store::documents_of(portal.db.read(), &[id]).await?;
     let mut opened = Vec::with_capacity(rows.len());
     for row in rows {
         let key = keys::data_key(portal, row.key_person_id).await?;
@@ -178,7 +179,7 @@ pub async fn documents(portal: &Portal, actor: &Actor, case: &store::CaseRow) ->
         let jws = String::from_utf8(jws.to_vec()).map_err(Fault::internal)?;
         opened.push(Opened { row, content, jws });
     }
-    Ok(Some(opened))
+    Ok(opened)
 }
 
 /// An event as it is shown: kind, time, role.
@@ -202,8 +203,25 @@ pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, reques
     if !actor.reaches_body(Role::EmployerConfirmer, body) {
         return Err(Fault::NotFound);
     }
-    let rows = read::employer_queue(portal.db.read(), body, after_due(&request)?, request.limit(), portal.env.now()).await?;
-    Ok(Page::cut(rows, &request, QUEUE_ORDER, |row| vec![row.due_at.timestamp_millis().to_string(), row.id.0.to_string()]))
+    let limit = usize::try_from(request.limit()).unwrap_or(usize::MAX);
+    let (mut after, mut asked) = (after_due(&request)?, Vec::new());
+    // Cases of the body that are at another step are none of hers now. Which kind a step is stands in the pinned version.
+    loop {
+        let rows = read::employer_queue(portal.db.read(), body, after, request.limit(), portal.env.now()).await?;
+        let last = rows.len() < limit;
+        after = rows.last().map(|row| (row.due_at, row.id.0));
+        let mut pinned: Vec<_> = rows.iter().map(|row| row.pinned).collect();
+        pinned.sort_unstable();
+        pinned.dedup();
+        let versions = catalogue::versions(portal, &pinned).await?;
+        let kind = |row: &QueueRow| versions.get(&row.pinned)?.content.step(row.step_key.as_deref()?).map(|step| step.kind);
+        asked.extend(rows.into_iter().filter(|row| kind(row) == Some(StepKindCode::EmployerConfirmation)));
+        if last || asked.len() >= limit {
+            break;
+        }
+    }
+    asked.truncate(limit);
+    Ok(Page::cut(asked, &request, QUEUE_ORDER, |row| vec![row.due_at.timestamp_millis().to_string(), row.id.0.to_string()]))
 }
 
 fn after_due(request: &PageRequest) -> Result<Option<(DateTime<Utc>, Uuid)>, Fault> {
@@ -229,12 +247,12 @@ pub async fn may_hear_queue(portal: &Portal, actor: &Actor, unit: UnitId) -> Res
     policy::may_read_queue(actor, &path)
 }
 
-/// Document versions bound to a case that the caller may see; none for an employer's confirmer.
-pub async fn materials(portal: &Portal, actor: &Actor, case: &store::CaseRow) -> Result<Option<Vec<MaterialRow>>, Fault> {
-    if confirms_only(portal, actor, case).await? {
-        return Ok(None);
+/// Document versions bound to a case; none for who sees no papers of it.
+pub async fn materials(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Vec<MaterialRow>, Fault> {
+    if !sight.papers() {
+        return Ok(Vec::new());
     }
-    Ok(Some(store::materials_of(portal.db.read(), &[case.id]).await?))
+    Ok(store::materials_of(portal.db.read(), &[id]).await?)
 }
 
 /// The state that holds now, acceptance by lapse of time included.

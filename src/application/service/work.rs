@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseTransaction;
 
-use crate::application::model::case::{Action, Decision, DeliveryChannel, Event, StepOutcome};
+use crate::application::model::case::{Action, Decision, DeliveryChannel, Event, Side, StepOutcome};
+use crate::application::model::clock::Lapse;
 use crate::application::model::document::DocumentKind;
+use crate::application::model::order::MAX_REASON;
 use crate::application::policy;
 use crate::application::service::engine::{self, Loaded};
 use crate::application::service::fulfilment::Fulfilments;
@@ -15,11 +17,10 @@ use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, PersonId, TypedId};
 use crate::kernel::rejection::{Code, Rejection};
+use crate::kernel::role::Role;
 use crate::organisation::service as organisation;
+use crate::person::service as persons;
 use crate::portal::Portal;
-
-/// Most characters of a reason.
-const MAX_REASON: usize = 2_000;
 
 /// What a caller names of the case that she means.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,7 @@ struct Work {
     txn: DatabaseTransaction,
     loaded: Loaded,
     person: PersonId,
+    role: Role,
     now: DateTime<Utc>,
 }
 
@@ -45,8 +47,8 @@ async fn begin(portal: &Portal, actor: &Actor, target: Target, action: Action) -
     let mut loaded = engine::load(portal, &txn, &calendar, actor, target.id).await?;
     engine::settle(portal, &txn, actor, &mut loaded, Some(target.expected_version)).await?;
     let now = portal.env.now();
-    loaded.may(action, person, now).map_err(engine::barred)?;
-    Ok(Work { txn, loaded, person, now })
+    let role = loaded.may(action, person, now).map_err(engine::barred)?;
+    Ok(Work { txn, loaded, person, role, now })
 }
 
 async fn end(portal: &Portal, actor: &Actor, work: Work, action: Action, details: &[(&'static str, &str)]) -> Result<ApplicationId, Refused> {
@@ -55,7 +57,7 @@ async fn end(portal: &Portal, actor: &Actor, work: Work, action: Action, details
     for (name, value) in details {
         entry = entry.detail(name, *value);
     }
-    if row.mandate_id.is_some() && work.loaded.standing.own && work.person != row.applicant_person_id {
+    if work.loaded.standing.side == Some(Side::Agent) {
         entry = entry.on_behalf(row.applicant_person_id, row.mandate_id);
     }
     audit::record(&work.txn, portal, actor, entry).await?;
@@ -64,7 +66,7 @@ async fn end(portal: &Portal, actor: &Actor, work: Work, action: Action, details
 }
 
 async fn step(portal: &Portal, actor: &Actor, work: &mut Work, event: Event) -> Result<(), Refused> {
-    let by = engine::by(actor, &work.loaded);
+    let by = engine::by(actor, work.role, &work.loaded);
     engine::advance(portal, &work.txn, &mut work.loaded, event, work.now, by).await
 }
 
@@ -123,7 +125,10 @@ pub async fn complete_step(portal: &Portal, actor: &Actor, target: Target, key: 
     end(portal, actor, work, Action::CompleteStep, &[("step", key), ("outcome", outcome.code())]).await
 }
 
-/// Decides (决定). An approval carries out the fulfilment in the same transaction; a refusal needs a reason.
+/// Decides (决定). An approval carries out the fulfilment in the same transaction.
+///
+/// A refusal needs a reason, and so does an approval against a step that advised against it, which the trail names. Whoever
+/// was let in at the window must be known to the portal by now as surely as the item demands.
 pub async fn decide(portal: &Portal, actor: &Actor, target: Target, decision: Decision, why: Option<&str>) -> Result<ApplicationId, Refused> {
     policy::signed_in(actor)?;
     let why = match (decision, why.map(str::trim).filter(|w| !w.is_empty())) {
@@ -132,7 +137,20 @@ pub async fn decide(portal: &Portal, actor: &Actor, target: Target, decision: De
         (Decision::Approved, None) => None,
     };
     let mut work = begin(portal, actor, target, Action::Decide).await?;
+    let against: Vec<&str> = work.loaded.case.done.iter().filter(|d| d.outcome == StepOutcome::Negative).map(|d| d.key.as_str()).collect();
+    let against = against.join(",");
+    let mut details = vec![("decision", decision.code())];
     if decision == Decision::Approved {
+        if !against.is_empty() {
+            if why.is_none() {
+                return Err(Rejection::at(Code::ReasonRequired, "input.reason").into());
+            }
+            details.push(("against_steps", &against));
+        }
+        let (needed, applicant) = (work.loaded.version.content.minimum_assurance, work.loaded.row.applicant_person_id);
+        if persons::person_in(&work.txn, applicant).await?.assurance < needed {
+            return Err(Rejection::new(Code::AssuranceTooLow).text("needed", needed.code()).into());
+        }
         let impossible = engine::check_fulfilment(portal, &work.txn, &work.loaded).await?;
         if !impossible.is_empty() {
             return Err(Refused::Rejected(impossible));
@@ -146,7 +164,7 @@ pub async fn decide(portal: &Portal, actor: &Actor, target: Target, decision: De
         portal.part::<Fulfilments>()?.of(&kind)?.fulfil(portal, &work.txn, actor, &case).await?;
     }
     engine::issue(portal, &work.txn, &work.loaded, DocumentKind::Decision, why.as_deref(), Some(work.person)).await?;
-    end(portal, actor, work, Action::Decide, &[("decision", decision.code())]).await
+    end(portal, actor, work, Action::Decide, &details).await
 }
 
 /// Records that the decision reached the applicant (送达), which closes the case.
@@ -166,29 +184,47 @@ pub async fn withdraw(portal: &Portal, actor: &Actor, target: Target) -> Result<
     end(portal, actor, work, Action::Withdraw, &[]).await
 }
 
+/// Cases looked at in one statement of the clock.
+const CLOCK_BATCH: u64 = 100;
+
 /// Writes down acceptances by lapse of time that nobody has met yet; gives how many.
+///
+/// A case that cannot be written down is told in the log by its id and left for the next round; it holds up no other.
 pub async fn run_clock(portal: &Portal) -> Result<usize, Fault> {
-    let due = store::clock_due(portal.db.read(), portal.env.now(), 100).await?;
-    let mut done = 0;
-    for id in due {
-        let calendar = organisation::calendar(portal).await?;
-        let txn = portal.db.begin_write().await?;
-        let actor = Actor::anonymous("clock");
-        let Some(mut loaded) = engine::load_for_clock(portal, &txn, &calendar, id).await? else { continue };
-        let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
-        let Some(at) = lapsed else { continue };
-        let by = EventBy { person: None, role: None, unit: loaded.row.current_unit_id };
-        match engine::advance(portal, &txn, &mut loaded, Event::DeemedAccepted, at, by).await {
-            Ok(()) => {}
-            // Somebody was faster; the next round sees what is left.
-            Err(Refused::Rejected(_)) => continue,
-            Err(Refused::Fault(fault)) => return Err(fault),
+    let now = portal.env.now();
+    let (mut done, mut after) = (0, None);
+    loop {
+        let due = store::clock_due(portal.db.read(), now, after, CLOCK_BATCH).await?;
+        let Some(last) = due.last().copied() else { return Ok(done) };
+        for (_, id) in &due {
+            match lapse(portal, *id).await {
+                Ok(written) => done += usize::from(written),
+                // Nothing is wrong with the case where the database does not answer.
+                Err(Fault::Unavailable(cause)) => return Err(Fault::Unavailable(cause)),
+                Err(fault) => tracing::error!(job = "clock", application = %id.uuid(), fault = ?fault, "a lapse could not be written down"),
+            }
         }
-        engine::issue(portal, &txn, &loaded, DocumentKind::Acceptance, None, None).await?;
-        let entry = Entry::new("DEEM_ACCEPTED").object("APPLICATION", id.uuid()).person(loaded.row.applicant_person_id).by_system();
-        audit::record(&txn, portal, &actor, entry).await?;
-        portal.commit(txn).await?;
-        done += 1;
+        after = Some(last);
     }
-    Ok(done)
+}
+
+/// Writes down the acceptance of one case by lapse of time, if it is true by now and nobody was faster.
+async fn lapse(portal: &Portal, id: ApplicationId) -> Result<bool, Fault> {
+    let calendar = organisation::calendar(portal).await?;
+    let txn = portal.db.begin_write().await?;
+    let actor = Actor::anonymous("clock");
+    let Some(mut loaded) = engine::load_for_clock(portal, &txn, &calendar, id).await? else { return Ok(false) };
+    let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
+    let Some(Lapse { at, as_of }) = lapsed else { return Ok(false) };
+    let by = EventBy { person: None, role: None, unit: loaded.row.current_unit_id };
+    match engine::advance(portal, &txn, &mut loaded, Event::DeemedAccepted { at, as_of }, at, by).await {
+        Ok(()) => {}
+        Err(Refused::Rejected(_)) => return Ok(false),
+        Err(Refused::Fault(fault)) => return Err(fault),
+    }
+    engine::issue(portal, &txn, &loaded, DocumentKind::Acceptance, None, None).await?;
+    let entry = Entry::new("DEEM_ACCEPTED").object("APPLICATION", id.uuid()).person(loaded.row.applicant_person_id).by_system();
+    audit::record(&txn, portal, &actor, entry).await?;
+    portal.commit(txn).await?;
+    Ok(true)
 }

@@ -20,7 +20,7 @@ use crate::kernel::text::{Language, Origin, Text};
 use super::elements::Vocabulary;
 use super::facts::{FactOrigin, Facts};
 use super::form::canonical;
-use super::item::{CompiledVersion, ItemArea, Version};
+use super::item::{CompiledVersion, ItemArea, Version, not_by_others};
 use super::offering::{Channel, IntakePeriod, Maker};
 use super::rule::Outcome;
 use super::version::VersionContent;
@@ -359,6 +359,9 @@ impl Bundle {
                         }
                     }
                 }
+                for problem in not_by_others(&edition.content) {
+                    wrong(&format!("{place}{}", problem.path), problem.what);
+                }
                 let version = Version {
                     id: ItemVersionId(uuid::Uuid::nil()),
                     item: ItemId(uuid::Uuid::nil()),
@@ -481,6 +484,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_review_by_who_has_spoken_already_is_told() {
+        let mut bundle = Bundle::embedded().unwrap();
+        for (step, named) in [(1, vec![]), (2, vec!["employer_confirmation".to_owned()])] {
+            bundle.items[0].versions[1].content.steps[step].not_same_person_as = named;
+        }
+        let told: Vec<String> = bundle.check(vocabulary().unwrap()).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "GD-TALENT-CARD/2023/steps/city_review: not_same_person_as does not name employer_confirmation",
+                "GD-TALENT-CARD/2023/steps/province_review: not_same_person_as does not name city_review",
+            ]
+        );
     }
 
     #[test]

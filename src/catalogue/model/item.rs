@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::form::CompiledForm;
 use super::offering::Maker;
 use super::rule::{CompiledRules, Outcome, RuleFault};
-use super::version::{Material, VersionContent};
+use super::version::{Material, StepDefinition, StepKindCode, VersionContent};
 
 coded_enum! {
     /// Area of life that an item belongs to, for the list's filter.
@@ -190,13 +190,28 @@ fn structure(content: &VersionContent) -> Vec<VersionProblem> {
         if step.not_same_person_as.iter().any(|key| !content.steps[..i].iter().any(|s| s.key == *key)) {
             wrong(path.clone(), "not_same_person_as names a step that is not before it");
         }
-        let confirms = step.kind == super::version::StepKindCode::EmployerConfirmation;
+        let confirms = step.kind == StepKindCode::EmployerConfirmation;
         if confirms != step.confirmer.is_some() {
             wrong(path.clone(), "exactly the steps by which an employer confirms name a confirmer");
         }
         if step.confirmer.as_ref().is_some_and(|pointer| !answers_have(&content.form.schema, pointer)) {
             wrong(path, "the confirmer points to no field of the form");
         }
+    }
+    problems
+}
+
+/// The reviews that somebody may do who has spoken in the case already, as reviewer or for the employer.
+///
+/// Asked of what is to be published only, so that a version that was published under other rules stays readable.
+pub fn not_by_others(content: &VersionContent) -> Vec<VersionProblem> {
+    let speaks = |step: &&StepDefinition| matches!(step.kind, StepKindCode::Review | StepKindCode::EmployerConfirmation);
+    let mut problems = Vec::new();
+    for (i, step) in content.steps.iter().enumerate().filter(|(_, step)| step.kind == StepKindCode::Review) {
+        let missing = content.steps[..i].iter().filter(speaks).filter(|before| !step.not_same_person_as.contains(&before.key));
+        problems.extend(
+            missing.map(|before| VersionProblem { path: format!("/steps/{}", step.key), what: format!("not_same_person_as does not name {}", before.key) }),
+        );
     }
     problems
 }

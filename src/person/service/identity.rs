@@ -18,6 +18,7 @@ use crate::person::model::document::{BirthTold, DocumentNumber, IdentityDocument
 use crate::person::model::identity::{DOCUMENTS_MAX, IdentityDocument, StoredDocument, agrees, check_validity, contradicts, merge};
 use crate::person::model::profile::{Person, complete};
 use crate::person::policy;
+use crate::person::service::merge::MergeFollowers;
 use crate::person::service::profile::conflict;
 use crate::person::service::{OBJECT, dealing, index_of, keys, person_in};
 use crate::person::store::{self, Written};
@@ -300,7 +301,8 @@ async fn absorb(txn: &DatabaseTransaction, portal: &Portal, absorbed: Person, su
     if !store::update_person(txn, redirected, &["mergedInto"], Some(Role::WindowOfficer), portal.env.now()).await? {
         return Err(Fault::bug("a locked person changed").into());
     }
-    Ok(store::redirect(txn, id, survivor).await?)
+    store::redirect(txn, id, survivor).await?;
+    Ok(portal.part::<MergeFollowers>()?.tell(portal, txn, id, survivor).await?)
 }
 
 /// Raises the level and fills in what the number tells.

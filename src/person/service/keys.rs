@@ -64,21 +64,23 @@ pub async fn ensure_key(portal: &Portal, person: PersonId) -> Result<SecretKey, 
     if let Some(key) = find(portal, person).await? {
         return Ok(key);
     }
-    let key = SecretKey::generate(FIRST_NUMBER, &portal.env);
-    let wrapping = portal.keyring.wrapping();
-    store::insert_key(
-        portal.db.keys(),
-        StoredKey {
-            person_id: person,
-            number: i32::from(FIRST_NUMBER),
-            wrapped: wrapping.wrap(&portal.env, person.uuid(), &key),
-            wrapping_key: i32::from(wrapping.id()),
-            created_at: portal.env.now(),
-        },
-    )
-    .await?;
+    store::insert_key(portal.db.keys(), new_key(portal, person).1).await?;
     // Another process may have been first: what is stored counts.
     find(portal, person).await?.ok_or_else(|| Fault::bug("a person key vanished right after it was stored"))
+}
+
+/// A new key of a person and the row that is to be stored before anything is sealed with it.
+pub fn new_key(portal: &Portal, person: PersonId) -> (SecretKey, StoredKey) {
+    let key = SecretKey::generate(FIRST_NUMBER, &portal.env);
+    let wrapping = portal.keyring.wrapping();
+    let row = StoredKey {
+        person_id: person,
+        number: i32::from(FIRST_NUMBER),
+        wrapped: wrapping.wrap(&portal.env, person.uuid(), &key),
+        wrapping_key: i32::from(wrapping.id()),
+        created_at: portal.env.now(),
+    };
+    (key, row)
 }
 
 /// Removes keys older than a day whose person does not exist. Answers how many.

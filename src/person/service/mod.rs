@@ -7,6 +7,7 @@ pub mod access;
 pub mod dealing;
 pub mod identity;
 pub mod keys;
+pub mod merge;
 pub mod profile;
 
 use std::collections::HashMap;
@@ -39,6 +40,20 @@ pub async fn person_in(txn: &impl ConnectionTrait, id: PersonId) -> Result<Perso
 }
 
 /// The person that an id means now, for a caller: herself, or staff who deal with her.
+/// The same, and nobody merges her before the transaction ends.
+pub async fn lock_person(txn: &impl ConnectionTrait, id: PersonId) -> Result<Person, Fault> {
+    let mut id = person_in(txn, id).await?.id;
+    loop {
+        let person = store::lock_persons(txn, &[id]).await?.pop().ok_or(Fault::NotFound)?;
+        match person.merged_into {
+            None => return Ok(person),
+            // Between the look and the lock.
+            Some(survivor) => id = survivor,
+        }
+    }
+}
+
+/// The person that an id means now, for a caller: herself, or staff who handle cases.
 ///
 /// Errors: [`Fault::Unauthenticated`]; [`Fault::NotFound`] for anybody else.
 pub async fn person_for(portal: &Portal, actor: &Actor, id: PersonId) -> Result<Person, Fault> {

@@ -133,6 +133,11 @@ impl TestApp {
         self.router.clone()
     }
 
+    /// The configuration, for a second process on the same stores.
+    pub fn config(&self) -> Config {
+        config(&self.database)
+    }
+
     /// Which engine it runs on.
     pub fn engine(&self) -> Engine {
         self.database.engine()
