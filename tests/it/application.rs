@@ -731,7 +731,7 @@ impl World {
     }
 
     /// Object, subject and details of the trail's rows of an action.
-    async fn trail(&self, action: &str) -> Vec<(String, uuid::Uuid, uuid::Uuid, String)> {
+    async fn paper_trail(&self, action: &str) -> Vec<(String, uuid::Uuid, uuid::Uuid, String)> {
         let db = self.app.portal().db.read();
         let select = "SELECT object_kind, object_id, subject_id, details FROM trail WHERE action = $1 AND result = 'OK' ORDER BY id";
         let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), select, [action.into()])).await.unwrap();
@@ -771,7 +771,7 @@ async fn papers_of_a_case_are_opened_by_its_staff_alone(app: TestApp) {
         let request = Request::get(granted["download"]["url"].as_str().unwrap()).header(header::AUTHORIZATION, format!("Bearer {}", talent.token));
         assert_eq!(world.app.send(request.body(Body::empty()).unwrap()).await.0, StatusCode::NOT_FOUND);
     }
-    let trail = world.trail("CREATE_CASE_DOWNLOAD").await;
+    let trail = world.paper_trail("CREATE_CASE_DOWNLOAD").await;
     assert_eq!(trail.len(), 3);
     for (kind, object, subject, details) in trail {
         assert_eq!((kind.as_str(), object, subject), ("APPLICATION", case_id(&case).uuid(), talent.person.uuid()));
@@ -830,7 +830,7 @@ async fn an_original_is_seen_once_by_a_window_officer_of_the_unit(app: TestApp) 
     let again = world.paper(Some(&second), "markOriginalSeen", &case, version).await.unwrap();
     let marked: Vec<_> = again["application"]["materials"].as_array().unwrap().iter().filter(|m| m["originalSeenAt"].is_string()).collect();
     assert_eq!((marked.len(), instant(&marked[0]["originalSeenAt"])), (1, first));
-    let trail = world.trail("MARK_ORIGINAL_SEEN").await;
+    let trail = world.paper_trail("MARK_ORIGINAL_SEEN").await;
     assert_eq!(trail.len(), 1);
     assert_eq!((trail[0].0.as_str(), trail[0].1, trail[0].2), ("APPLICATION", case_id(&case).uuid(), talent.person.uuid()));
     let db = world.app.portal().db.read();
