@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::adapter::Mailer;
 use crate::account::job::LetterWorker;
 use crate::account::service::hashing::HashPool;
+use crate::api::guard::Documents;
 use crate::api::schema;
 use crate::application::service::dealing::CaseDealing;
 use crate::application::service::fulfilment::Fulfilments;
@@ -215,6 +216,7 @@ pub fn router(portal: &Portal, config: &Config, metrics: Option<PrometheusHandle
     routes(Server {
         portal: portal.clone(),
         schema: schema::build(),
+        documents: Documents::default(),
         trusted_proxies: config.trusted_proxies.clone().into(),
         metrics,
         sockets: Sockets::default(),

@@ -1,16 +1,18 @@
-//! Bounds that hold before execution, and the cache of parsed documents.
+//! Bounds that hold before execution, and the caches of parsed and of validated documents.
 //!
 //! The library's own limits count too late or say too little, and a missing variable is found only after earlier
 //! mutation fields have run; all of that is checked here, once per request.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextParseQuery, NextValidation};
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{Directive, ExecutableDocument, Field, OperationType, Selection, SelectionSet};
 use async_graphql::{Pos, Positioned, Response, ServerError, ServerResult, ValidationResult, Value, Variables};
 use moka::sync::Cache;
+
+use crate::kernel::seal::sha256_parts;
 
 /// Deepest selection.
 pub const MAX_DEPTH: usize = 15;
@@ -41,6 +43,8 @@ pub const MAX_DOCUMENT: usize = 32 * 1024;
 const MAX_BRACKETS: usize = 64;
 /// Documents longer than this are not kept in the cache.
 const MAX_CACHED: usize = 8 * 1024;
+/// With variables longer than this what a validation gave is not kept.
+const MAX_VARIABLES: usize = 1024;
 
 /// Parsed documents by text, shared by all requests.
 #[derive(Clone, Debug)]
@@ -52,20 +56,73 @@ impl Default for Documents {
     }
 }
 
+impl Documents {
+    /// The parsed form of a text, within the bounds of a document; from the cache where it was parsed before.
+    pub fn parse(&self, text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
+        if let Some(known) = self.0.get(text) {
+            return Ok(known);
+        }
+        let document = Self::read(text)?;
+        if text.len() <= MAX_CACHED {
+            self.0.insert(text.to_owned(), document.clone());
+        }
+        Ok(document)
+    }
+
+    fn read(text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
+        let document = parse_query(text).map_err(|error| {
+            let mut error = ServerError::from(error);
+            error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
+            error
+        })?;
+        refuse_document(&document)?;
+        Ok(Arc::new(document))
+    }
+}
+
+/// Marks a request whose document came through [`Documents::parse`].
+#[derive(Clone, Copy, Debug)]
+pub struct Vetted;
+
+/// What is known of queries that were validated: the result is a function of the schema, the text and the variables.
+/// Kept by digest, since variables are the caller's own; mutations, whose variables are never the same twice, are not kept.
+#[derive(Clone)]
+struct Validated(Cache<[u8; 32], ValidationResult>);
+
 /// Makes one `Guard` per request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct GuardFactory {
-    documents: Documents,
+    validated: Validated,
+}
+
+impl Default for GuardFactory {
+    fn default() -> Self {
+        Self { validated: Validated(Cache::new(4096)) }
+    }
+}
+
+impl std::fmt::Debug for GuardFactory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GuardFactory").finish_non_exhaustive()
+    }
 }
 
 impl ExtensionFactory for GuardFactory {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Guard { documents: self.documents.clone() })
+        Arc::new(Guard { validated: self.validated.clone(), request: OnceLock::new() })
     }
 }
 
 struct Guard {
-    documents: Documents,
+    validated: Validated,
+    /// Digest of text and variables, where the result of the validation may be kept.
+    request: OnceLock<[u8; 32]>,
+}
+
+/// Digest of a text with its variables; `None` where one of them is too long to be kept.
+fn digest(text: &str, variables: &Variables) -> Option<[u8; 32]> {
+    let variables = serde_json::to_vec(variables).ok().filter(|bytes| bytes.len() <= MAX_VARIABLES)?;
+    (text.len() <= MAX_CACHED).then(|| sha256_parts(&[text.as_bytes(), &variables]))
 }
 
 /// An error of the request with its code; the HTTP layer turns it into a status.
@@ -389,27 +446,29 @@ pub fn operation_type(document: &ExecutableDocument, operation: Option<&str>) ->
 
 #[async_trait::async_trait]
 impl Extension for Guard {
-    async fn parse_query(&self, _: &ExtensionContext<'_>, query: &str, _: &Variables, _: NextParseQuery<'_>) -> ServerResult<ExecutableDocument> {
-        if let Some(hit) = self.documents.0.get(query) {
-            return Ok((*hit).clone());
-        }
-        if let Some(words) = refuse_text(query) {
-            return Err(request_error("DOCUMENT_TOO_COMPLEX", words));
-        }
-        // Parsed here: what the library would do next follows every spread, before anything could be counted.
-        let document = parse_query(query).map_err(|error| {
-            let mut error = ServerError::from(error);
-            error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
-            error
-        })?;
-        refuse_document(&document)?;
-        if query.len() <= MAX_CACHED {
-            self.documents.0.insert(query.to_owned(), Arc::new(document.clone()));
+    async fn parse_query(&self, ctx: &ExtensionContext<'_>, query: &str, variables: &Variables, next: NextParseQuery<'_>) -> ServerResult<ExecutableDocument> {
+        let document = if ctx.data_opt::<Vetted>().is_some() {
+            next.run(ctx, query, variables).await?
+        } else {
+            // Not from `http`. What the library would do next follows every spread, before anything could be counted.
+            if let Some(words) = refuse_text(query) {
+                return Err(request_error("DOCUMENT_TOO_COMPLEX", words));
+            }
+            (*Documents::read(query)?).clone()
+        };
+        if document.operations.iter().all(|(_, operation)| operation.node.ty == OperationType::Query)
+            && let Some(digest) = digest(query, variables)
+        {
+            let _once = self.request.set(digest);
         }
         Ok(document)
     }
 
     async fn validation(&self, ctx: &ExtensionContext<'_>, next: NextValidation<'_>) -> Result<ValidationResult, Vec<ServerError>> {
+        let request = self.request.get();
+        if let Some(known) = request.and_then(|digest| self.validated.0.get(digest)) {
+            return Ok(known);
+        }
         let result = next.run(ctx).await.map_err(|errors| {
             errors
                 .into_iter()
@@ -424,6 +483,9 @@ impl Extension for Guard {
         }
         if result.complexity > MAX_COMPLEXITY {
             return Err(vec![request_error("DOCUMENT_TOO_COMPLEX", format!("complexity {} exceeds {MAX_COMPLEXITY}", result.complexity))]);
+        }
+        if let Some(digest) = request {
+            self.validated.0.insert(*digest, result);
         }
         Ok(result)
     }

@@ -1,5 +1,8 @@
 //! Joined read models: SELECT only, the scope in the finder.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
@@ -7,22 +10,35 @@ use uuid::Uuid;
 use crate::application::model::case::State;
 use crate::application::model::person::CaseOfPerson;
 use crate::application::model::queue::{QueueFilter, QueueRow};
-use crate::kernel::ids::{BodyId, PersonId, UnitId};
+use crate::kernel::ids::{BodyId, ItemId, PersonId, UnitId};
+use crate::kernel::text::Text;
 
 const COLUMNS: &str = "SELECT a.id, a.number, a.item_id, i.name, a.applicant_person_id, p.name_zh, p.name_latin, a.state, a.step_key, a.claimed_by, a.version, \
     a.received_at, a.due_at, a.promised_due_at, a.statutory_due_at, a.near_breach_at, a.provisional, a.deemed_at, a.version_id \
     FROM application a JOIN service_item i ON i.id = a.item_id JOIN person p ON p.id = a.applicant_person_id";
 
-fn row(r: &QueryResult, now: DateTime<Utc>) -> Result<QueueRow, DbErr> {
-    let name: serde_json::Value = r.try_get_by_index(3)?;
+/// Names of items by id: a page has many rows and few items, and a name is JSON in four languages.
+type Names = HashMap<ItemId, Arc<Text>>;
+
+fn row(r: &QueryResult, names: &mut Names, now: DateTime<Utc>) -> Result<QueueRow, DbErr> {
+    let item: ItemId = r.try_get_by_index(2)?;
+    let item_name = match names.get(&item) {
+        Some(known) => known.clone(),
+        None => {
+            let name: serde_json::Value = r.try_get_by_index(3)?;
+            let name: Arc<Text> = Arc::new(serde_json::from_value(name).map_err(|e| DbErr::Json(e.to_string()))?);
+            names.insert(item, name.clone());
+            name
+        }
+    };
     let state: State = r.try_get_by_index(7)?;
     let deemed: Option<DateTime<Utc>> = r.try_get_by_index(17)?;
     let lapsed = state == State::Received && deemed.is_some_and(|at| at <= now);
     Ok(QueueRow {
         id: r.try_get_by_index(0)?,
         number: r.try_get_by_index(1)?,
-        item: r.try_get_by_index(2)?,
-        item_name: serde_json::from_value(name).map_err(|e| DbErr::Json(e.to_string()))?,
+        item,
+        item_name,
         applicant: r.try_get_by_index(4)?,
         name_zh: r.try_get_by_index(5)?,
         name_latin: r.try_get_by_index(6)?,
@@ -62,7 +78,8 @@ async fn run(db: &impl ConnectionTrait, mut sql: Sql, after: Option<(DateTime<Ut
     }
     sql.and(" ORDER BY a.due_at, a.id LIMIT ?", i64::try_from(limit).unwrap_or(i64::MAX));
     let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql.text, sql.values)).await?;
-    rows.iter().map(|r| row(r, now)).collect()
+    let mut names = Names::new();
+    rows.iter().map(|r| row(r, &mut names, now)).collect()
 }
 
 /// Open cases of a unit, what is due first. The states stand in the text, so that the partial index serves.

@@ -155,20 +155,24 @@ pub async fn seal_batch(portal: &Portal, process: ProcessId) -> Result<Option<us
     }
     let (mut position, mut hash) = store::last_seal(&txn, Stream::Trail).await?;
     let rows = store::trail_rows(&txn, &trail).await?;
+    let mut seals = Vec::with_capacity(rows.len());
     for row in &rows {
         position += 1;
         hash = row.link(portal.keyring.chain(), position, &hash);
-        store::insert_seal(&txn, Stream::Trail, position, row.id.0, &hash).await?;
+        seals.push((position, row.id.0, hash.clone()));
     }
+    store::insert_seals(&txn, Stream::Trail, &seals).await?;
     if !rows.is_empty() {
         let key = portal.keyring.signing();
         store::insert_head(&txn, position, &hash, key.kid(), key.sign_bytes(&model::head_bytes(position, &hash)), now).await?;
     }
     let (mut position, _) = store::last_seal(&txn, Stream::Outbox).await?;
+    let mut seals = Vec::with_capacity(outbox.len());
     for row in &outbox {
         position += 1;
-        store::insert_seal(&txn, Stream::Outbox, position, *row, &[]).await?;
+        seals.push((position, *row, Vec::new()));
     }
+    store::insert_seals(&txn, Stream::Outbox, &seals).await?;
     if crate::db::is_postgres(&txn) && !outbox.is_empty() {
         // Listeners read from the table; the notice carries the last position only.
         txn.execute_unprepared(&format!("NOTIFY portal_outbox, '{position}'")).await?;

@@ -115,15 +115,26 @@ pub async fn last_seal(db: &impl ConnectionTrait, stream: Stream) -> Result<(i64
     row.map_or(Ok((0, Vec::new())), |row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
 }
 
-/// Seals a row: the position is taken and the row does not wait any more.
-pub async fn insert_seal(txn: &impl ConnectionTrait, stream: Stream, position: i64, row: Uuid, hash: &[u8]) -> Result<(), DbErr> {
-    txn.execute_raw(sql(
-        txn,
-        "INSERT INTO seal (stream, position, row_id, hash) VALUES ($1, $2, $3, $4)",
-        vec![stream.code().into(), position.into(), row.into(), hash.to_vec().into()],
-    ))
-    .await?;
-    txn.execute_raw(sql(txn, "DELETE FROM unsealed WHERE stream = $1 AND row_id = $2", vec![stream.code().into(), row.into()])).await.map(|_| ())
+/// Rows of one statement: a few sizes only, so that the texts of the statements are few, too.
+const SEALED_AT_ONCE: [usize; 4] = [64, 16, 4, 1];
+
+/// Seals rows, given with their positions and hashes: the positions are taken and the rows do not wait any more.
+pub async fn insert_seals(txn: &impl ConnectionTrait, stream: Stream, mut seals: &[(i64, Uuid, Vec<u8>)]) -> Result<(), DbErr> {
+    while let Some(count) = SEALED_AT_ONCE.into_iter().find(|count| *count <= seals.len()) {
+        let (now, later) = seals.split_at(count);
+        let mut values: Vec<Value> = vec![stream.code().into()];
+        values.extend(now.iter().flat_map(|(position, row, hash)| -> [Value; 3] { [(*position).into(), (*row).into(), hash.clone().into()] }));
+        let places: Vec<String> = (0..count).map(|at| format!("($1, ${}, ${}, ${})", at * 3 + 2, at * 3 + 3, at * 3 + 4)).collect();
+        let text = format!("INSERT INTO seal (stream, position, row_id, hash) VALUES {}", places.join(", "));
+        txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), text, values)).await?;
+        let mut values: Vec<Value> = vec![stream.code().into()];
+        values.extend(now.iter().map(|(_, row, _)| Value::from(*row)));
+        let places: Vec<String> = (0..count).map(|at| format!("${}", at + 2)).collect();
+        let text = format!("DELETE FROM unsealed WHERE stream = $1 AND row_id IN ({})", places.join(", "));
+        txn.execute_raw(Statement::from_sql_and_values(txn.get_database_backend(), text, values)).await?;
+        seals = later;
+    }
+    Ok(())
 }
 
 /// Seals of a stream after a position: (position, row, hash).

@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response as GraphQlResponse, ServerError, Variables};
 use axum::Extension;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::service::AgentClass;
 use crate::api::context::{Ctx, RefreshCookie};
 use crate::api::error::{ApiError, LANGUAGE};
-use crate::api::guard::{self, request_error};
+use crate::api::guard::{self, Documents, request_error};
 use crate::api::messages::message;
 use crate::api::operations;
 use crate::http::router::Server;
@@ -96,7 +96,7 @@ pub async fn get(
 }
 
 /// Reads a request to what the library executes; the error says what does not fit.
-pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, OperationType), Box<(StatusCode, ServerError)>> {
+pub fn prepare(documents: &Documents, parameters: ParametersIn, only_query: bool) -> Result<(Request, OperationType), Box<(StatusCode, ServerError)>> {
     let Parameters { query, document_id, operation_name, variables } = parameters.0;
     let no = |status, error| Box::new((status, error));
     let bad = |words: &str| no(StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", words));
@@ -125,23 +125,19 @@ pub fn prepare(parameters: ParametersIn, only_query: bool) -> Result<(Request, O
     if let Some(words) = guard::refuse_text(&text) {
         return Err(no(StatusCode::BAD_REQUEST, request_error("DOCUMENT_TOO_COMPLEX", words)));
     }
-    let mut request = Request::new(text).variables(variables);
-    let document = request.parsed_query().map_err(|mut error| {
-        error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
-        no(StatusCode::BAD_REQUEST, error)
-    })?;
-    guard::refuse_document(document).map_err(|error| no(StatusCode::BAD_REQUEST, error))?;
-    let Some(kind) = guard::operation_type(document, operation_name.as_deref()) else { return Err(bad("there is no operation of this name")) };
+    let document = documents.parse(&text).map_err(|error| no(StatusCode::BAD_REQUEST, error))?;
+    let Some(kind) = guard::operation_type(&document, operation_name.as_deref()) else { return Err(bad("there is no operation of this name")) };
     if operation_name.is_none() && document.operations.iter().count() > 1 {
         return Err(bad("name the operation to run"));
     }
     if only_query && kind != OperationType::Query {
         return Err(no(StatusCode::METHOD_NOT_ALLOWED, request_error("BAD_REQUEST", "only queries may be sent by GET")));
     }
-    let document = document.clone();
-    if let Some(name) = guard::missing_variable(&document, operation_name.as_deref(), &request.variables) {
+    if let Some(name) = guard::missing_variable(&document, operation_name.as_deref(), &variables) {
         return Err(bad(&format!("the variable ${name} is required")));
     }
+    let mut request = Request::new(text).variables(variables).data(guard::Vetted);
+    request.set_parsed_query((*document).clone());
     if let Some(name) = operation_name {
         request = request.operation_name(name);
     }
@@ -184,7 +180,7 @@ async fn answered(
     only_query: bool,
     request_id: String,
 ) -> Response {
-    let (mut request, kind) = match prepare(ParametersIn(parameters), only_query) {
+    let (mut request, kind) = match prepare(&server.documents, ParametersIn(parameters), only_query) {
         Ok(prepared) => prepared,
         Err(wrong) => return refused(answer, wrong.0, &wrong.1),
     };
@@ -271,8 +267,7 @@ fn is_request_error(response: &GraphQlResponse) -> bool {
 
 fn respond(answer: Answer, response: &GraphQlResponse) -> Response {
     if is_request_error(response) {
-        let body = serde_json::json!({ "errors": response.errors });
-        return write(answer, StatusCode::BAD_REQUEST, true, body.to_string());
+        return errors(answer, StatusCode::BAD_REQUEST, &response.errors);
     }
     match bounded(response) {
         Ok(body) => {
@@ -286,7 +281,7 @@ fn respond(answer: Answer, response: &GraphQlResponse) -> Response {
 }
 
 fn refused(answer: Answer, status: StatusCode, error: &ServerError) -> Response {
-    write(answer, status, is_about_document(error), serde_json::json!({ "errors": [error] }).to_string())
+    errors(answer, status, std::slice::from_ref(error))
 }
 
 fn is_about_document(error: &ServerError) -> bool {
@@ -294,14 +289,19 @@ fn is_about_document(error: &ServerError) -> bool {
     code.is_some_and(|c| matches!(c, async_graphql::Value::String(s) if s.starts_with("DOCUMENT_")))
 }
 
-fn write(answer: Answer, status: StatusCode, about_document: bool, body: String) -> Response {
+fn errors(answer: Answer, status: StatusCode, errors: &[ServerError]) -> Response {
+    write(answer, status, errors.iter().all(is_about_document), serde_json::json!({ "errors": errors }).to_string())
+}
+
+/// `about_document`: the document itself is at fault.
+fn write(answer: Answer, status: StatusCode, about_document: bool, body: impl Into<Body>) -> Response {
     let (kind, status) = match answer {
         Answer::Modern => ("application/graphql-response+json; charset=utf-8", status),
         // Older clients read the body only after 200; faults of the transport keep their status.
         Answer::Legacy if status == StatusCode::BAD_REQUEST && about_document => ("application/json; charset=utf-8", StatusCode::OK),
         Answer::Legacy => ("application/json; charset=utf-8", status),
     };
-    let mut response = (status, body).into_response();
+    let mut response = (status, body.into()).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::METHOD_NOT_ALLOWED {

@@ -17,6 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
+use crate::api::guard::Documents;
 use crate::api::schema::PortalSchema;
 use crate::http::sockets::Sockets;
 use crate::http::{files, graphiql, graphql, health, session, socket};
@@ -31,6 +32,8 @@ pub struct Server {
     pub portal: Portal,
     /// The schema.
     pub schema: PortalSchema,
+    /// Documents that were parsed before.
+    pub documents: Documents,
     /// Proxies that are believed.
     pub trusted_proxies: Arc<[IpAddr]>,
     /// Metrics, where they are collected.

@@ -212,7 +212,7 @@ async fn converse(
                         runs += 1;
                         idle = 0;
                         let told = Told { id: id.to_owned(), run: runs, out: out.clone(), done: done.clone(), token: scope.child_token(), ended: ended.clone() };
-                        let again = is_subscription(&parameters).then(|| parameters.clone());
+                        let again = is_subscription(server, &parameters).then(|| parameters.clone());
                         running.insert(id.to_owned(), Running { token: told.token.clone(), run: runs, actor: ctx.actor.clone(), parameters: again });
                         tokio::spawn(run(server.clone(), ctx.clone(), parameters, false, told));
                     }
@@ -280,8 +280,8 @@ async fn changed(standing: &mut Option<watch::Receiver<Option<Member>>>) -> Opti
     }
 }
 
-fn is_subscription(parameters: &ParametersIn) -> bool {
-    prepare(parameters.clone(), false).is_ok_and(|(_, kind)| kind == OperationType::Subscription)
+fn is_subscription(server: &Server, parameters: &ParametersIn) -> bool {
+    prepare(&server.documents, parameters.clone(), false).is_ok_and(|(_, kind)| kind == OperationType::Subscription)
 }
 
 /// Where an operation tells what comes of it.
@@ -314,7 +314,7 @@ impl Told {
 /// fails inside a query is told with its data.
 async fn run(server: Server, ctx: Ctx, parameters: ParametersIn, resumed: bool, told: Told) {
     let language = ctx.language;
-    let outcome = match prepare(parameters, false) {
+    let outcome = match prepare(&server.documents, parameters, false) {
         Err(wrong) => told.say("error", Some(json!([wrong.1]))),
         Ok((request, kind)) => {
             let mut request = admit(request, &server.portal, &ctx);

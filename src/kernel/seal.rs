@@ -180,6 +180,16 @@ pub fn token_hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
 
+/// SHA-256 of parts, each with its length, so that no two lists of parts are the same bytes.
+pub fn sha256_parts(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
 /// SHA-256 of a text as lower-case hexadecimal digits, for example of a GraphQL document.
 pub fn sha256_hex(text: &str) -> String {
     hex::encode(&Sha256::digest(text.as_bytes()))

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use crate::application::model::case::{Decision, DeliveryChannel, Event, StepOutcome};
+use crate::application::model::clock::Lapse;
 use crate::catalogue::model::version::{StepDefinition, StepKindCode};
 use crate::kernel::clock::{civil_date, start_of_day};
 use crate::kernel::ids::{BodyId, PersonId, UnitId};
@@ -69,7 +70,7 @@ pub struct Plan<'a> {
     /// When it was handed in.
     pub submitted_at: DateTime<Utc>,
     /// From when on it counts as accepted unless it is answered.
-    pub deemed_at: DateTime<Utc>,
+    pub lapse: Lapse,
     /// The pinned steps.
     pub steps: &'a [StepDefinition],
     /// Which way it goes.
@@ -124,8 +125,9 @@ pub fn life(plan: &Plan<'_>, staff: &Staff, calendar: &Calendar, chance: &mut Ch
             return told;
         }
         Course::Silent => {
-            tell(Event::DeemedAccepted, plan.deemed_at, None);
-            pace.day = civil_date(plan.deemed_at);
+            let Lapse { at, as_of } = plan.lapse;
+            tell(Event::DeemedAccepted { at, as_of }, at, None);
+            pace.day = civil_date(at);
         }
         Course::Claimed => {
             let at = pace.after(1, 3);

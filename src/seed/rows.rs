@@ -10,6 +10,7 @@ use crate::account::model::contact::Contact;
 use crate::app::told;
 use crate::application::entity::{application, document, event, order};
 use crate::application::model::case::{Case, Decision, Event, State, case_number, number_prefix};
+use crate::application::model::clock::Lapse;
 use crate::application::model::document::DocumentKind;
 use crate::application::model::order::OrderState;
 use crate::application::model::projection::Projection;
@@ -408,8 +409,8 @@ impl<'a> Maker<'a> {
         };
         let clock_of = |case: &Case| engine::clock_of(portal, &world.calendar, case, Some(offering));
         let received = Case::fold([(&submitted, submitted_at)]);
-        let deemed_at = clock_of(&received).and_then(|clock| clock.deemed_at()).unwrap_or(submitted_at);
-        let plan = Plan { submitted_at, deemed_at, steps: &version.content.steps, course, decision, slow };
+        let lapse = clock_of(&received).and_then(|clock| received.lapsed(&clock, DateTime::<Utc>::MAX_UTC)).unwrap_or(Lapse { at: submitted_at, as_of: day });
+        let plan = Plan { submitted_at, lapse, steps: &version.content.steps, course, decision, slow };
         let mut told_all = vec![Told { event: submitted, at: submitted_at, by: Some((talent.id, Role::Talent)) }];
         told_all.extend(life(&plan, &world.staff, &world.calendar, chance, talent.id));
         told_all.retain(|told| told.at <= world.now);
@@ -432,6 +433,7 @@ impl<'a> Maker<'a> {
             offering_id: Some(offering.id),
             applicant_person_id: talent.id,
             applicant_body_id: None,
+            key_person_id: talent.id,
             employer_body_id: confirmer.and_then(|pointer| BodyId::parse_global(answers.pointer(pointer)?.as_str()?)),
             submitted_by: Some(talent.id),
             mandate_id: None,
@@ -463,6 +465,7 @@ impl<'a> Maker<'a> {
             judged_on: Some(day),
             form_sealed: sealed("form_sealed", &serde_json::to_vec(answers)?),
             facts_sealed: sealed("facts_sealed", &facts),
+            received_reason_sealed: None,
             created_at: saved_at,
             updated_at: told_all.last().map_or(submitted_at, |told| told.at),
         };
@@ -474,7 +477,7 @@ impl<'a> Maker<'a> {
                 id: chance.id::<EventId>(*at),
                 application_id: id,
                 seq: so_far.version,
-                kind: event.kind().to_owned(),
+                kind: event.kind(),
                 schema_version: 1,
                 at: *at,
                 actor_id: by.map(|(person, _)| person),
@@ -485,7 +488,7 @@ impl<'a> Maker<'a> {
             self.made.events += 1;
             let kind = match event {
                 Event::Submitted { .. } => DocumentKind::Receipt,
-                Event::Accepted | Event::DeemedAccepted => DocumentKind::Acceptance,
+                Event::Accepted | Event::DeemedAccepted { .. } => DocumentKind::Acceptance,
                 Event::Decided { .. } => DocumentKind::Decision,
                 _ => continue,
             };

@@ -79,6 +79,17 @@ pub async fn offers(db: &impl ConnectionTrait, ids: Option<&[CardProductVersionI
     Ok(offers)
 }
 
+const VERSION: &str = "SELECT p.id AS p_id, p.code, p.level, p.region_code AS p_region, p.issuer, p.issuer_body_id, p.name, p.number_prefix, p.sub_cards, \
+    p.verification AS p_verification, p.source AS p_source, v.id AS v_id, v.number, v.legal_basis, v.effective_from, v.effective_to, v.grades, v.max_years, \
+    v.verification AS v_verification, v.source AS v_source FROM card_product p JOIN card_product_version v ON v.product_id = p.id WHERE p.code = $1 \
+    ORDER BY v.number";
+
+/// The versions of one product, oldest first, without their benefits, which whoever issues a card does not need. One statement.
+pub async fn versions_of(db: &impl ConnectionTrait, product_code: &str) -> Result<Vec<(Product, Version)>, DbErr> {
+    let rows = all(db, VERSION, vec![product_code.into()]).await?;
+    rows.iter().map(|row| Ok((product(row)?, version(row, row.try_get("", "v_id")?)?))).collect()
+}
+
 fn product(row: &QueryResult) -> Result<Product, DbErr> {
     Ok(Product {
         id: row.try_get("", "p_id")?,

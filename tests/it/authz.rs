@@ -702,7 +702,8 @@ async fn target(world: &World, talent: &Someone, counter: &Someone, number: &'st
 async fn known(world: &World, name: &str) -> Someone {
     use talent_portal::account::service::demo::accounts;
     let login = format!("{name}@demo.invalid");
-    let known = accounts(world.app.portal()).await.unwrap().into_iter().find(|(l, _)| *l == login);
+    let logins: Vec<&str> = talent_portal::demo::LOGINS.iter().copied().filter(|l| *l == login).collect();
+    let known = accounts(world.app.portal(), &logins).await.unwrap().pop();
     match known {
         Some((_, account)) => signed_in(world, account).await,
         None => world.staff(name).await,

@@ -6,7 +6,8 @@ use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFil
 use serde_json::{Value, json};
 use talent_portal::account::service::demo::{accounts, demo_session, mark_demo, person_of};
 use talent_portal::application::entity::{application, document, event};
-use talent_portal::application::model::case::{Action, Case, Event, State, is_case_number};
+use talent_portal::application::model::case::{Action, Case, Event, Side, State, is_case_number};
+use talent_portal::application::model::clock::Lapse;
 use talent_portal::application::model::document::{Content, JWS_TYPE};
 use talent_portal::application::policy::Standing;
 use talent_portal::application::service::check::{Report, check_projections};
@@ -128,8 +129,9 @@ async fn every_seeded_event_was_allowed_to_whom_it_names(app: TestApp) {
         for (row, (event, at)) in rows.iter().zip(read_events(&rows).unwrap()) {
             let action = match event {
                 Event::Submitted { .. } => None,
-                Event::DeemedAccepted => {
-                    assert_eq!(loaded.case.lapsed(loaded.clock.as_ref().unwrap(), at), Some(at));
+                Event::DeemedAccepted { at: lapse, as_of } => {
+                    assert_eq!(lapse, at);
+                    assert_eq!(loaded.case.lapsed(loaded.clock.as_ref().unwrap(), at), Some(Lapse { at, as_of }));
                     None
                 }
                 Event::Claimed { .. } => Some(Action::Claim),
@@ -147,13 +149,12 @@ async fn every_seeded_event_was_allowed_to_whom_it_names(app: TestApp) {
                     |(r, level): &&(Role, UnitLevel)| *r == role && (role != Role::Reviewer || (*level == UnitLevel::City) == (person == reviewers[0]));
                 loaded.levels = levels.iter().filter(of_role).copied().collect();
                 loaded.standing = Standing {
-                    own: person == loaded.row.applicant_person_id,
+                    side: (person == loaded.row.applicant_person_id).then_some(Side::Applicant),
                     roles: vec![role],
-                    grants: Vec::new(),
                     confirms: role == Role::EmployerConfirmer,
+                    ..Standing::default()
                 };
-                assert_eq!(loaded.may(action, person, at), Ok(()), "{id} {action} {:?}", loaded.case);
-                assert_eq!(loaded.acting_role(), role);
+                assert_eq!(loaded.may(action, person, at), Ok(role), "{id} {action} {:?}", loaded.case);
                 allowed += 1;
             }
             loaded.case.apply(&event, at);

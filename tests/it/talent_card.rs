@@ -15,10 +15,12 @@ use talent_portal::person::model::profile::{NewPerson, PersonName};
 use talent_portal::person::service as person;
 use talent_portal::talent_card::model::bundle::Bundle;
 use talent_portal::talent_card::model::check::{CheckAnswer, CheckPurpose, Counter};
-use talent_portal::talent_card::model::product::BenefitArea;
+use talent_portal::talent_card::model::ledger::BalanceKey;
+use talent_portal::talent_card::model::product::{BenefitArea, ledger_year};
 use talent_portal::talent_card::service::check::{self, RecordUse, Shown};
 use talent_portal::talent_card::service::issue::{self, IssueCard};
 use talent_portal::talent_card::service::{publish, view};
+use talent_portal::talent_card::store;
 
 use crate::support::{TestApp, both_engines};
 
@@ -28,6 +30,7 @@ both_engines!(
     a_holder_gets_one_card_of_a_product_and_sees_it_in_three_statements,
     a_counter_learns_what_its_purpose_needs_and_no_more,
     a_card_is_shown_checked_and_used_over_http,
+    my_cards_with_their_benefits_cost_four_statements_over_http,
 );
 
 fn actor(person: PersonId, grants: Vec<Grant>) -> Actor {
@@ -265,4 +268,43 @@ async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
         .ok();
     let check = |means: &str| json!({ "node": { "means": means, "purpose": "TRANSPORT", "answer": "VALID" } });
     assert_eq!(seen["card"]["checks"]["edges"], json!([check("NUMBER"), check("TOKEN")]));
+}
+
+/// The budget holds for one card and for several, used or not, the look-up of the session counted.
+async fn my_cards_with_their_benefits_cost_four_statements_over_http(app: TestApp) {
+    let portal = app.portal();
+    mark_demo(portal).await.unwrap();
+    app.publish().await;
+    let (_, admin) = somebody(&app, vec![Grant { role: Role::SystemAdmin, scope: Scope::Portal }]).await;
+    let new = NewDemoAccount {
+        login: "talent@demo.invalid".into(),
+        password: "seven green herons at dusk".into(),
+        name_zh: "陈大文".into(),
+        name_latin: "Chan Tai Man".into(),
+        birth_date: None,
+        roles: Vec::new(),
+    };
+    let account = add_account(portal, new).await.unwrap();
+    let document = include_str!("../../schema/operations/my-card/my-cards.graphql");
+    for cards in 1..=4 {
+        let token = demo_session(portal, account).await.unwrap();
+        let viewer = app.graphql(Some(&token), "{ viewer { person { id } } }", json!({})).await.ok();
+        let holder = PersonId::parse_global(viewer["viewer"]["person"]["id"].as_str().unwrap()).unwrap();
+        let card = issue(&app, order(&app, holder), &admin).await.unwrap();
+        let card = view::card(portal, &actor(holder, Vec::new()), card).await.unwrap();
+        let txn = portal.db.begin_write().await.unwrap();
+        for benefit in &card.offer.benefits {
+            let key = BalanceKey { card: card.card.id, benefit: benefit.id, beneficiary: holder, year: ledger_year(portal.env.today()) };
+            store::take(&txn, key, benefit.yearly_quota, 1).await.unwrap().unwrap();
+        }
+        portal.commit(txn).await.unwrap();
+        let (statements, data) = app.statements(app.graphql(Some(&token), document, json!({}))).await;
+        let shown = data.ok()["myCards"].take();
+        assert_eq!(shown.as_array().unwrap().len(), cards);
+        let benefits = shown[cards - 1]["benefits"].as_array().unwrap();
+        assert!(!benefits.is_empty() && benefits.iter().all(|benefit| benefit["balances"][0]["used"] == 1), "{benefits:?}");
+        assert!(statements <= 4, "{statements} statements for {cards} cards");
+        // A card lapses, and the next one is issued.
+        app.advance(chrono::Duration::days(6 * 366));
+    }
 }

@@ -1,5 +1,7 @@
 //! Rows of a work queue, and what may be asked of it.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use crate::application::model::case::State;
@@ -16,7 +18,7 @@ pub struct QueueRow {
     /// The item.
     pub item: ItemId,
     /// Name of the item.
-    pub item_name: Text,
+    pub item_name: Arc<Text>,
     /// The applicant.
     pub applicant: PersonId,
     /// Her Chinese name.

@@ -54,8 +54,8 @@ pub struct Loaded {
     pub beneficiaries: Vec<PersonId>,
     /// What ties the caller to it.
     pub standing: Standing,
-    /// Whether the step that is due is finished by somebody outside the units.
-    pub outside: bool,
+    /// For each pinned step, whether somebody outside the units finishes it.
+    pub outside: Vec<bool>,
     /// Levels of the units for which the caller holds her roles.
     pub levels: Vec<(Role, UnitLevel)>,
 }
@@ -134,10 +134,8 @@ async fn assemble(
     let units: Vec<_> = standing.grants.iter().map(|(_, unit)| *unit).collect();
     let units = organisation::units_by_ids(db, &units).await?;
     let levels = standing.grants.iter().filter_map(|(role, unit)| Some((*role, units.get(unit)?.level))).collect();
-    let outside = match case.step().and_then(|key| version.content.step(key)) {
-        Some(step) => portal.part::<StepKinds>()?.of(step.kind)?.outside(),
-        None => false,
-    };
+    let kinds = portal.part::<StepKinds>()?;
+    let outside = version.content.steps.iter().map(|step| Ok(kinds.of(step.kind)?.outside())).collect::<Result<_, Fault>>()?;
     Ok(Loaded { row, case, calendar: calendar.clone(), clock, version, offering, beneficiaries, standing, outside, levels })
 }
 
@@ -171,8 +169,9 @@ impl Loaded {
 
     /// The rule of the step that is due.
     pub fn step(&self) -> Option<StepRule<'_>> {
-        let step = self.version.content.step(self.case.step()?)?;
-        Some(StepRule { role: step.role, level: step.unit_level, not_same_person_as: &step.not_same_person_as, outside: self.outside })
+        let due = self.case.step()?;
+        let (step, outside) = self.version.content.steps.iter().zip(&self.outside).find(|(step, _)| step.key == due)?;
+        Some(StepRule { role: step.role, level: step.unit_level, not_same_person_as: &step.not_same_person_as, outside: *outside })
     }
 
     /// The role that entitles the caller to an action now, or why she may not.

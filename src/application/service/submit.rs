@@ -339,8 +339,18 @@ async fn open_case(
     let clock = engine::clock_of(portal, calendar, &case, Some(&offering));
     let beneficiaries = store::beneficiaries_of(txn, &[row.id]).await?.remove(&row.id).unwrap_or_default();
     let standing = Standing { side: Some(entry.side), ..Standing::default() };
-    let loaded =
-        Loaded { row, case, calendar: calendar.clone(), clock, version, offering: Some(offering), beneficiaries, standing, outside: false, levels: Vec::new() };
+    let loaded = Loaded {
+        row,
+        case,
+        calendar: calendar.clone(),
+        clock,
+        version,
+        offering: Some(offering),
+        beneficiaries,
+        standing,
+        outside: Vec::new(),
+        levels: Vec::new(),
+    };
     let impossible = engine::check_fulfilment(portal, txn, &loaded).await?;
     if !impossible.is_empty() {
         return Err(Refused::Rejected(impossible.into_iter().map(|r| Rejection { field: path.split('.').map(str::to_owned).collect(), ..r }).collect()));

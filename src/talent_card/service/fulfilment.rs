@@ -29,15 +29,16 @@ async fn command(txn: &DatabaseTransaction, case: &FulfilmentCase) -> Result<Opt
         return Err(Fault::bug("a version with TALENT_CARD fulfilment has no product or grade pointer"));
     };
     let Some(grade) = case.form.pointer(pointer).and_then(Value::as_str) else { return Ok(None) };
-    let offers = store::offers(txn, None).await?;
-    let in_force = offers.iter().filter(|o| {
-        o.product.code == product && o.version.effective_from.is_none_or(|from| from <= case.on) && o.version.effective_to.is_none_or(|to| case.on <= to)
-    });
-    let Some(offer) = in_force.max_by_key(|o| o.version.number) else { return Ok(None) };
+    let versions = store::versions_of(txn, product).await?;
+    let in_force = versions
+        .iter()
+        .map(|(_, version)| version)
+        .filter(|version| version.effective_from.is_none_or(|from| from <= case.on) && version.effective_to.is_none_or(|to| case.on <= to));
+    let Some(version) = in_force.max_by_key(|version| version.number) else { return Ok(None) };
     Ok(Some(IssueCard {
         application: case.application,
         product: product.to_owned(),
-        version: offer.version.number,
+        version: version.number,
         grade: grade.to_owned(),
         holder: persons::resolve(txn, case.applicant).await?,
         from: case.on,

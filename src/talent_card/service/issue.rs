@@ -13,7 +13,7 @@ use crate::kernel::seal::{Place, SecretKey};
 use crate::portal::Portal;
 use crate::talent_card::model::card::{Card, CardEventKind, CardStatus, NumberEnd};
 use crate::talent_card::model::number::CardNumber;
-use crate::talent_card::model::product::{Beneficiary, Offer, validity_end};
+use crate::talent_card::model::product::{Beneficiary, Product, Version, validity_end};
 use crate::talent_card::service::OBJECT;
 use crate::talent_card::store;
 
@@ -38,8 +38,15 @@ pub struct IssueCard {
     pub permit_until: Option<NaiveDate>,
 }
 
-async fn offer(txn: &DatabaseTransaction, product: &str, version: i32) -> Result<Option<Offer>, Fault> {
-    Ok(store::offers(txn, None).await?.into_iter().find(|o| o.product.code == product && o.version.number == version))
+/// A version with its product, as far as the issue of a card asks.
+struct Terms {
+    product: Product,
+    version: Version,
+}
+
+async fn terms(txn: &DatabaseTransaction, product: &str, version: i32) -> Result<Option<Terms>, Fault> {
+    let known = store::versions_of(txn, product).await?.into_iter().find(|(_, v)| v.number == version);
+    Ok(known.map(|(product, version)| Terms { product, version }))
 }
 
 /// Why the card could not be issued as things are; empty where it can.
@@ -50,9 +57,9 @@ pub async fn check_issue(txn: &DatabaseTransaction, command: &IssueCard) -> Resu
     })
 }
 
-async fn plan(txn: &DatabaseTransaction, command: &IssueCard) -> Result<Result<(Offer, NaiveDate), Vec<Rejection>>, Fault> {
+async fn plan(txn: &DatabaseTransaction, command: &IssueCard) -> Result<Result<(Terms, NaiveDate), Vec<Rejection>>, Fault> {
     let impossible = || vec![Rejection::new(Code::FulfilmentImpossible)];
-    let Some(offer) = offer(txn, &command.product, command.version).await? else { return Ok(Err(impossible())) };
+    let Some(offer) = terms(txn, &command.product, command.version).await? else { return Ok(Err(impossible())) };
     let Some(max_years) = offer.version.max_years.filter(|_| offer.version.grade(&command.grade).is_some()) else { return Ok(Err(impossible())) };
     let mut reasons = Vec::new();
     let end = validity_end(command.from, max_years, command.contract_until, command.permit_until);

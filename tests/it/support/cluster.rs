@@ -4,19 +4,17 @@
 //! processes (a runner that starts one for each test, two shells) share it: `users` is held shared by every process for
 //! as long as it lives, `setup` while one of them looks whether the server runs and starts it. A small shell script
 //! waits for `users` to be free, then stops the server and removes its data; what it misses, the next run removes.
-//! PostgreSQL refuses to run as root, so root starts it as `postgres` or `nobody`.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::OnceLock;
 
-/// What a socket's path may have in all, the server's own file name in it; Linux allows 107 bytes.
-const LONGEST_SOCKET_FOLDER: usize = 90;
+use super::postgres::{LONGEST_SOCKET_FOLDER, Owner, programs, run};
 
 /// What runs the server without care for its data. A crash test would want `fsync` on and its own server.
 const SETTINGS: &str = "\
@@ -90,50 +88,6 @@ pub fn cluster() -> Option<&'static Cluster> {
         .as_ref()
 }
 
-/// The folder that holds `initdb`, `pg_ctl` and `postgres`.
-fn programs() -> Option<PathBuf> {
-    let told = Command::new("pg_config").arg("--bindir").output().ok().filter(|output| output.status.success());
-    let told = told.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-    // Debian keeps the server of each version in a folder of its own; `pg_config` may tell of a version without a server.
-    let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin")).collect();
-    debian.sort_by_key(|path| {
-        let version = path.parent().and_then(Path::file_name).and_then(OsStr::to_str).and_then(|name| name.parse::<u32>().ok());
-        std::cmp::Reverse(version)
-    });
-    let on_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
-    let complete = |folder: &PathBuf| ["initdb", "pg_ctl", "postgres"].iter().all(|program| folder.join(program).is_file());
-    told.into_iter().chain(debian).chain(on_path).find(complete)
-}
-
-/// Who owns the server: nobody in particular, or, for root, an unprivileged user.
-#[derive(Clone, Copy, Debug)]
-struct Owner(Option<(u32, u32)>);
-
-impl Owner {
-    fn choose(folder: &Path) -> Self {
-        // The owner of a file that this process has just made is the user it runs as.
-        if fs::metadata(folder).expect("the folder of the server").uid() != 0 {
-            return Self(None);
-        }
-        let users = fs::read_to_string("/etc/passwd").expect("the users of this machine");
-        let find = |name: &str| {
-            let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
-            let mut numbers = line.split(':').skip(2);
-            Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-        };
-        Self(Some(find("postgres").or_else(|| find("nobody")).expect("root needs a user `postgres` or `nobody` to run PostgreSQL as")))
-    }
-
-    fn command(self, program: impl AsRef<OsStr>, folder: &Path) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(folder).stdin(Stdio::null()).env("LC_ALL", "C.UTF-8");
-        if let Some((user, group)) = self.0 {
-            command.uid(user).gid(group);
-        }
-        command
-    }
-}
-
 fn start(programs: &Path) -> Cluster {
     let under_target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres");
     let folder = if usable(&under_target) { under_target } else { elsewhere(&under_target) };
@@ -188,12 +142,6 @@ fn make(programs: &Path, owner: Owner, folder: &Path) {
     let started = run(owner.command(programs.join("pg_ctl"), folder).args(["start", "-s", "-w", "-D", "data", "-l", "data/server.log"]));
     let log = fs::read_to_string(folder.join("data/server.log")).unwrap_or_default();
     assert!(started.0, "the server did not start: {}{log}", started.1);
-}
-
-/// Runs it to its end: whether it succeeded, and what it said.
-fn run(command: &mut Command) -> (bool, String) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
 /// Makes the folder with its locks and tells whether the server could work in it.
