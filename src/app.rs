@@ -30,6 +30,8 @@ use crate::catalogue::service::{CompiledVersions, FactSources, Handlers};
 use crate::config::Config;
 use crate::db::{self, Db, Engine, KEY_SCHEMA};
 use crate::http::router::{Server, routes};
+use crate::http::server::{self, Bounds};
+use crate::http::sockets::Sockets;
 use crate::kernel::env::Env;
 use crate::kernel::fault::Fault;
 use crate::kernel::seal::Keyring;
@@ -125,9 +127,60 @@ fn refuse_readable_by_others(_: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Connects and puts a process together; nothing is migrated.
+/// Makes a folder that only its owner reads, or makes one that is there such a folder.
+fn private_folder(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    private(folder, 0o700)
+}
+
+/// Makes a file that only its owner reads, or makes one that is there such a file. SQLite gives its side files the mode
+/// of the file.
+fn private_file(file: &Path) -> anyhow::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).with_context(|| format!("the file {} cannot be opened", file.display()))?;
+    private(file, 0o600)
+}
+
+#[cfg(unix)]
+fn private(path: &Path, mode: u32) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let told = || format!("the mode of {} cannot be changed", path.display());
+    let mut permissions = std::fs::metadata(path).with_context(told)?.permissions();
+    if permissions.mode() & 0o077 != 0 {
+        permissions.set_mode(mode);
+        match std::fs::set_permissions(path, permissions) {
+            // Somebody else's, for example a volume that was mounted: what is made inside is ours.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => tracing::warn!(path = %path.display(), "can be read by others"),
+            changed => changed.with_context(told)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn private(_: &Path, _: u32) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// Connects and puts a process together; nothing is migrated. What it keeps on the disk is its owner's alone: the data
+/// are sealed by column, not as a whole.
 pub async fn portal(config: &Config, env: Env, options: db::Options) -> anyhow::Result<Portal> {
-    std::fs::create_dir_all(&config.data_dir).with_context(|| format!("the folder {} cannot be made", config.data_dir.display()))?;
+    for folder in ["", crate::material::adapter::FOLDER, "outbox"] {
+        private_folder(&config.data_dir.join(folder))?;
+    }
+    for file in options.files() {
+        private_file(&file)?;
+        for side in ["-wal", "-shm"] {
+            let mut name = file.clone().into_os_string();
+            name.push(side);
+            if Path::new(&name).exists() {
+                private(Path::new(&name), 0o600)?;
+            }
+        }
+    }
     let keyring = keyring(config, &env)?;
     let db = Db::connect(&options).await.context("the stores cannot be opened")?;
     Ok(Portal::new(db, env, Arc::new(keyring), Arc::new(config.settings.clone()), parts(config)?))
@@ -171,6 +224,7 @@ pub fn router(portal: &Portal, config: &Config, metrics: Option<PrometheusHandle
         documents: Documents::default(),
         trusted_proxies: config.trusted_proxies.clone().into(),
         metrics,
+        sockets: Sockets::default(),
         stopping,
     })
 }
@@ -223,21 +277,14 @@ pub fn spawn_jobs(portal: &Portal, config: &Config, stop: &CancellationToken) ->
 
 /// Serves until `stop` is cancelled, then drains.
 pub async fn serve(portal: Portal, config: &Config, listener: TcpListener, metrics: Option<PrometheusHandle>, stop: CancellationToken) -> anyhow::Result<()> {
-    use axum::serve::ListenerExt as _;
     let router = router(&portal, config, metrics, stop.clone());
     let jobs_stop = CancellationToken::new();
     let jobs = spawn_jobs(&portal, config, &jobs_stop);
-    let listener = listener.tap_io(|stream| {
-        let _best_effort = stream.set_nodelay(true);
-    });
-    let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
-    let graceful = axum::serve(listener, service).with_graceful_shutdown({
-        let stop = stop.clone();
-        async move { stop.cancelled().await }
-    });
+    let bounds = Bounds { connections: config.connections_max, headers: Duration::from_secs(config.header_seconds) };
+    let served = server::serve(listener, router, bounds, stop.clone());
     let deadline = Duration::from_secs(config.shutdown_seconds);
     tokio::select! {
-        served = graceful => served?,
+        () = served => {}
         () = async { stop.cancelled().await; tokio::time::sleep(deadline).await } => tracing::warn!("connections were still open after {deadline:?}"),
     }
     jobs_stop.cancel();

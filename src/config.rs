@@ -53,6 +53,10 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// Seconds that a graceful stop may take.
     pub shutdown_seconds: u64,
+    /// Connections that are served at once; others wait to be accepted.
+    pub connections_max: usize,
+    /// Seconds in which the headers of a request must come, also of the next one on a connection that is kept.
+    pub header_seconds: u64,
     /// Rules of the portal.
     pub settings: Settings,
 }
@@ -70,6 +74,14 @@ pub struct Settings {
     pub introspection: bool,
     /// Bytes of a request body, uploads apart.
     pub request_body_max: usize,
+    /// WebSockets of one address of which no session is known.
+    pub sockets_per_address: usize,
+    /// WebSockets of one access token.
+    pub sockets_per_session: usize,
+    /// Seconds after which a WebSocket of nobody is closed when it runs no operation.
+    pub socket_idle_seconds: u64,
+    /// Whether `/metrics` answers others than this machine.
+    pub metrics_remote: bool,
     /// Bytes of one uploaded file.
     pub upload_max: u64,
     /// Memory of one argon2id hash in KiB.
@@ -129,6 +141,12 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("clamd", "host:port or socket of clamd"),
     ("trusted_proxies", "addresses of proxies, by comma"),
     ("shutdown_seconds", "seconds of a graceful stop, 25 by default"),
+    ("connections_max", "connections served at once, 4096 by default"),
+    ("header_seconds", "seconds in which the headers of a request must come, 10 by default"),
+    ("sockets_per_address", "WebSockets of one address that are not signed in, 16 by default"),
+    ("sockets_per_session", "WebSockets of one session, 16 by default"),
+    ("socket_idle_seconds", "seconds after which an idle WebSocket that is not signed in is closed, 60 by default"),
+    ("metrics_remote", "whether /metrics answers others than this machine, false by default"),
     ("production", "true or false"),
     ("front_end_url", "address of the front end, for links in messages"),
     ("introspection", "whether anonymous callers may read the schema; by default not in production"),
@@ -250,6 +268,11 @@ impl Layers {
             front_end_url: self.text("front_end_url"),
             introspection: self.yes("introspection", !production),
             request_body_max: self.number("request_body_max", 1 << 20, 1 << 10, 16 << 20),
+            sockets_per_address: self.number("sockets_per_address", 16, 1, 10_000),
+            sockets_per_session: self.number("sockets_per_session", 16, 1, 1_000),
+            socket_idle_seconds: self.number("socket_idle_seconds", 60, 1, 3_600),
+            metrics_remote: self.yes("metrics_remote", false),
+            // More than 2 GiB would not fit the Int by which the API tells sizes.
             upload_max: self.number("upload_max", 20 << 20, 1 << 10, 1 << 30),
             argon2_memory_kib: self.number("argon2_memory_kib", 19_456, 8, 1 << 20),
             argon2_passes: self.number("argon2_passes", 2, 1, 16),
@@ -289,6 +312,8 @@ impl Layers {
                 text.split(',').map(|a| a.trim().parse().map_err(|_| format!("'{}' is not an address", a.trim()))).collect()
             }),
             shutdown_seconds: self.number("shutdown_seconds", 25, 1, 300),
+            connections_max: self.number("connections_max", 4_096, 1, 1_000_000),
+            header_seconds: self.number("header_seconds", 10, 1, 120),
             settings,
         };
         if production && !config.key_file_named {

@@ -1,5 +1,6 @@
 //! Connections: one pool on PostgreSQL, readers and a single writer on SQLite, and the store of person keys.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,25 @@ impl std::fmt::Debug for Options {
         // URLs hold passwords.
         f.debug_struct("Options").field("connections", &self.connections).field("single", &self.single).finish_non_exhaustive()
     }
+}
+
+impl Options {
+    /// The SQLite files that these options name; none on PostgreSQL and in memory.
+    pub fn files(&self) -> Vec<PathBuf> {
+        if !self.url.starts_with("sqlite:") {
+            return Vec::new();
+        }
+        let urls = [self.url.clone(), self.key_url.clone().unwrap_or_else(|| beside(&self.url))];
+        urls.iter().filter_map(|url| file_of(url)).collect()
+    }
+}
+
+/// The file of an SQLite URL, if it is in one.
+fn file_of(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let path = path.strip_prefix("//").unwrap_or(path);
+    (!path.is_empty() && path != ":memory:" && !query.contains("mode=memory")).then(|| PathBuf::from(path))
 }
 
 impl From<&Config> for Options {
@@ -190,7 +210,21 @@ pub fn is_postgres(connection: &impl sea_orm::ConnectionTrait) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::beside;
+    use super::{beside, file_of};
+
+    #[test]
+    fn the_file_of_a_url_is_found() {
+        for (url, file) in [
+            ("sqlite://./data/portal.db", Some("./data/portal.db")),
+            ("sqlite:///a/b.db?mode=rwc", Some("/a/b.db")),
+            ("sqlite:portal.db", Some("portal.db")),
+            ("sqlite::memory:", None),
+            ("sqlite://x?mode=memory", None),
+            ("postgres://x/y", None),
+        ] {
+            assert_eq!(file_of(url).as_deref(), file.map(std::path::Path::new), "{url}");
+        }
+    }
 
     #[test]
     fn person_keys_lie_beside_the_data_file() {

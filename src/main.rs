@@ -177,6 +177,11 @@ fn load(data: Data, more: Vec<(&'static str, Option<String>)>) -> anyhow::Result
 }
 
 fn log(config: &Config) {
+    // The library's own hook writes what was said, which may hold what a person sent, and a backtrace.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(alarm = "PANIC", place, "a mistake ended a request or a job");
+    }));
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log_filter).unwrap_or_default();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second call, in a test, changes nothing.

@@ -645,15 +645,23 @@ impl AccountMutation {
     }
 
     /// A new pair for a refresh token, which is spent by it. A token spent before ends the session; within a minute, and
-    /// while the new pair was not used, it works once more (the answer was lost). User errors: REFRESH_INVALID.
+    /// while the new pair was not used, it works once more (the answer was lost). A token that came by cookie is answered
+    /// by cookie only. User errors: REFRESH_INVALID.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RefreshSessionInput,
     ) -> Answer<RefreshSessionPayload> {
-        let token = input.refresh_token.or_else(|| ctx.data_opt::<RefreshCookie>().map(|c| c.0.clone())).unwrap_or_default();
+        // What came by cookie goes back by cookie alone: no script of a page may turn it into a token that it can read.
+        let cookie = ctx.data_opt::<RefreshCookie>();
+        let (token, transport) = match (input.refresh_token, cookie) {
+            (Some(given), Some(cookie)) if given == cookie.0 => (given, Transport::Cookie),
+            (Some(given), _) => (given, input.transport),
+            (None, Some(cookie)) => (cookie.0.clone(), Transport::Cookie),
+            (None, None) => (String::new(), input.transport),
+        };
         let done = sessions::refresh_session(ctx.portal(), ctx.actor(), &token).await;
-        payload(ctx.ctx(), done, |p| RefreshSessionPayload::done(SessionPairObject::of(ctx, p, input.transport)), RefreshSessionPayload::refused)
+        payload(ctx.ctx(), done, |p| RefreshSessionPayload::done(SessionPairObject::of(ctx, p, transport)), RefreshSessionPayload::refused)
     }
 
     /// Ends the session of this request.

@@ -3,12 +3,13 @@
 //! The library's own limits count too late or say too little, and a missing variable is found only after earlier
 //! mutation fields have run; all of that is checked here, once per request.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextParseQuery, NextValidation};
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
-use async_graphql::{Positioned, ServerError, ServerResult, ValidationResult, Variables};
+use async_graphql::parser::types::{Directive, ExecutableDocument, Field, OperationType, Selection, SelectionSet};
+use async_graphql::{Pos, Positioned, Response, ServerError, ServerResult, ValidationResult, Value, Variables};
 use moka::sync::Cache;
 
 use crate::kernel::seal::sha256_parts;
@@ -19,10 +20,23 @@ pub const MAX_DEPTH: usize = 15;
 pub const MAX_COMPLEXITY: usize = 6_000;
 /// Most fields of a document, fragments counted once.
 const MAX_FIELDS: usize = 500;
-/// Most aliases of a document.
+/// Most aliases of a document, fragments counted once.
 const MAX_ALIASES: usize = 50;
-/// Most directives of a document.
+/// Most directives of a document, fragments counted once.
 const MAX_DIRECTIVES: usize = 50;
+/// Most fields, spreads and inline fragments of an operation once each fragment stands where it is spread.
+const MAX_EXPANDED: usize = 1_000;
+/// Most of them over all operations and fragments: the library walks through each once more.
+const MAX_EXPANDED_ALL: usize = 4_000;
+/// Most aliases, and most directives, of an operation likewise.
+const MAX_EXPANDED_MARKS: usize = 200;
+/// Deepest nesting of fields, spreads and inline fragments likewise; the library recurses as deep.
+const MAX_NESTING: usize = 64;
+/// Most lines that one `__schema` or `__type` may be expected to give. The whole schema as client generators ask for it
+/// is about 850,000 by the estimate of [`share`].
+const MAX_INTROSPECTION: usize = 2_000_000;
+/// Most bytes of one answer.
+pub const MAX_ANSWER: usize = 8 << 20;
 /// Longest document in bytes.
 pub const MAX_DOCUMENT: usize = 32 * 1024;
 /// Deepest nesting of brackets, counted before the parser recurses.
@@ -43,18 +57,32 @@ impl Default for Documents {
 }
 
 impl Documents {
-    /// The parsed form of a text, from the cache where it was parsed before.
+    /// The parsed form of a text, within the bounds of a document; from the cache where it was parsed before.
     pub fn parse(&self, text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
         if let Some(known) = self.0.get(text) {
             return Ok(known);
         }
-        let document = Arc::new(parse_query(text)?);
+        let document = Self::read(text)?;
         if text.len() <= MAX_CACHED {
             self.0.insert(text.to_owned(), document.clone());
         }
         Ok(document)
     }
+
+    fn read(text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
+        let document = parse_query(text).map_err(|error| {
+            let mut error = ServerError::from(error);
+            error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
+            error
+        })?;
+        refuse_document(&document)?;
+        Ok(Arc::new(document))
+    }
 }
+
+/// Marks a request whose document came through [`Documents::parse`].
+#[derive(Clone, Copy, Debug)]
+pub struct Vetted;
 
 /// What is known of queries that were validated: the result is a function of the schema, the text and the variables.
 /// Kept by digest, since variables are the caller's own; mutations, whose variables are never the same twice, are not kept.
@@ -125,49 +153,274 @@ pub fn refuse_text(text: &str) -> Option<&'static str> {
     None
 }
 
+/// What a selection comes to once each fragment stands where it is spread. Sums are saturating.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Size {
+    /// Fields, spreads and inline fragments.
+    nodes: usize,
+    aliases: usize,
+    directives: usize,
+    /// Nesting of the nodes.
+    depth: usize,
+    /// Lines of the answer, as far as the schema itself is asked for.
+    lines: usize,
+    /// `__schema` and `__type`.
+    introspections: usize,
+    /// The largest `lines` of one of them.
+    introspection: usize,
+}
+
+impl Size {
+    fn add(&mut self, other: Self) {
+        self.nodes = self.nodes.saturating_add(other.nodes);
+        self.aliases = self.aliases.saturating_add(other.aliases);
+        self.directives = self.directives.saturating_add(other.directives);
+        self.depth = self.depth.max(other.depth);
+        self.lines = self.lines.saturating_add(other.lines);
+        self.introspections = self.introspections.saturating_add(other.introspections);
+        self.introspection = self.introspection.max(other.introspection);
+    }
+
+    /// One node around this.
+    fn wrapped(mut self, directives: usize) -> Self {
+        self.nodes = self.nodes.saturating_add(1);
+        self.directives = self.directives.saturating_add(directives);
+        self.depth = self.depth.saturating_add(1);
+        self
+    }
+
+    const fn breaks(&self) -> Option<&'static str> {
+        if self.nodes > MAX_EXPANDED {
+            Some("the document has too many fields once its fragments are spread")
+        } else if self.aliases > MAX_EXPANDED_MARKS {
+            Some("the document has too many aliases once its fragments are spread")
+        } else if self.directives > MAX_EXPANDED_MARKS {
+            Some("the document has too many directives once its fragments are spread")
+        } else if self.depth > MAX_NESTING {
+            Some("the document is nested too deeply")
+        } else if self.introspections > 1 {
+            Some("the schema may be asked for once in a request")
+        } else if self.introspection > MAX_INTROSPECTION {
+            Some("too much of the schema is asked for at once")
+        } else {
+            None
+        }
+    }
+}
+
+/// How many entries a field of the introspection types is reckoned to give.
+fn share(field: &str) -> usize {
+    match field {
+        "types" => 256,
+        "fields" | "inputFields" | "possibleTypes" => 16,
+        "enumValues" => 8,
+        "args" | "directives" => 4,
+        "interfaces" | "locations" => 2,
+        _ => 1,
+    }
+}
+
+/// Measures a document; each fragment once.
+struct Measure<'a> {
+    document: &'a ExecutableDocument,
+    /// Fragments that are measured; `None` while one is being measured, so that a cycle is met.
+    known: HashMap<&'a str, Option<Size>>,
+}
+
+impl<'a> Measure<'a> {
+    fn fragment(&mut self, name: &'a str, pos: Pos, nesting: usize) -> Result<Size, ServerError> {
+        match self.known.get(name) {
+            Some(Some(size)) => return Ok(*size),
+            Some(None) => {
+                let mut error = request_error("DOCUMENT_INVALID", "a fragment spreads itself");
+                error.locations.push(pos);
+                return Err(error);
+            }
+            None => {}
+        }
+        // A fragment that is missing is told by the validation.
+        let Some(found) = self.document.fragments.get(name) else { return Ok(Size::default()) };
+        self.known.insert(name, None);
+        let mut size = self.selection(&found.node.selection_set, nesting)?;
+        size.directives = size.directives.saturating_add(found.node.directives.len());
+        self.known.insert(name, Some(size));
+        Ok(size)
+    }
+
+    fn field(&mut self, field: &'a Field, nesting: usize) -> Result<Size, ServerError> {
+        let inside = self.selection(&field.selection_set, nesting)?;
+        let name = field.name.node.as_str();
+        let mut size = inside.wrapped(field.directives.len());
+        size.aliases = size.aliases.saturating_add(usize::from(field.alias.is_some()));
+        size.lines = inside.lines.saturating_mul(share(name)).saturating_add(share(name));
+        if name == "__schema" || name == "__type" {
+            size.introspections = size.introspections.saturating_add(1);
+            size.introspection = size.introspection.max(size.lines);
+        }
+        Ok(size)
+    }
+
+    fn selection(&mut self, set: &'a Positioned<SelectionSet>, nesting: usize) -> Result<Size, ServerError> {
+        // Measured before it is walked: this recurses, too.
+        if nesting > MAX_NESTING {
+            return Err(request_error("DOCUMENT_TOO_COMPLEX", "the document is nested too deeply"));
+        }
+        let mut size = Size::default();
+        for item in &set.node.items {
+            size.add(match &item.node {
+                Selection::Field(field) => self.field(&field.node, nesting + 1)?,
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(spread.node.fragment_name.node.as_str(), spread.pos, nesting + 1)?.wrapped(spread.node.directives.len())
+                }
+                Selection::InlineFragment(fragment) => self.selection(&fragment.node.selection_set, nesting + 1)?.wrapped(fragment.node.directives.len()),
+            });
+        }
+        Ok(size)
+    }
+}
+
+/// What a document holds, fragments counted once.
 #[derive(Default)]
 struct Count {
     fields: usize,
     aliases: usize,
     directives: usize,
+    /// Where a text holds a character that no text may hold.
+    control: Option<Pos>,
 }
 
-fn count(set: &Positioned<SelectionSet>, counts: &mut Count) {
-    for item in &set.node.items {
-        match &item.node {
-            Selection::Field(field) => {
-                counts.fields += 1;
-                counts.aliases += usize::from(field.node.alias.is_some());
-                counts.directives += field.node.directives.len();
-                count(&field.node.selection_set, counts);
+impl Count {
+    fn value(&mut self, value: &Value, pos: Pos) {
+        if self.control.is_none() && holds_control(value) {
+            self.control = Some(pos);
+        }
+    }
+
+    fn directives(&mut self, directives: &[Positioned<Directive>]) {
+        self.directives += directives.len();
+        for (name, value) in directives.iter().flat_map(|directive| &directive.node.arguments) {
+            if let Ok(value) = value.node.clone().into_const_with(|_| Ok::<_, ()>(Value::Null)) {
+                self.value(&value, name.pos);
             }
-            Selection::FragmentSpread(spread) => counts.directives += spread.node.directives.len(),
-            Selection::InlineFragment(fragment) => {
-                counts.directives += fragment.node.directives.len();
-                count(&fragment.node.selection_set, counts);
+        }
+    }
+
+    fn selection(&mut self, set: &Positioned<SelectionSet>) {
+        for item in &set.node.items {
+            match &item.node {
+                Selection::Field(field) => {
+                    self.fields += 1;
+                    self.aliases += usize::from(field.node.alias.is_some());
+                    self.directives(&field.node.directives);
+                    for (name, value) in &field.node.arguments {
+                        // Variables are looked at where they are given.
+                        if let Ok(value) = value.node.clone().into_const_with(|_| Ok::<_, ()>(Value::Null)) {
+                            self.value(&value, name.pos);
+                        }
+                    }
+                    self.selection(&field.node.selection_set);
+                }
+                Selection::FragmentSpread(spread) => self.directives(&spread.node.directives),
+                Selection::InlineFragment(fragment) => {
+                    self.directives(&fragment.node.directives);
+                    self.selection(&fragment.node.selection_set);
+                }
             }
         }
     }
 }
 
-/// Which bound a parsed document breaks, if any.
-fn refuse_document(document: &ExecutableDocument) -> Option<&'static str> {
+/// A control character other than the three that stand in ordinary text; PostgreSQL takes no U+0000, and none of the
+/// others means anything in a form.
+pub fn is_refused(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t' | '\r')
+}
+
+fn holds_control(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(is_refused),
+        Value::List(list) => list.iter().any(holds_control),
+        Value::Object(object) => object.values().any(holds_control),
+        _ => false,
+    }
+}
+
+/// Where among the variables a text holds a character that no text may hold: the path to it, its own name first.
+pub fn refused_variable(value: &serde_json::Value) -> Option<Vec<String>> {
+    let inside = |name: String, value| {
+        let mut path = refused_variable(value)?;
+        path.insert(0, name);
+        Some(path)
+    };
+    match value {
+        serde_json::Value::String(text) => text.contains(is_refused).then(Vec::new),
+        serde_json::Value::Array(list) => list.iter().enumerate().find_map(|(at, value)| inside(at.to_string(), value)),
+        // A key is not repeated where it is itself what is wrong.
+        serde_json::Value::Object(object) => {
+            object.iter().find_map(|(key, value)| if key.contains(is_refused) { Some(Vec::new()) } else { inside(key.clone(), value) })
+        }
+        _ => None,
+    }
+}
+
+/// Which bound a parsed document breaks, if any. It comes before the library looks at the document: its passes follow
+/// every spread, so that forty fragments that each spread the next one twice would keep it busy for years.
+pub fn refuse_document(document: &ExecutableDocument) -> Result<(), ServerError> {
+    let too_complex = |words: &'static str| Err(request_error("DOCUMENT_TOO_COMPLEX", words));
     let mut counts = Count::default();
     for (_, operation) in document.operations.iter() {
-        counts.directives += operation.node.directives.len();
-        count(&operation.node.selection_set, &mut counts);
+        counts.directives(&operation.node.directives);
+        for definition in &operation.node.variable_definitions {
+            counts.directives(&definition.node.directives);
+            if let Some(default) = &definition.node.default_value {
+                counts.value(&default.node, default.pos);
+            }
+        }
+        counts.selection(&operation.node.selection_set);
     }
     for fragment in document.fragments.values() {
-        count(&fragment.node.selection_set, &mut counts);
+        counts.directives(&fragment.node.directives);
+        counts.selection(&fragment.node.selection_set);
+    }
+    if let Some(pos) = counts.control {
+        let mut error = request_error("BAD_REQUEST", "a text of the document holds a control character");
+        error.locations.push(pos);
+        return Err(error);
     }
     if counts.fields > MAX_FIELDS {
-        Some("the document has too many fields")
+        return too_complex("the document has too many fields");
     } else if counts.aliases > MAX_ALIASES {
-        Some("the document has too many aliases")
+        return too_complex("the document has too many aliases");
     } else if counts.directives > MAX_DIRECTIVES {
-        Some("the document has too many directives")
-    } else {
-        None
+        return too_complex("the document has too many directives");
+    }
+    let mut measure = Measure { document, known: HashMap::new() };
+    let mut all = 0usize;
+    for (_, operation) in document.operations.iter() {
+        let size = measure.selection(&operation.node.selection_set, 0)?;
+        if let Some(words) = size.breaks() {
+            return too_complex(words);
+        }
+        all = all.saturating_add(size.nodes);
+    }
+    for (name, fragment) in &document.fragments {
+        // Also those that nothing spreads: the library walks through them all the same.
+        let size = measure.fragment(name.as_str(), fragment.pos, 0)?;
+        if let Some(words) = size.breaks() {
+            return too_complex(words);
+        }
+        all = all.saturating_add(size.nodes);
+    }
+    if all > MAX_EXPANDED_ALL { too_complex("the document has too many fields once its fragments are spread") } else { Ok(()) }
+}
+
+/// Gives each error its code. What comes without one is the library's own, about a value that does not fit its type.
+pub fn code_errors(response: &mut Response) {
+    for error in &mut response.errors {
+        let extensions = error.extensions.get_or_insert_default();
+        if extensions.get("code").is_none() {
+            extensions.set("code", "BAD_REQUEST");
+        }
     }
 }
 
@@ -194,17 +447,15 @@ pub fn operation_type(document: &ExecutableDocument, operation: Option<&str>) ->
 #[async_trait::async_trait]
 impl Extension for Guard {
     async fn parse_query(&self, ctx: &ExtensionContext<'_>, query: &str, variables: &Variables, next: NextParseQuery<'_>) -> ServerResult<ExecutableDocument> {
-        // A document that `http` parsed before passes through; it was bounded there by the same rule.
-        if let Some(words) = refuse_text(query) {
-            return Err(request_error("DOCUMENT_TOO_COMPLEX", words));
-        }
-        let document = next.run(ctx, query, variables).await.map_err(|mut error| {
-            error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
-            error
-        })?;
-        if let Some(words) = refuse_document(&document) {
-            return Err(request_error("DOCUMENT_TOO_COMPLEX", words));
-        }
+        let document = if ctx.data_opt::<Vetted>().is_some() {
+            next.run(ctx, query, variables).await?
+        } else {
+            // Not from `http`. What the library would do next follows every spread, before anything could be counted.
+            if let Some(words) = refuse_text(query) {
+                return Err(request_error("DOCUMENT_TOO_COMPLEX", words));
+            }
+            (*Documents::read(query)?).clone()
+        };
         if document.operations.iter().all(|(_, operation)| operation.node.ty == OperationType::Query)
             && let Some(digest) = digest(query, variables)
         {
@@ -250,5 +501,94 @@ mod tests {
         assert!(refuse_text(&"[".repeat(20_000)).is_some());
         assert!(refuse_text(&" ".repeat(MAX_DOCUMENT + 1)).is_some());
         assert!(refuse_text("{ viewer { id } }").is_none());
+    }
+
+    fn judged(text: &str) -> Result<(), String> {
+        refuse_document(&parse_query(text).unwrap()).map_err(|error| error.message)
+    }
+
+    fn size(text: &str) -> Size {
+        let document = parse_query(text).unwrap();
+        let mut measure = Measure { document: &document, known: HashMap::new() };
+        let (_, operation) = document.operations.iter().next().unwrap();
+        measure.selection(&operation.node.selection_set, 0).unwrap()
+    }
+
+    /// `{ viewer { ...f0 } }` with fragments that each spread the next one twice.
+    fn doubled(levels: usize) -> String {
+        multiplied(levels, 2)
+    }
+
+    fn multiplied(levels: usize, times: usize) -> String {
+        let inner = (0..levels).map(|n| format!("fragment f{n} on Viewer {{ {} }} ", format!("...f{} ", n + 1).repeat(times)));
+        format!("{{ viewer {{ ...f0 }} }} {}fragment f{levels} on Viewer {{ assurance }}", inner.collect::<String>())
+    }
+
+    #[test]
+    fn fragments_are_counted_where_they_are_spread() {
+        let plain = size("{ a b: c @skip(if: false) { d } }");
+        assert_eq!(plain, Size { nodes: 3, aliases: 1, directives: 1, depth: 2, lines: 3, introspections: 0, introspection: 0 });
+        let spread = size("{ a { ...F ...F @skip(if: false) ... on T { ...F } } } fragment F on T { x: b { c } d @skip(if: true) }");
+        // a, three spreads and an inline fragment, and three fields for each spread.
+        assert_eq!((spread.nodes, spread.aliases, spread.directives), (1 + 3 + 1 + 3 * 3, 3, 1 + 3));
+        // a, the inline fragment, the spread, b, c.
+        assert_eq!(spread.depth, 5);
+        // Level n stands 2^n times: 1 + Σ 2^n spreads and 2^levels fields, and the viewer.
+        assert_eq!(size(&doubled(3)).nodes, 1 + 1 + 2 + 4 + 8 + 8);
+        assert_eq!(size(&doubled(30)).nodes, 1 + ((1 << 31) - 1) + (1 << 30));
+        assert_eq!(size(&multiplied(50, 4)).nodes, usize::MAX, "sums do not overflow");
+    }
+
+    #[test]
+    fn doubled_fragments_are_refused_in_no_time() {
+        assert!(judged(&doubled(6)).is_ok());
+        let begun = std::time::Instant::now();
+        for levels in [9, 40, 60] {
+            assert!(judged(&doubled(levels)).is_err(), "{levels}");
+        }
+        // Fragments that nothing spreads count as well, and a long chain is refused before it is walked to its end.
+        assert!(judged(&doubled(40).replace("...f0 }", "assurance }")).is_err());
+        let chain: String = (0..900).map(|n| format!("fragment c{n} on Viewer {{ ...c{} }} ", n + 1)).collect();
+        assert!(judged(&format!("{{ viewer {{ ...c0 }} }} {chain} fragment c900 on Viewer {{ assurance }}")).is_err());
+        assert!(begun.elapsed() < std::time::Duration::from_millis(100), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_cycle_is_refused_at_its_spread() {
+        for text in [
+            "{ ...A } fragment A on Query { ...A }",
+            "{ today } fragment A on Query { ...B ...B } fragment B on Query { ...A ...A }",
+            "{ ...A } fragment A on Query { viewer { person { ...B } } } fragment B on Person { ... on Person { ...A } }",
+        ] {
+            let error = refuse_document(&parse_query(text).unwrap()).unwrap_err();
+            assert_eq!((error.message.as_str(), error.locations.len()), ("a fragment spreads itself", 1), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_schema_is_asked_for_once_and_within_reason() {
+        let twice = "the schema may be asked for once in a request";
+        assert_eq!(judged("{ __schema { queryType { name } } __type(name: \"Query\") { name } }").unwrap_err(), twice);
+        assert_eq!(judged("{ ...F a: viewer { id } ...F } fragment F on Query { __schema { queryType { name } } }").unwrap_err(), twice);
+        assert_eq!(judged("query A { __schema { queryType { name } } } query B { __schema { queryType { name } } }"), Ok(()));
+        let much = "too much of the schema is asked for at once";
+        for inside in ["possibleTypes { fields { name } }", "interfaces { possibleTypes { fields { name } } }", "fields { type { fields { type { name } } } }"]
+        {
+            let text = format!("{{ __schema {{ types {{ fields {{ type {{ {inside} }} args {{ type {{ fields {{ name }} }} }} }} }} }} }}");
+            assert_eq!(judged(&text).unwrap_err(), much, "{inside}");
+        }
+        assert_eq!(judged("{ __type(name: \"Query\") { fields { name type { fields { name type { name } } } } } }"), Ok(()));
+    }
+
+    #[test]
+    fn a_control_character_is_found_with_its_path() {
+        assert_eq!(judged("{ serviceItem(code: \"a\\u0000\") { id } }").unwrap_err(), "a text of the document holds a control character");
+        assert!(judged("query($c: String = \"\\u0007\") { serviceItem(code: $c) { id } }").is_err());
+        assert!(judged("{ today @include(if: true) serviceItem(code: \"a\\n\\t\") { id } }").is_ok());
+        let variables = serde_json::json!({ "i": { "lines": [{ "answers": { "a": "fine\r\n" } }, { "answers": { "b": ["x", "\u{0}"] } }] } });
+        assert_eq!(refused_variable(&variables).unwrap(), ["i", "lines", "1", "answers", "b", "1"]);
+        assert_eq!(refused_variable(&serde_json::json!({ "i": { "\u{0}": 1 } })).unwrap(), ["i"]);
+        assert_eq!(refused_variable(&serde_json::json!({ "i": "两行\n\u{85}" })).unwrap(), ["i"]);
+        assert_eq!(refused_variable(&serde_json::json!({ "i": "两行\n" })), None);
     }
 }

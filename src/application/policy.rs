@@ -63,6 +63,12 @@ pub fn may_read_queue(actor: &Actor, unit_path: &str) -> Result<(), Fault> {
     if actor.reaches_unit(&STAFF, unit_path) { Ok(()) } else { Err(Fault::NotFound) }
 }
 
+/// Staff of the unit read the papers of a case and compare originals; neither the confirmer of an employer nor whom the
+/// case is about, who is a party to it also where she is staff.
+pub fn may_read_papers(standing: &Standing) -> Result<(), Fault> {
+    if standing.side.is_some() || standing.beneficiary || standing.roles.is_empty() { Err(Fault::NotFound) } else { Ok(()) }
+}
+
 /// Whether the caller takes papers for the unit with this path.
 pub fn receives_for(actor: &Actor, unit_path: &str) -> bool {
     actor.reaches_unit(&[Role::WindowOfficer], unit_path)

@@ -187,6 +187,25 @@ pub async fn materials_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> R
     material::Entity::find().filter(material::Column::ApplicationId.is_in(ids.iter().copied())).order_by_asc(material::Column::MaterialKey).all(db).await
 }
 
+/// Marks that the original of a bound version was seen, unless that was marked before; whether the version is bound.
+pub async fn mark_original_seen(
+    txn: &impl ConnectionTrait,
+    id: ApplicationId,
+    version: DocumentVersionId,
+    by: PersonId,
+    now: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    let change = material::ActiveModel { original_seen_at: Set(Some(now)), original_seen_by: Set(Some(by)), ..Default::default() };
+    let result = material::Entity::update_many()
+        .set(change)
+        .filter(material::Column::ApplicationId.eq(id))
+        .filter(material::Column::DocumentVersionId.eq(version))
+        .filter(material::Column::OriginalSeenAt.is_null())
+        .exec(txn)
+        .await?;
+    Ok(result.rows_affected)
+}
+
 /// Beneficiaries of cases.
 pub async fn beneficiaries_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<HashMap<ApplicationId, Vec<PersonId>>, DbErr> {
     let mut by_case: HashMap<ApplicationId, Vec<PersonId>> = HashMap::new();

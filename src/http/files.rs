@@ -55,7 +55,7 @@ async fn receive(State(portal): State<Portal>, caller: Caller, Path(token): Path
     let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
     // A task of its own: when the connection breaks the handler is dropped, and what came must still be kept.
     let work = tokio::spawn(async move { upload::receive(&portal, &actor, &token, range, length, body.into_data_stream()).await });
-    let received = work.await.unwrap_or_else(|error| Err(NotReceived { refused: Fault::internal(error).into(), offset: None }));
+    let received = work.await.unwrap_or_else(|_| Err(NotReceived { refused: Fault::bug("the receiver of a file panicked").into(), offset: None }));
     match received {
         Ok(Received::Partial(standing)) => {
             let answer = json!({ "offset": standing.offset, "size": standing.size });

@@ -4,7 +4,9 @@
 //! data, or `application/json`, always 200 for a well-formed request, for older clients.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response as GraphQlResponse, ServerError, Variables};
@@ -13,17 +15,20 @@ use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use futures_util::FutureExt as _;
+use serde::{Deserialize, Serialize};
 
 use crate::account::service::AgentClass;
-use crate::api::context::RefreshCookie;
+use crate::api::context::{Ctx, RefreshCookie};
 use crate::api::error::{ApiError, LANGUAGE};
 use crate::api::guard::{self, Documents, request_error};
+use crate::api::messages::message;
 use crate::api::operations;
 use crate::http::router::Server;
 use crate::http::session;
 use crate::kernel::fault::Fault;
 use crate::kernel::text::Language;
+use crate::portal::Portal;
 
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 
@@ -103,6 +108,15 @@ pub fn prepare(documents: &Documents, parameters: ParametersIn, only_query: bool
             .to_owned(),
         (None, None) => return Err(bad("there is neither query nor documentId")),
     };
+    if text.contains(guard::is_refused) {
+        return Err(bad("the document holds a control character"));
+    }
+    // PostgreSQL takes no U+0000, and nothing that a person types holds one: told once here, not by each field.
+    if let Some(path) = variables.as_ref().and_then(guard::refused_variable) {
+        let mut error = request_error("BAD_REQUEST", "a variable holds a control character");
+        error.extensions.get_or_insert_default().set("field", path);
+        return Err(no(StatusCode::BAD_REQUEST, error));
+    }
     let variables = match variables {
         None | Some(serde_json::Value::Null) => Variables::default(),
         Some(object @ serde_json::Value::Object(_)) => Variables::from_json(object),
@@ -111,10 +125,7 @@ pub fn prepare(documents: &Documents, parameters: ParametersIn, only_query: bool
     if let Some(words) = guard::refuse_text(&text) {
         return Err(no(StatusCode::BAD_REQUEST, request_error("DOCUMENT_TOO_COMPLEX", words)));
     }
-    let document = documents.parse(&text).map_err(|mut error| {
-        error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
-        no(StatusCode::BAD_REQUEST, error)
-    })?;
+    let document = documents.parse(&text).map_err(|error| no(StatusCode::BAD_REQUEST, error))?;
     let Some(kind) = guard::operation_type(&document, operation_name.as_deref()) else { return Err(bad("there is no operation of this name")) };
     if operation_name.is_none() && document.operations.iter().count() > 1 {
         return Err(bad("name the operation to run"));
@@ -125,7 +136,7 @@ pub fn prepare(documents: &Documents, parameters: ParametersIn, only_query: bool
     if let Some(name) = guard::missing_variable(&document, operation_name.as_deref(), &variables) {
         return Err(bad(&format!("the variable ${name} is required")));
     }
-    let mut request = Request::new(text).variables(variables);
+    let mut request = Request::new(text).variables(variables).data(guard::Vetted);
     request.set_parsed_query((*document).clone());
     if let Some(name) = operation_name {
         request = request.operation_name(name);
@@ -186,17 +197,57 @@ async fn answered(
             return refused(answer, status, &ServerError { locations: Vec::new(), ..error });
         }
     };
-    if ctx.actor.member.is_none() && !server.portal.settings.introspection {
-        request = request.disable_introspection();
-    }
+    request = admit(request, &server.portal, &ctx);
     if let Some(cookie) = session::refresh_cookie(headers) {
         request = request.data(RefreshCookie(cookie.to_owned()));
     }
     request = request.data(AgentClass::of_header(headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok())));
     let language = ctx.language;
     let span = tracing::info_span!("graphql", request.id = %request_id);
-    let response = tracing::Instrument::instrument(LANGUAGE.scope(language, server.schema.execute(request.data(ctx))), span).await;
-    respond(answer, &response)
+    // A panic ends this request alone; what it said stays out of answer and log.
+    let execution = AssertUnwindSafe(LANGUAGE.scope(language, server.schema.execute(request.data(ctx)))).catch_unwind();
+    match tracing::Instrument::instrument(execution, span).await {
+        Ok(mut response) => {
+            guard::code_errors(&mut response);
+            respond(answer, &response)
+        }
+        Err(_) => refused(answer, StatusCode::INTERNAL_SERVER_ERROR, &internal(language)),
+    }
+}
+
+/// What holds for every request with its caller known, whichever way it came.
+pub fn admit(request: Request, portal: &Portal, ctx: &Ctx) -> Request {
+    if ctx.actor.member.is_none() && !portal.settings.introspection { request.disable_introspection() } else { request }
+}
+
+/// The error of a mistake of ours, as a client reads it.
+pub fn internal(language: Language) -> ServerError {
+    let error = request_error("INTERNAL", message(language, "INTERNAL", &[]));
+    ServerError { locations: Vec::new(), ..error }
+}
+
+/// Where the text of an answer is gathered, up to its bound.
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > guard::MAX_ANSWER {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The JSON of an answer, or the error that stands in its place where it would be too long.
+pub fn bounded(answer: &impl Serialize) -> Result<String, ServerError> {
+    let mut text = Bounded(Vec::new());
+    let written = serde_json::to_writer(&mut text, answer).ok().and_then(|()| String::from_utf8(text.0).ok());
+    written.ok_or_else(|| request_error("DOCUMENT_TOO_COMPLEX", "the answer is longer than 8 MiB"))
 }
 
 const fn status_of(fault: &Fault) -> StatusCode {
@@ -211,26 +262,21 @@ const fn status_of(fault: &Fault) -> StatusCode {
 
 /// Whether the operation never ran: the document did not pass parsing, validation or a bound.
 fn is_request_error(response: &GraphQlResponse) -> bool {
-    response.data == async_graphql::Value::Null
-        && !response.errors.is_empty()
-        && response.errors.iter().all(|e| {
-            e.path.is_empty()
-                && e.extensions.as_ref().and_then(|x| x.get("code")).is_some_and(|c| matches!(c, async_graphql::Value::String(s) if s.starts_with("DOCUMENT_")))
-        })
+    response.data == async_graphql::Value::Null && !response.errors.is_empty() && response.errors.iter().all(|e| e.path.is_empty() && is_about_document(e))
 }
 
 fn respond(answer: Answer, response: &GraphQlResponse) -> Response {
     if is_request_error(response) {
         return errors(answer, StatusCode::BAD_REQUEST, &response.errors);
     }
-    match serde_json::to_vec(response) {
+    match bounded(response) {
         Ok(body) => {
             let mut written = write(answer, StatusCode::OK, false, body);
             // Cookies that resolvers set.
             written.headers_mut().extend(response.http_headers.clone());
             written
         }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(error) => refused(answer, StatusCode::BAD_REQUEST, &error),
     }
 }
 
@@ -238,11 +284,13 @@ fn refused(answer: Answer, status: StatusCode, error: &ServerError) -> Response 
     errors(answer, status, std::slice::from_ref(error))
 }
 
+fn is_about_document(error: &ServerError) -> bool {
+    let code = error.extensions.as_ref().and_then(|x| x.get("code"));
+    code.is_some_and(|c| matches!(c, async_graphql::Value::String(s) if s.starts_with("DOCUMENT_")))
+}
+
 fn errors(answer: Answer, status: StatusCode, errors: &[ServerError]) -> Response {
-    let about_document = errors
-        .iter()
-        .all(|e| e.extensions.as_ref().and_then(|x| x.get("code")).is_some_and(|c| matches!(c, async_graphql::Value::String(s) if s.starts_with("DOCUMENT_"))));
-    write(answer, status, about_document, serde_json::json!({ "errors": errors }).to_string())
+    write(answer, status, errors.iter().all(is_about_document), serde_json::json!({ "errors": errors }).to_string())
 }
 
 /// `about_document`: the document itself is at fault.

@@ -1,9 +1,11 @@
 //! Liveness, readiness, metrics, public keys.
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 
 use crate::http::router::Server;
 
@@ -24,12 +26,19 @@ pub async fn ready(State(server): State<Server>) -> impl IntoResponse {
     }
 }
 
-/// `/metrics`, for Prometheus.
-pub async fn metrics(State(server): State<Server>) -> impl IntoResponse {
+/// `/metrics`, for Prometheus: on this machine only, unless a setting lets others read. A proxy of this machine speaks
+/// for its clients, so that what it forwards is not of this machine.
+pub async fn metrics(State(server): State<Server>, info: Option<Extension<ConnectInfo<SocketAddr>>>, headers: HeaderMap) -> Response {
+    let forwarded = headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED);
+    let near = info.is_some_and(|Extension(ConnectInfo(peer))| peer.ip().to_canonical().is_loopback()) && !forwarded;
+    if !near && !server.portal.settings.metrics_remote {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         server.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default(),
     )
+        .into_response()
 }
 
 /// `/.well-known/jwks.json`: the keys by which cards and documents are verified.

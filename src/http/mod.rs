@@ -5,5 +5,7 @@ pub mod graphiql;
 pub mod graphql;
 pub mod health;
 pub mod router;
+pub mod server;
 pub mod session;
 pub mod socket;
+pub mod sockets;

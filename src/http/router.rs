@@ -1,14 +1,15 @@
 //! All routes, with the bounds that hold for each.
 
+use std::any::Any;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{FromRef, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +19,10 @@ use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use crate::api::guard::Documents;
 use crate::api::schema::PortalSchema;
+use crate::http::sockets::Sockets;
 use crate::http::{files, graphiql, graphql, health, session, socket};
 use crate::kernel::actor::Actor;
+use crate::kernel::text::Language;
 use crate::portal::Portal;
 
 /// What the handlers share. Cheap to clone.
@@ -35,6 +38,8 @@ pub struct Server {
     pub trusted_proxies: Arc<[IpAddr]>,
     /// Metrics, where they are collected.
     pub metrics: Option<PrometheusHandle>,
+    /// WebSockets of the process.
+    pub sockets: Sockets,
     /// Cancelled when the process stops.
     pub stopping: CancellationToken,
 }
@@ -70,8 +75,15 @@ pub fn routes(server: Server) -> Router {
         .route("/graphql/ws", get(socket::upgrade))
         .layer(middleware::from_fn(headers))
         .layer(middleware::from_fn(count))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(panicked))
         .with_state(server)
+}
+
+/// The answer where a handler panicked. What it said is not looked at: it may hold what a person sent.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    let error = serde_json::to_value(graphql::internal(Language::ZhHans)).unwrap_or_default();
+    let body = serde_json::json!({ "errors": [error], "code": "INTERNAL" });
+    (StatusCode::INTERNAL_SERVER_ERROR, [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
 }
 
 /// Puts the caller of a file route into the request; a token that is no session's is nobody's.

@@ -4,22 +4,39 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
+use uuid::{Builder, Uuid};
 
 use crate::account::service::{ACCESS_COOKIE, REFRESH_COOKIE, sessions as account};
 use crate::api::context::Ctx;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;
-use crate::kernel::hex;
 use crate::kernel::text::Language;
 use crate::portal::Portal;
 
-/// The id of a request: the caller's, where it is well formed, else a new one.
+/// The id of a request, in log, trail and answer: the caller's where it is a UUID in hyphens, else a new one. Any other
+/// text would let her write what she likes into the trail.
 pub fn request_id(headers: &HeaderMap, portal: &Portal) -> String {
-    headers
-        .get("x-request-id")
-        .and_then(|v| v.to_str().ok())
-        .filter(|v| (8..=64).contains(&v.len()) && v.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-        .map_or_else(|| hex::encode(&portal.env.bytes::<12>()), str::to_owned)
+    let given = headers.get("x-request-id").and_then(|v| v.to_str().ok()).filter(|v| v.len() == uuid::fmt::Hyphenated::LENGTH);
+    given.and_then(|v| Uuid::try_parse(v).ok()).unwrap_or_else(|| Builder::from_random_bytes(portal.env.bytes()).into_uuid()).to_string()
+}
+
+/// Whether a page of this origin is one of the host that it talks to. A page may hold the portal's cookies only over TLS,
+/// or on the reader's own machine: in between anybody on the way could have written an `http` page of the same name.
+pub fn is_own_origin(origin: &str, host: &str) -> bool {
+    match origin.split_once("://") {
+        Some(("https", rest)) => rest == host,
+        Some(("http", rest)) => rest == host && is_loopback(host),
+        _ => false,
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') && port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// The access token of a request: `Authorization: Bearer`, or the cookie.
@@ -40,7 +57,7 @@ pub fn refresh_cookie(headers: &HeaderMap) -> Option<&str> {
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let text = |name: &str| headers.get(name).map(|v| v.to_str().unwrap_or_default());
     let host = text("host").unwrap_or_default();
-    let foreign_origin = text("origin").is_some_and(|origin| origin.split_once("://").is_none_or(|(_, rest)| rest != host));
+    let foreign_origin = text("origin").is_some_and(|origin| !is_own_origin(origin, host));
     if foreign_origin || text("sec-fetch-site").is_some_and(|s| s != "same-origin") {
         return None;
     }
@@ -110,6 +127,10 @@ mod tests {
         headers.insert(header::ORIGIN, "https://portal.example".parse().unwrap());
         headers.insert("sec-fetch-site", "same-origin".parse().unwrap());
         assert_eq!(token(&headers), Some("secret"));
+        for foreign in ["https://evil.example", "http://portal.example", "null", "https://portal.example:8443", "portal.example"] {
+            headers.insert(header::ORIGIN, foreign.parse().unwrap());
+            assert_eq!((token(&headers), refresh_cookie(&headers)), (None, None), "{foreign}");
+        }
         headers.insert(header::ORIGIN, "https://evil.example".parse().unwrap());
         assert_eq!((token(&headers), refresh_cookie(&headers)), (None, None));
         headers.remove(header::ORIGIN);
@@ -117,6 +138,17 @@ mod tests {
         assert_eq!(token(&headers), None);
         headers.insert(header::AUTHORIZATION, "Bearer other".parse().unwrap());
         assert_eq!(token(&headers), Some("other"));
+    }
+
+    #[test]
+    fn a_page_without_tls_is_the_portals_own_on_the_readers_machine_only() {
+        for host in ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080", "[::1]"] {
+            assert!(is_own_origin(&format!("http://{host}"), host), "{host}");
+        }
+        for host in ["portal.example", "portal.example:80", "10.0.0.1:8080", "localhost.evil.example", "[2001:db8::1]:8080"] {
+            assert!(!is_own_origin(&format!("http://{host}"), host), "{host}");
+            assert!(is_own_origin(&format!("https://{host}"), host), "{host}");
+        }
     }
 
     #[test]

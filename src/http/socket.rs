@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,23 +14,28 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::service::sessions as account;
 use crate::api::context::{Ctx, Resumed};
 use crate::api::error::LANGUAGE;
-use crate::http::graphql::{ParametersIn, prepare};
+use crate::api::guard;
+use crate::http::graphql::{ParametersIn, admit, bounded, internal, prepare};
 use crate::http::router::Server;
 use crate::http::session;
-use crate::kernel::actor::Actor;
+use crate::http::sockets::{Place, Seat};
+use crate::kernel::actor::{Actor, Member};
+use crate::kernel::fault::Fault;
 
 /// Seconds in which the first message must come.
 const INIT_SECONDS: u64 = 10;
-/// Seconds between looks at the session, and pings.
+/// Seconds between looks at the clock.
 const BEAT_SECONDS: u64 = 1;
+/// Seconds between pings.
+const PING_SECONDS: u64 = 20;
 /// Bytes of one message.
 const MESSAGE_MAX: usize = 64 * 1024;
 /// Subscriptions of one socket.
@@ -42,14 +48,18 @@ pub async fn upgrade(State(server): State<Server>, info: Option<Extension<Connec
     // A browser sends its origin; a page of another site must not open a socket with the reader's cookie.
     if let Some(origin) = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok()) {
         let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let own = origin.split_once("://").is_some_and(|(_, rest)| rest == host);
+        let own = session::is_own_origin(origin, host);
         let front_end = server.portal.settings.front_end_url.as_deref().is_some_and(|url| url.trim_end_matches('/') == origin);
         if !own && !front_end {
             return StatusCode::FORBIDDEN.into_response();
         }
     }
     let address = session::client_address(&headers, info.map(|Extension(ConnectInfo(address))| address), &server.trusted_proxies);
-    socket.protocols(["graphql-transport-ws"]).max_message_size(MESSAGE_MAX).on_upgrade(move |socket| serve(server, headers, address, socket))
+    // Counted before the upgrade: whoever has said nothing yet costs a task and a buffer already.
+    let Some(place) = server.sockets.enter(&address, server.portal.settings.sockets_per_address) else {
+        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "10")]).into_response();
+    };
+    socket.protocols(["graphql-transport-ws"]).max_message_size(MESSAGE_MAX).on_upgrade(move |socket| serve(server, headers, address, socket, place))
 }
 
 fn close(code: u16, reason: &'static str) -> Message {
@@ -60,7 +70,7 @@ fn text(value: &Value) -> Message {
     Message::Text(value.to_string().into())
 }
 
-async fn serve(server: Server, headers: HeaderMap, address: Arc<str>, socket: WebSocket) {
+async fn serve(server: Server, headers: HeaderMap, address: Arc<str>, socket: WebSocket, place: Place) {
     let chosen = socket.protocol().is_some();
     let (mut sink, mut stream) = socket.split();
     if !chosen {
@@ -82,7 +92,7 @@ async fn serve(server: Server, headers: HeaderMap, address: Arc<str>, socket: We
             ended.cancel();
         }
     });
-    let last = converse(&server, &headers, address, &mut stream, &out, &ended).await;
+    let last = converse(&server, &headers, address, place, &mut stream, &out, &ended).await;
     if let Some(message) = last {
         let _gone = out.try_send(message);
     }
@@ -95,6 +105,7 @@ async fn converse(
     server: &Server,
     headers: &HeaderMap,
     address: Arc<str>,
+    place: Place,
     stream: &mut (impl futures_util::Stream<Item = Result<Message, axum::Error>> + Unpin),
     out: &mpsc::Sender<Message>,
     ended: &CancellationToken,
@@ -113,15 +124,32 @@ async fn converse(
     let given = payload["authorization"].as_str().or_else(|| payload["Authorization"].as_str()).map(|t| t.trim_start_matches("Bearer ").trim().to_owned());
     let token = given.or_else(|| session::token(headers).map(str::to_owned));
     let request_id = session::request_id(headers, &server.portal);
-    let Ok(mut ctx) = session::context(&server.portal, headers, token.as_deref(), address, request_id).await else {
-        return Some(close(4403, "Forbidden"));
+    let mut ctx = match session::context(&server.portal, headers, token.as_deref(), address, request_id).await {
+        Ok(ctx) => ctx,
+        // A client comes back after this one without a new sign-in.
+        Err(Fault::Unavailable(_) | Fault::Internal(_)) => return Some(close(1013, "Try again later")),
+        Err(_) => return Some(close(4403, "Forbidden")),
     };
+    let settings = &server.portal.settings;
+    // With a session it counts as one of the session's: a hall of officers may share one address.
+    let (seat, place) = match (&token, &ctx.actor.member) {
+        (Some(token), Some(member)) => match server.sockets.sit(&server.portal, token, member, settings.sockets_per_session) {
+            Some(seat) => {
+                drop(place);
+                (Some(seat), None)
+            }
+            None => return Some(close(1013, "Too many sockets")),
+        },
+        _ => (None, Some(place)),
+    };
+    let mut standing = seat.as_ref().map(Seat::standing);
     out.send(text(&json!({ "type": "connection_ack" }))).await.ok()?;
     let mut running: HashMap<String, Running> = HashMap::new();
     let mut runs = 0u64;
     let (done, mut finished) = mpsc::channel::<(String, u64)>(SUBSCRIPTIONS);
     let mut beat = tokio::time::interval(Duration::from_secs(BEAT_SECONDS));
     let mut beats = 0u64;
+    let mut idle = 0u64;
     let scope = ended.child_token();
     let _all = scope.clone().drop_guard();
     loop {
@@ -133,24 +161,26 @@ async fn converse(
                     running.remove(&id);
                 }
             }
+            member = changed(&mut standing) => {
+                let Some(member) = member else { return Some(close(4403, "Forbidden")) };
+                ctx.actor = Arc::new(Actor { member: Some(member), request_id: ctx.actor.request_id.clone() });
+                // What runs was begun with the old rights: it begins again with the new ones, or ends with the no.
+                for (id, r) in running.iter_mut().filter(|(_, r)| r.parameters.is_some() && r.actor.member != ctx.actor.member) {
+                    let Some(parameters) = r.parameters.clone() else { continue };
+                    r.token.cancel();
+                    runs += 1;
+                    (r.token, r.run, r.actor) = (scope.child_token(), runs, ctx.actor.clone());
+                    let told = Told { id: id.clone(), run: runs, out: out.clone(), done: done.clone(), token: r.token.clone(), ended: ended.clone() };
+                    tokio::spawn(run(server.clone(), ctx.clone(), parameters, true, told));
+                }
+            }
             _ = beat.tick() => {
                 beats += 1;
-                match look_again(server, token.as_deref(), &mut ctx).await {
-                    Now::Same | Now::Unknown => {}
-                    Now::Over => return Some(close(4403, "Forbidden")),
-                    Now::Changed => {
-                        // What runs was begun with the old rights: it begins again with the new ones, or ends with the no.
-                        for (id, r) in running.iter_mut().filter(|(_, r)| r.parameters.is_some()) {
-                            let Some(parameters) = r.parameters.clone() else { continue };
-                            r.token.cancel();
-                            runs += 1;
-                            (r.token, r.run) = (scope.child_token(), runs);
-                            let told = Told { id: id.clone(), run: runs, out: out.clone(), done: done.clone(), token: r.token.clone(), ended: ended.clone() };
-                            tokio::spawn(run(server.clone(), ctx.clone(), parameters, true, told));
-                        }
-                    }
+                idle = if place.is_some() && running.is_empty() { idle + BEAT_SECONDS } else { 0 };
+                if idle > settings.socket_idle_seconds {
+                    return Some(close(1000, "Idle"));
                 }
-                if beats.is_multiple_of(20) && out.try_send(Message::Ping(Vec::new().into())).is_err() {
+                if beats.is_multiple_of(PING_SECONDS / BEAT_SECONDS) && out.try_send(Message::Ping(Vec::new().into())).is_err() {
                     return None;
                 }
             }
@@ -177,12 +207,13 @@ async fn converse(
                         match look_again(server, token.as_deref(), &mut ctx).await {
                             Now::Over => return Some(close(4403, "Forbidden")),
                             Now::Unknown => return Some(close(1013, "Try again later")),
-                            Now::Same | Now::Changed => {}
+                            Now::Holds => {}
                         }
                         runs += 1;
+                        idle = 0;
                         let told = Told { id: id.to_owned(), run: runs, out: out.clone(), done: done.clone(), token: scope.child_token(), ended: ended.clone() };
-                        let again = is_subscription(&server, &parameters).then(|| parameters.clone());
-                        running.insert(id.to_owned(), Running { token: told.token.clone(), run: runs, parameters: again });
+                        let again = is_subscription(server, &parameters).then(|| parameters.clone());
+                        running.insert(id.to_owned(), Running { token: told.token.clone(), run: runs, actor: ctx.actor.clone(), parameters: again });
                         tokio::spawn(run(server.clone(), ctx.clone(), parameters, false, told));
                     }
                     _ => return Some(close(4400, "Invalid message")),
@@ -208,15 +239,16 @@ struct Running {
     token: CancellationToken,
     /// Which of the runs of this socket it is; an id may come again.
     run: u64,
+    /// With whose rights it began.
+    actor: Arc<Actor>,
     /// Of a subscription, to begin it again.
     parameters: Option<ParametersIn>,
 }
 
 /// How the session of a socket stands.
 enum Now {
-    Same,
-    /// Roles or assurance are others; the context has them.
-    Changed,
+    /// The context has the rights of this moment.
+    Holds,
     Over,
     /// The database does not answer.
     Unknown,
@@ -224,16 +256,27 @@ enum Now {
 
 /// Looks at the session again and puts the member as she is now into the context.
 async fn look_again(server: &Server, token: Option<&str>, ctx: &mut Ctx) -> Now {
-    let (Some(token), Some(before)) = (token, &ctx.actor.member) else { return Now::Same };
+    let (Some(token), Some(before)) = (token, &ctx.actor.member) else { return Now::Holds };
     match account::session_actor(&server.portal, token).await {
         Err(_) => Now::Unknown,
-        Ok(None) => Now::Over,
-        Ok(Some(found)) if found.member == *before => Now::Same,
-        Ok(Some(found)) if found.member.session != before.session => Now::Over,
-        Ok(Some(found)) => {
-            ctx.actor = Arc::new(Actor { member: Some(found.member), request_id: ctx.actor.request_id.clone() });
-            Now::Changed
+        Ok(Some(found)) if found.member.session == before.session => {
+            if found.member != *before {
+                ctx.actor = Arc::new(Actor { member: Some(found.member), request_id: ctx.actor.request_id.clone() });
+            }
+            Now::Holds
         }
+        Ok(_) => Now::Over,
+    }
+}
+
+/// Waits until the session of a socket stands otherwise: the member as she is now, or `None` once it is over.
+async fn changed(standing: &mut Option<watch::Receiver<Option<Member>>>) -> Option<Member> {
+    match standing {
+        Some(standing) => {
+            let _seat_holds_the_sender = standing.changed().await;
+            standing.borrow_and_update().clone()
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -259,6 +302,12 @@ impl Told {
         }
         self.out.try_send(text(&message)).map_err(drop)
     }
+
+    /// A result, whose JSON is written already: it may be long.
+    fn next(&self, payload: &str) -> Result<(), ()> {
+        let message = format!("{{\"id\":{},\"type\":\"next\",\"payload\":{payload}}}", json!(self.id));
+        self.out.try_send(Message::Text(message.into())).map_err(drop)
+    }
 }
 
 /// Runs one operation to its end. A subscription that fails at its root, at the start or later, ends with `error`; what
@@ -267,11 +316,8 @@ async fn run(server: Server, ctx: Ctx, parameters: ParametersIn, resumed: bool, 
     let language = ctx.language;
     let outcome = match prepare(&server.documents, parameters, false) {
         Err(wrong) => told.say("error", Some(json!([wrong.1]))),
-        Ok((mut request, kind)) => {
-            // As over HTTP.
-            if ctx.actor.member.is_none() && !server.portal.settings.introspection {
-                request = request.disable_introspection();
-            }
+        Ok((request, kind)) => {
+            let mut request = admit(request, &server.portal, &ctx);
             if resumed {
                 request = request.data(Resumed);
             }
@@ -279,15 +325,26 @@ async fn run(server: Server, ctx: Ctx, parameters: ParametersIn, resumed: bool, 
             loop {
                 let next = tokio::select! {
                     () = told.token.cancelled() => return,
-                    next = LANGUAGE.scope(language, stream.next()) => next,
+                    // A panic ends this operation alone.
+                    next = AssertUnwindSafe(LANGUAGE.scope(language, stream.next())).catch_unwind() => next,
                 };
-                let Some(response) = next else { break told.say("complete", None) };
+                let mut response = match next {
+                    Ok(Some(response)) => response,
+                    Ok(None) => break told.say("complete", None),
+                    Err(_) => break told.say("error", Some(json!([internal(language)]))),
+                };
+                guard::code_errors(&mut response);
                 let failed = response.data == async_graphql::Value::Null && !response.errors.is_empty();
                 if failed && (kind == OperationType::Subscription || response.errors.iter().all(|e| e.path.is_empty())) {
                     break told.say("error", Some(json!(response.errors)));
                 }
-                if let Err(slow) = told.say("next", Some(json!(response))) {
-                    break Err(slow);
+                match bounded(&response) {
+                    Ok(payload) => {
+                        if let Err(slow) = told.next(&payload) {
+                            break Err(slow);
+                        }
+                    }
+                    Err(long) => break told.say("error", Some(json!([long]))),
                 }
             }
         }

@@ -22,19 +22,20 @@ pub fn bay_area_time() -> FixedOffset {
     FixedOffset::east_opt(8 * 3600).unwrap_or_else(|| FixedOffset::east_opt(0).unwrap_or_else(|| unreachable!("zero is an offset")))
 }
 
-/// The civil date at UTC+8 of an instant.
+/// The civil date at UTC+8 of an instant. At the end of what `chrono` can count it is that of UTC.
 pub fn civil_date(at: DateTime<Utc>) -> NaiveDate {
-    at.with_timezone(&bay_area_time()).date_naive()
+    let utc = at.naive_utc();
+    utc.checked_add_offset(bay_area_time()).unwrap_or(utc).date()
 }
 
-/// The instant at which a civil date at UTC+8 begins.
+/// The instant at which a civil date at UTC+8 begins; the earliest that `chrono` can count where it lies before that.
 pub fn start_of_day(date: NaiveDate) -> DateTime<Utc> {
-    date.and_time(NaiveTime::MIN).and_utc() - Duration::hours(8)
+    date.and_time(NaiveTime::MIN).and_utc().checked_sub_signed(Duration::hours(8)).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 /// The instant at which a civil date at UTC+8 ends (24:00, which is the start of the next day).
 pub fn end_of_day(date: NaiveDate) -> DateTime<Utc> {
-    start_of_day(date) + Duration::days(1)
+    start_of_day(date).checked_add_signed(Duration::days(1)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// The clock of the machine.
@@ -86,5 +87,16 @@ mod tests {
         assert_eq!(civil_date(start_of_day(day)), day);
         assert_eq!(civil_date(end_of_day(day) - Duration::milliseconds(1)), day);
         assert_eq!(civil_date(end_of_day(day)), day.succ_opt().unwrap());
+    }
+
+    #[test]
+    fn the_civil_date_is_total() {
+        for at in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            let date = civil_date(at);
+            assert!(start_of_day(date) <= end_of_day(date));
+        }
+        for date in [NaiveDate::MIN, NaiveDate::MAX] {
+            assert!(start_of_day(date) < end_of_day(date));
+        }
     }
 }

@@ -73,7 +73,7 @@ pub struct DocumentVersion {
     pub number: i32,
     /// Internet media type, told by the bytes.
     pub media_type: String,
-    /// Bytes.
+    /// Bytes. No file is larger than 1 GiB, so that they fit an Int.
     pub size: i64,
     /// SHA-256 of the bytes, 64 hexadecimal digits.
     pub sha256: String,
@@ -130,11 +130,12 @@ impl MaterialQuery {
 /// Declares a file that will be sent.
 #[derive(InputObject, Debug)]
 pub struct CreateUploadInput {
-    /// Code of the kind of material, for example `PASSPORT`.
+    /// Code of the kind of document, as a service item asks for it (`documentKind` of its materials) or as identity
+    /// documents have it, for example `PASSPORT`.
     pub document_kind: String,
     /// Name of the file on the client's side, shown to the owner only. At most 255 characters.
     pub file_name: Option<String>,
-    /// Bytes of the file.
+    /// Bytes of the file, at most 1 GiB or what the portal is set to take.
     pub size: i64,
     /// Internet media type: application/pdf, image/jpeg, image/png, image/heic or application/ofd.
     pub media_type: String,
@@ -152,7 +153,7 @@ pub struct Upload {
     /// Path below the portal's address: send the bytes with PUT, ask how far they have come with HEAD. It holds a
     /// secret and is shown once.
     pub url: String,
-    /// Bytes that the portal has.
+    /// Bytes that the portal has, at most 1 GiB.
     pub offset: i64,
     /// When the portal stops waiting.
     pub expires_at: DateTime<Utc>,

@@ -586,15 +586,24 @@ async fn cookies_carry_a_session_that_scripts_and_strangers_cannot_use(app: Test
     let own = [("cookie", jar.as_str()), ("sec-fetch-site", "same-origin"), ("origin", "https://portal.example")];
     let (_, _, answer) = with_headers(&app, &own, viewer, json!({})).await;
     assert_eq!(answer["data"]["viewer"]["sessions"][0], json!({ "program": "BROWSER", "current": true }));
-    for foreign in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "https://evil.example"), ("origin", "null")] {
+    for foreign in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "http://portal.example"),
+        ("origin", "null"),
+    ] {
         let (status, _, answer) = with_headers(&app, &[("cookie", &jar), foreign], viewer, json!({})).await;
         assert_eq!((status, &answer["data"]["viewer"]), (StatusCode::OK, &Value::Null), "{foreign:?}");
     }
     // The refresh token comes from the cookie, too; afterwards the old access token is nobody's, which keeps nobody out.
     app.advance(Duration::minutes(1));
     let renew = mutation("refreshSession", PAIR);
-    let (_, headers, answer) = with_headers(&app, &own, &renew, json!({ "input": { "transport": "COOKIE" } })).await;
-    assert!(answer["data"]["refreshSession"]["session"]["sessionId"].is_string(), "{answer}");
+    // A script of a page cannot turn the cookie into a token that it can read.
+    let (_, headers, answer) = with_headers(&app, &own, &renew, json!({ "input": { "transport": "BEARER" } })).await;
+    let session = &answer["data"]["refreshSession"]["session"];
+    assert!(session["sessionId"].is_string(), "{answer}");
+    assert_eq!((&session["accessToken"], &session["refreshToken"]), (&Value::Null, &Value::Null));
     let renewed = set_cookies(&headers).iter().map(|c| c.split(';').next().unwrap()).collect::<Vec<_>>().join("; ");
     assert_ne!(renewed, jar);
     let (status, _, answer) = with_headers(&app, &own, viewer, json!({})).await;

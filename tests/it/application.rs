@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use chrono::{DateTime, Duration, Utc};
-use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, Statement};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
@@ -37,6 +37,8 @@ both_engines!(
     each_action_has_its_state_its_step_and_its_person,
     a_reason_is_needed_for_every_no,
     what_is_not_yours_does_not_exist,
+    papers_of_a_case_are_opened_by_its_staff_alone,
+    an_original_is_seen_once_by_a_window_officer_of_the_unit,
     objects_are_fetched_again_by_their_ids,
     an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt,
     a_case_that_nobody_answers_is_accepted_by_lapse_of_time,
@@ -691,6 +693,159 @@ async fn what_is_not_yours_does_not_exist(app: TestApp) {
     let reply = world.app.graphql(Some(&stranger.token), queue, json!({ "id": world.units.employer.global() })).await;
     assert_eq!(reply.code(), "NOT_FOUND");
     assert_eq!(world.events(&talent, &case).await.len(), 1);
+}
+
+impl World {
+    /// A submitted case of the card that lies at the city, with its papers.
+    async fn case_at_the_city(&self, talent: &Someone) -> (Value, Value) {
+        let materials = self.materials(talent).await;
+        let line = self.card_line(&materials, json!({})).await;
+        let order = self.save(talent, json!({ "lines": [line] })).await.unwrap();
+        let case = self.submit(talent, &order, json!({})).await.unwrap()["applications"][0].clone();
+        self.execute("UPDATE application SET current_unit_id = $1 WHERE id = $2", [self.units.city.into(), case_id(&case).into()]).await;
+        (case, materials)
+    }
+
+    async fn execute<const N: usize>(&self, statement: &str, values: [sea_orm::Value; N]) {
+        let db = self.app.portal().db.writer();
+        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), statement, values)).await.unwrap();
+    }
+
+    /// A window officer of the window below the city.
+    async fn officer_below(&self) -> Someone {
+        let officer = NewDemoAccount {
+            login: "below@demo.invalid".into(),
+            password: "one of the passwords".into(),
+            name_zh: "陈大文".into(),
+            name_latin: "below".into(),
+            birth_date: None,
+            roles: vec![(Role::WindowOfficer, Some(self.units.window), None)],
+        };
+        let account = add_account(self.app.portal(), officer).await.unwrap();
+        let token = demo_session(self.app.portal(), account).await.unwrap();
+        Someone { token, person: PersonId::new(&self.app.portal().env), account }
+    }
+
+    /// What a mutation about a paper comes to: `data` of the payload, or the code of the top-level error.
+    async fn paper(&self, by: Option<&Someone>, mutation: &str, case: &Value, version: &Value) -> Result<Value, String> {
+        let shown =
+            if mutation == "createCaseDownload" { "download { url }" } else { "application { version materials { documentVersionId originalSeenAt } }" };
+        let input = json!({ "applicationId": case["id"], "documentVersionId": version });
+        let reply = self.app.graphql(by.map(|by| by.token.as_str()), &document(mutation, shown), json!({ "input": input })).await;
+        if reply.errors.is_empty() { Ok(reply.data["result"].clone()) } else { Err(reply.code().to_owned()) }
+    }
+
+    /// Object, subject and details of the trail's rows of an action.
+    async fn paper_trail(&self, action: &str) -> Vec<(String, uuid::Uuid, uuid::Uuid, String)> {
+        let db = self.app.portal().db.read();
+        let select = "SELECT object_kind, object_id, subject_id, details FROM trail WHERE action = $1 AND result = 'OK' ORDER BY id";
+        let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), select, [action.into()])).await.unwrap();
+        rows.iter()
+            .map(|r| (r.try_get_by_index(0).unwrap(), r.try_get_by_index(1).unwrap(), r.try_get_by_index(2).unwrap(), r.try_get_by_index(3).unwrap()))
+            .collect()
+    }
+}
+
+/// Who may not know of the papers of a talent's case: herself as a party, her employer's confirmer, other roles, other units.
+async fn strangers_to_papers(world: &World, talent: &Someone) -> Vec<Someone> {
+    vec![
+        talent.clone(),
+        world.talent("talent2").await,
+        world.staff("confirmer").await,
+        world.staff("counter").await,
+        world.staff("manager").await,
+        world.staff("audit").await,
+        world.officer_below().await,
+    ]
+}
+
+async fn papers_of_a_case_are_opened_by_its_staff_alone(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let (officer, reviewer, province) = (world.staff("officer").await, world.staff("reviewer").await, world.staff("approver").await);
+    let (case, materials) = world.case_at_the_city(&talent).await;
+    let version = &materials[1]["documentVersionId"];
+    for staff in [&officer, &reviewer, &province] {
+        let granted = world.paper(Some(staff), "createCaseDownload", &case, version).await.unwrap();
+        assert_eq!(granted["userErrors"], json!([]));
+        let request = Request::get(granted["download"]["url"].as_str().unwrap()).header(header::AUTHORIZATION, format!("Bearer {}", staff.token));
+        let (status, _, bytes) = world.app.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(bytes.starts_with(b"%PDF-1.7\nLABOUR_CONTRACT"));
+        // The link is the officer's own.
+        let request = Request::get(granted["download"]["url"].as_str().unwrap()).header(header::AUTHORIZATION, format!("Bearer {}", talent.token));
+        assert_eq!(world.app.send(request.body(Body::empty()).unwrap()).await.0, StatusCode::NOT_FOUND);
+    }
+    let trail = world.paper_trail("CREATE_CASE_DOWNLOAD").await;
+    assert_eq!(trail.len(), 3);
+    for (kind, object, subject, details) in trail {
+        assert_eq!((kind.as_str(), object, subject), ("APPLICATION", case_id(&case).uuid(), talent.person.uuid()));
+        assert!(details.contains(version.as_str().unwrap()), "{details}");
+    }
+    for stranger in strangers_to_papers(&world, &talent).await {
+        assert_eq!(world.paper(Some(&stranger), "createCaseDownload", &case, version).await.unwrap_err(), "NOT_FOUND");
+    }
+    assert_eq!(world.paper(None, "createCaseDownload", &case, version).await.unwrap_err(), "UNAUTHENTICATED");
+    // A paper of hers that is bound to no case, or to another one, is none of this case.
+    let other = world.talent("talent3").await;
+    for elsewhere in [world.upload(&talent, "PHOTO").await, world.upload(&other, "PHOTO").await] {
+        let refused = world.paper(Some(&officer), "createCaseDownload", &case, &elsewhere).await.unwrap();
+        assert_eq!((&refused["userErrors"][0]["code"], &refused["userErrors"][0]["field"]), (&json!("NOT_FOUND"), &json!(["input", "documentVersionId"])));
+    }
+    // Nobody is an officer in her own matter: as the applicant, and as one for whom it is.
+    let both = world.someone("both-at-once", Some(Role::WindowOfficer)).await;
+    world.raise(&both).await;
+    let (own, papers) = world.case_at_the_city(&both).await;
+    assert_eq!(world.paper(Some(&both), "createCaseDownload", &own, &papers[0]["documentVersionId"]).await.unwrap_err(), "NOT_FOUND");
+    assert!(world.paper(Some(&officer), "createCaseDownload", &own, &papers[0]["documentVersionId"]).await.is_ok());
+    let relative = "INSERT INTO application_beneficiary (application_id, person_id) VALUES ($1, $2)";
+    world.execute(relative, [case_id(&case).into(), reviewer.person.into()]).await;
+    assert_eq!(world.paper(Some(&reviewer), "createCaseDownload", &case, version).await.unwrap_err(), "NOT_FOUND");
+    // What is not handed in is nobody's business yet.
+    let line = world.card_line(&materials, json!({})).await;
+    let draft = world.save(&talent, json!({ "lines": [line] })).await.unwrap()["applications"][0].clone();
+    world.execute("UPDATE application SET current_unit_id = $1 WHERE id = $2", [world.units.city.into(), case_id(&draft).into()]).await;
+    assert_eq!(world.paper(Some(&officer), "createCaseDownload", &draft, version).await.unwrap_err(), "NOT_FOUND");
+}
+
+async fn an_original_is_seen_once_by_a_window_officer_of_the_unit(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let (officer, reviewer) = (world.staff("officer").await, world.staff("reviewer").await);
+    let second = world.someone("officer-two", Some(Role::WindowOfficer)).await;
+    let (case, materials) = world.case_at_the_city(&talent).await;
+    let version = &materials[1]["documentVersionId"];
+    for stranger in strangers_to_papers(&world, &talent).await {
+        assert_eq!(world.paper(Some(&stranger), "markOriginalSeen", &case, version).await.unwrap_err(), "NOT_FOUND");
+    }
+    let refused = world.paper(Some(&reviewer), "markOriginalSeen", &case, version).await.unwrap();
+    assert_eq!(refused["userErrors"][0]["code"], "NOT_ALLOWED");
+    let stale = json!({ "applicationId": case["id"], "documentVersionId": version, "expectedVersion": 99 });
+    assert_eq!(codes(&no(world.run(&officer, "markOriginalSeen", "application { id }", stale).await)), ["CONFLICT"]);
+    let good = json!({ "applicationId": case["id"], "documentVersionId": version, "expectedVersion": case["version"] });
+    let seen = world.run(&officer, "markOriginalSeen", "application { version materials { documentVersionId originalSeenAt } }", good).await.unwrap();
+    let first = world.app.portal().env.now();
+    assert_eq!(seen["version"], case["version"], "nothing of the case has changed");
+    for material in seen["materials"].as_array().unwrap() {
+        let marked = material["originalSeenAt"].as_str().map(|_| instant(&material["originalSeenAt"]));
+        assert_eq!(marked, (material["documentVersionId"] == *version).then_some(first), "{material}");
+    }
+    // Who comes later changes nothing, and leaves no row.
+    world.app.advance(Duration::hours(1));
+    let again = world.paper(Some(&second), "markOriginalSeen", &case, version).await.unwrap();
+    let marked: Vec<_> = again["application"]["materials"].as_array().unwrap().iter().filter(|m| m["originalSeenAt"].is_string()).collect();
+    assert_eq!((marked.len(), instant(&marked[0]["originalSeenAt"])), (1, first));
+    let trail = world.paper_trail("MARK_ORIGINAL_SEEN").await;
+    assert_eq!(trail.len(), 1);
+    assert_eq!((trail[0].0.as_str(), trail[0].1, trail[0].2), ("APPLICATION", case_id(&case).uuid(), talent.person.uuid()));
+    let db = world.app.portal().db.read();
+    let select = "SELECT original_seen_by FROM application_material WHERE original_seen_by IS NOT NULL";
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), select)).await.unwrap();
+    assert_eq!(rows.iter().map(|r| r.try_get_by_index::<uuid::Uuid>(0).unwrap()).collect::<Vec<_>>(), [officer.person.uuid()]);
+    // A case that is closed stays as it was.
+    let closed = world.done(&talent, "withdrawApplication", &case, json!({})).await;
+    let refused = world.paper(Some(&officer), "markOriginalSeen", &closed, &materials[0]["documentVersionId"]).await.unwrap();
+    assert_eq!(refused["userErrors"][0]["code"], "NOT_ALLOWED");
 }
 
 async fn an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt(app: TestApp) {

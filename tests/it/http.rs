@@ -2,28 +2,35 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use chrono::{DateTime, Utc};
 use futures_util::{SinkExt as _, StreamExt as _};
+use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
 use talent_portal::api::operations;
 use talent_portal::audit::model::Message as Announced;
 use talent_portal::audit::service as audit;
-use talent_portal::config::Layers;
+use talent_portal::config::{Layers, Settings};
+use talent_portal::http::server::{self, Bounds};
 use talent_portal::kernel::actor::Actor;
 use talent_portal::kernel::clock::Clock;
+use talent_portal::kernel::cursor::Cursor;
 use talent_portal::kernel::ids::{ApplicationId, ProcessId, TypedId as _, UnitId};
 use talent_portal::kernel::role::Role;
 use talent_portal::kernel::seal::sha256_hex;
 use talent_portal::{app, demo};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::support::{TestApp, both_engines};
@@ -36,10 +43,20 @@ both_engines!(
     a_bad_document_is_told_with_its_place,
     a_missing_variable_stops_the_request_before_it_runs,
     documents_are_bounded_before_they_cost,
+    fragments_that_double_are_answered_at_once,
+    the_whole_schema_can_be_read_and_no_more,
+    years_beyond_the_calendar_are_no_instants,
+    a_control_character_is_refused_before_anything_runs,
+    a_forged_cursor_is_no_cursor,
+    metrics_are_for_this_machine,
     stored_operations_run_by_their_id,
     every_answer_names_its_request_and_is_not_stored,
     keys_stand_in_the_order_of_the_document_and_null_stays_where_it_fell,
     a_panic_ends_one_request_only,
+    a_connection_that_sends_no_headers_is_closed,
+    what_is_hidden_over_http_is_hidden_on_a_socket,
+    sockets_are_counted_and_idle_ones_closed,
+    a_store_that_does_not_answer_ends_no_socket,
     a_socket_speaks_the_protocol_or_is_closed_with_its_code,
     a_socket_belongs_to_one_session_and_to_pages_of_the_portal,
     a_change_of_a_case_is_heard_by_who_may_see_it,
@@ -226,6 +243,158 @@ async fn documents_are_bounded_before_they_cost(app: TestApp) {
     }
 }
 
+/// A document with fragments that each spread the next one twice.
+fn doubled(levels: usize) -> String {
+    let inner: String = (0..levels).map(|n| format!("fragment f{n} on Viewer {{ ...f{m} ...f{m} }} ", m = n + 1)).collect();
+    format!("{{ viewer {{ ...f0 }} }} {inner}fragment f{levels} on Viewer {{ assurance }}")
+}
+
+async fn fragments_that_double_are_answered_at_once(app: TestApp) {
+    let served = serve(&app).await;
+    let mut socket = served.ready(Value::Null).await;
+    let cycle = "{ viewer { ...A } } fragment A on Viewer { ...B ...B } fragment B on Viewer { ...A ...A }";
+    for (query, wanted) in [
+        (doubled(40), "DOCUMENT_TOO_COMPLEX"),
+        (doubled(40).replace("{ viewer { ...f0 } }", "{ today }"), "DOCUMENT_TOO_COMPLEX"),
+        (cycle.to_owned(), "DOCUMENT_INVALID"),
+    ] {
+        let begun = Instant::now();
+        let (statements, (status, answer)) = app.statements(modern(&app, &json!({ "query": query }))).await;
+        assert_eq!((status, code(&answer), statements), (StatusCode::BAD_REQUEST, wanted, 0), "{answer}");
+        say(&mut socket, &subscribe("1", &query)).await;
+        let refused = hear(&mut socket).await;
+        assert_eq!((&refused["type"], &refused["payload"][0]["extensions"]["code"]), (&json!("error"), &json!(wanted)), "{refused}");
+        assert!(begun.elapsed() < Duration::from_millis(200), "{:?} for two answers", begun.elapsed());
+    }
+    // Some doubling is fine.
+    let (status, answer) = modern(&app, &json!({ "query": doubled(5) })).await;
+    assert_eq!((status, answer), (StatusCode::OK, json!({ "data": { "viewer": null } })));
+}
+
+/// What `getIntrospectionQuery` of graphql-js 16 asks for.
+const INTROSPECTION: &str = "query IntrospectionQuery { __schema { description queryType { name kind } mutationType { name kind } \
+    subscriptionType { name kind } types { ...FullType } directives { name description isRepeatable locations args(includeDeprecated: true) { ...InputValue } } } } \
+    fragment FullType on __Type { kind name description specifiedByURL isOneOf \
+    fields(includeDeprecated: true) { name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason } \
+    inputFields(includeDeprecated: true) { ...InputValue } interfaces { ...TypeRef } \
+    enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...TypeRef } } \
+    fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue isDeprecated deprecationReason } \
+    fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name \
+    ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }";
+
+async fn the_whole_schema_can_be_read_and_no_more(app: TestApp) {
+    let (status, answer) = modern(&app, &json!({ "query": INTROSPECTION })).await;
+    assert_eq!((status, answer.get("errors")), (StatusCode::OK, None));
+    assert!(answer["data"]["__schema"]["types"].as_array().unwrap().len() > 100);
+    for query in [
+        "{ a: __schema { queryType { name } } b: __schema { queryType { name } } }",
+        "{ ...F ...G } fragment F on Query { __schema { queryType { name } } } fragment G on Query { __type(name: \"Query\") { name } }",
+        "{ __schema { types { possibleTypes { fields { type { fields { type { name } } } } } } } }",
+        "{ __schema { types { interfaces { possibleTypes { interfaces { possibleTypes { fields { type { name } } } } } } } } }",
+        "{ __type(name: \"Query\") { fields { type { fields { type { fields { type { fields { type { fields { name } } } } } } } } } } }",
+    ] {
+        let (status, answer) = modern(&app, &json!({ "query": query })).await;
+        assert_eq!((status, code(&answer)), (StatusCode::BAD_REQUEST, "DOCUMENT_TOO_COMPLEX"), "{query}: {answer}");
+    }
+}
+
+async fn years_beyond_the_calendar_are_no_instants(app: TestApp) {
+    let (token, unit) = officer(&app).await;
+    let order = talent_portal::kernel::ids::OrderId::new(&app.portal().env).global();
+    let ends = |at: &str| {
+        (
+            "mutation($v: DateTime!, $p: ID!) { grantMandate(input: { agentId: $p, endsAt: $v, idempotencyKey: \"0123456789abcdef\" }) { userErrors { code } } }",
+            json!({ "v": at, "p": talent_portal::kernel::ids::PersonId::new(&app.portal().env).global() }),
+        )
+    };
+    let received = |at: &str| {
+        (
+            "mutation($v: DateTime!, $o: ID!) { submitCart(input: { orderId: $o, expectedVersion: 1, receivedAt: $v, idempotencyKey: \"0123456789abcdef\" }) { userErrors { code } } }",
+            json!({ "v": at, "o": order }),
+        )
+    };
+    let due = |at: &str| {
+        ("query($v: DateTime!, $u: ID!) { workQueue(unitId: $u, filter: { dueBefore: $v }) { edges { cursor } } }", json!({ "v": at, "u": unit.global() }))
+    };
+    for at in ["+262142-12-31T23:59:59Z", "-262143-01-01T00:00:00Z", "2201-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "yesterday"] {
+        for (document, variables) in [ends(at), received(at), due(at)] {
+            let reply = app.graphql(Some(&token), document, variables).await;
+            assert_eq!((reply.status, reply.code()), (StatusCode::OK, "BAD_REQUEST"), "{at}: {document}");
+            assert!(reply.errors[0]["path"].is_array(), "{:?}", reply.errors);
+        }
+        let literal = format!("{{ workQueue(unitId: \"{}\", filter: {{ dueBefore: \"{at}\" }}) {{ edges {{ cursor }} }} }}", unit.global());
+        assert_eq!(app.graphql(Some(&token), &literal, json!({})).await.code(), "BAD_REQUEST", "{at}");
+    }
+    let (document, variables) = due("2026-01-05T00:00:00.123456+08:00");
+    assert_eq!(app.graphql(Some(&token), document, variables).await.ok(), json!({ "workQueue": { "edges": [] } }));
+    for date in ["1799-12-31", "2201-01-01", "0000-01-01", "9999-99-99"] {
+        let document = "mutation($v: Date!) { registerPerson(input: { nameZh: \"陈大文\", birthDate: $v, idempotencyKey: \"0123456789abcdef\" }) { userErrors { code } } }";
+        assert_eq!(app.graphql(Some(&token), document, json!({ "v": date })).await.code(), "BAD_REQUEST", "{date}");
+    }
+}
+
+async fn a_control_character_is_refused_before_anything_runs(app: TestApp) {
+    let item = "query($c: String!) { serviceItem(code: $c) { id } }";
+    for (body, field) in [
+        (json!({ "query": "{ serviceItem(code: \"a\\u0000\") { id } }" }), Value::Null),
+        (json!({ "query": "{ serviceItem(code: \"\"\"a\u{1}\"\"\") { id } }" }), Value::Null),
+        (json!({ "query": "query($c: String = \"\\u0000\") { serviceItem(code: $c) { id } }" }), Value::Null),
+        (json!({ "query": item, "variables": { "c": "a\u{0}b" } }), json!(["c"])),
+        (json!({ "query": item, "variables": { "c": "\u{7f}" } }), json!(["c"])),
+        (
+            json!({ "query": "mutation($i: SaveCartInput!) { saveCart(input: $i) { userErrors { code } } }",
+                "variables": { "i": { "idempotencyKey": "0123456789abcdef", "lines": [{ "itemId": "x", "answers": { "a": ["fine", "\u{0}"] } }] } } }),
+            json!(["i", "lines", "0", "answers", "a", "1"]),
+        ),
+        (json!({ "query": item, "variables": { "c": { "\u{0}": 1 } } }), json!(["c"])),
+    ] {
+        let (statements, (status, answer)) = app.statements(modern(&app, &body)).await;
+        assert_eq!((status, code(&answer), statements), (StatusCode::BAD_REQUEST, "BAD_REQUEST", 0), "{body}: {answer}");
+        assert_eq!(answer["errors"][0]["extensions"]["field"], field, "{answer}");
+    }
+    let (status, answer) = modern(&app, &json!({ "query": item, "variables": { "c": "two\r\n\tlines" } })).await;
+    assert_eq!((status, &answer["errors"][0]["extensions"]["code"]), (StatusCode::OK, &json!("NOT_FOUND")), "{answer}");
+}
+
+async fn a_forged_cursor_is_no_cursor(app: TestApp) {
+    let (token, unit) = officer(&app).await;
+    let items = "query($a: String!) { serviceItems(first: 1, after: $a) { edges { cursor } } }";
+    let queue = "query($a: String!, $u: ID!) { workQueue(unitId: $u, after: $a) { edges { cursor } } }";
+    let id = app.portal().env.uuid().to_string();
+    let mut forged: Vec<(&str, String)> = ["\u{0}", "A\u{0}", "\u{1e}", "A\n"].map(|key| (items, Cursor::write("code", &[key.to_owned()]))).into();
+    for millis in ["9223372036854775807", "-9223372036854775808", "8210266876799999", "253402300800000", "-9999999999999", "\u{0}", "1.5"] {
+        forged.push((queue, Cursor::write("queue", &[millis.to_owned(), id.clone()])));
+    }
+    forged.push((queue, Cursor::write("queue", &["1767574800000".to_owned(), "\u{0}".to_owned()])));
+    for (document, cursor) in forged {
+        let mut variables = json!({ "a": cursor });
+        if document == queue {
+            variables["u"] = json!(unit.global());
+        }
+        assert_eq!(app.graphql(Some(&token), document, variables).await.code(), "CURSOR_INVALID", "{document} {cursor}");
+    }
+    let honest = Cursor::write("queue", &["1767574800000".to_owned(), id]);
+    assert_eq!(app.graphql(Some(&token), queue, json!({ "a": honest, "u": unit.global() })).await.ok(), json!({ "workQueue": { "edges": [] } }));
+}
+
+async fn metrics_are_for_this_machine(app: TestApp) {
+    let served = serve(&app).await;
+    let remote = serve_router(with_settings(&app, |settings| settings.metrics_remote = true), BOUNDS).await;
+    for (headers, server, status) in [
+        ("", &served, "200"),
+        // A proxy of this machine speaks for somebody else.
+        ("x-forwarded-for: 203.0.113.9\r\n", &served, "404"),
+        ("forwarded: for=203.0.113.9\r\n", &served, "404"),
+        ("x-forwarded-for: 203.0.113.9\r\n", &remote, "200"),
+    ] {
+        let answer = raw(server.address, &format!("GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{headers}: {answer}");
+    }
+    // A peer that is not known is not of this machine.
+    let (status, _, _) = app.send(Request::get("/metrics").body(Body::empty()).unwrap()).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
 async fn stored_operations_run_by_their_id(app: TestApp) {
     let (path, text) = operations::all().find(|(path, _)| path.ends_with("today.graphql")).expect("a stored operation");
     let id = sha256_hex(text);
@@ -248,22 +417,36 @@ async fn stored_operations_run_by_their_id(app: TestApp) {
 }
 
 async fn every_answer_names_its_request_and_is_not_stored(app: TestApp) {
-    let (_, headers, _) = post(&app, &[("x-request-id", "front-end-0001")], today()).await;
-    assert_eq!((&headers["x-request-id"], &headers[header::CACHE_CONTROL]), (&"front-end-0001".parse().unwrap(), &"no-store".parse().unwrap()));
+    let own = "0198a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b";
+    let (_, headers, _) = post(&app, &[("x-request-id", own)], today()).await;
+    assert_eq!((&headers["x-request-id"], &headers[header::CACHE_CONTROL]), (&own.parse().unwrap(), &"no-store".parse().unwrap()));
     for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")] {
         assert_eq!(headers[name], value);
     }
-    for bad in ["short", "with space and more", "semi;colon;semi", &"x".repeat(65)] {
+    // Any other text is the caller's own words, which have no place in log and trail.
+    let simple = own.replace('-', "");
+    let urn = format!("urn:uuid:{own}");
+    for bad in ["front-end-0001", "13800138000-chen-da-wen-0000-00000000", "short", "semi;colon;semi", &"x".repeat(36), &simple, &urn] {
         let (_, headers, _) = post(&app, &[("x-request-id", bad)], today()).await;
         let id = headers["x-request-id"].to_str().unwrap();
-        assert!(id.len() == 24 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
+        assert!(id != bad && uuid::Uuid::try_parse(id).is_ok(), "{id}");
     }
+    let (_, _, text) = post(
+        &app,
+        &[("x-request-id", "chen-da-wen-13800138000")],
+        json!({ "query": "mutation { startSignUp(input: { contact: \"one@example.com\" }) { challenge { id } } }" }).to_string(),
+    )
+    .await;
+    assert!(text.contains("challenge"), "{text}");
+    let db = app.portal().db.read();
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), "SELECT request_id FROM trail")).await.unwrap();
+    let ids: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    assert!(!ids.is_empty() && ids.iter().all(|id| uuid::Uuid::try_parse(id).is_ok()), "{ids:?}");
     // Refusals, too.
-    let (_, headers, _) = post(&app, &[("x-request-id", "front-end-0002"), ("accept", MODERN)], json!({ "query": "{ nothing }" }).to_string()).await;
-    assert_eq!((&headers["x-request-id"], &headers[header::CACHE_CONTROL]), (&"front-end-0002".parse().unwrap(), &"no-store".parse().unwrap()));
-    let (status, headers, text) =
-        post(&app, &[("x-request-id", "front-end-0003"), ("authorization", "Bearer nobody"), ("accept-language", "en")], today()).await;
-    assert_eq!((status, headers["x-request-id"].to_str().unwrap()), (StatusCode::UNAUTHORIZED, "front-end-0003"));
+    let (_, headers, _) = post(&app, &[("x-request-id", own), ("accept", MODERN)], json!({ "query": "{ nothing }" }).to_string()).await;
+    assert_eq!((&headers["x-request-id"], &headers[header::CACHE_CONTROL]), (&own.parse().unwrap(), &"no-store".parse().unwrap()));
+    let (status, headers, text) = post(&app, &[("x-request-id", own), ("authorization", "Bearer nobody"), ("accept-language", "en")], today()).await;
+    assert_eq!((status, headers["x-request-id"].to_str().unwrap()), (StatusCode::UNAUTHORIZED, own));
     assert_eq!(code(&serde_json::from_str(&text).unwrap()), "UNAUTHENTICATED");
 }
 
@@ -296,7 +479,7 @@ async fn a_panic_ends_one_request_only(app: TestApp) {
     let mut portal = app.portal().clone();
     portal.env.clock = Arc::new(Broken);
     let config = Layers::default().build().expect("the default configuration");
-    let router = app::router(&portal, &config, None, tokio_util::sync::CancellationToken::new());
+    let router = app::router(&portal, &config, None, CancellationToken::new());
     let send = async |query: &str| {
         let body = Body::from(json!({ "query": query }).to_string());
         let request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json").body(body).unwrap();
@@ -307,6 +490,20 @@ async fn a_panic_ends_one_request_only(app: TestApp) {
     let (status, text) = send("{ today }").await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(!text.contains("spring"), "{text}");
+    assert_eq!(code(&serde_json::from_str(&text).expect("JSON")), "INTERNAL");
+    // A route outside GraphQL: the token of a file is looked up as of now.
+    let (head, body) = router.clone().oneshot(Request::get("/files/x").body(Body::empty()).unwrap()).await.unwrap().into_parts();
+    let bytes = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+    assert_eq!((head.status, serde_json::from_slice::<Value>(&bytes).expect("JSON")["code"].as_str()), (StatusCode::INTERNAL_SERVER_ERROR, Some("INTERNAL")));
+    // On a socket the operation ends with an error, and the socket goes on.
+    let served = serve_router(router.clone(), BOUNDS).await;
+    let mut socket = served.ready(Value::Null).await;
+    say(&mut socket, &subscribe("1", "{ today }")).await;
+    let refused = hear(&mut socket).await;
+    assert_eq!((&refused["type"], &refused["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("INTERNAL")), "{refused}");
+    assert!(!refused.to_string().contains("spring"), "{refused}");
+    say(&mut socket, &subscribe("1", "{ __typename }")).await;
+    assert_eq!(hear(&mut socket).await["type"], "next");
     assert_eq!(send("{ __typename }").await, (StatusCode::OK, r#"{"data":{"__typename":"Query"}}"#.to_owned()));
 }
 
@@ -324,11 +521,25 @@ impl Drop for Served {
     }
 }
 
+const BOUNDS: Bounds = Bounds { connections: 100, headers: Duration::from_secs(10) };
+
 pub(crate) async fn serve(app: &TestApp) -> Served {
+    serve_router(app.router(), BOUNDS).await
+}
+
+async fn serve_router(router: Router, bounds: Bounds) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let service = app.router().into_make_service_with_connect_info::<SocketAddr>();
-    Served { address, task: tokio::spawn(async move { axum::serve(listener, service).await.expect("served") }) }
+    Served { address, task: tokio::spawn(server::serve(listener, router, bounds, CancellationToken::new())) }
+}
+
+/// The routes over the portal of the test with other settings.
+fn with_settings(app: &TestApp, change: impl FnOnce(&mut Settings)) -> Router {
+    let mut portal = app.portal().clone();
+    let mut settings = Settings::clone(&portal.settings);
+    change(&mut settings);
+    portal.settings = Arc::new(settings);
+    app::router(&portal, &Layers::default().build().expect("the default configuration"), None, CancellationToken::new())
 }
 
 impl Served {
@@ -537,4 +748,172 @@ async fn a_change_of_a_case_is_heard_by_who_may_see_it(app: TestApp) {
         hear(&mut stranger).await,
         json!({ "id": "queue", "type": "next", "payload": { "data": { "workQueueChanged": { "refetch": false, "applicationId": id } } } })
     );
+}
+
+/// What is answered to bytes on a socket, up to its end.
+async fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.expect("an end in time").expect("read");
+    String::from_utf8(answer).expect("UTF-8")
+}
+
+async fn a_connection_that_sends_no_headers_is_closed(app: TestApp) {
+    let bounds = Bounds { connections: 1, headers: Duration::from_millis(300) };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(server::serve(listener, app.router(), bounds, stop.clone()));
+    // Nothing at all, and headers that never end: closed without an answer. Only one is served at a time.
+    let silent = async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut end = [0; 16];
+        tokio::time::timeout(Duration::from_secs(20), stream.read(&mut end)).await.expect("closed in time").unwrap_or(0)
+    };
+    let trickle = async {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut read, mut write) = stream.into_split();
+        let writing = async {
+            write.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n").await?;
+            loop {
+                write.write_all(b"a: b\r\n").await?;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let mut end = [0; 16];
+        let closed = async { tokio::time::timeout(Duration::from_secs(20), read.read(&mut end)).await.expect("closed in time").unwrap_or(0) };
+        tokio::select! {
+            bytes = closed => bytes,
+            broken = writing => { let _: std::io::Result<()> = broken; 0 }
+        }
+    };
+    assert_eq!((silent.await, trickle.await), (0, 0));
+    let begun = Instant::now();
+    let held = TcpStream::connect(address).await.unwrap();
+    let answer = raw(address, "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("ok\n"), "{answer}");
+    assert!(begun.elapsed() >= Duration::from_millis(200), "the second one waited for the place of the first: {:?}", begun.elapsed());
+    drop(held);
+    // A body in time is no headers: it may come later than they may.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let body = today();
+    let head = format!("POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("2026-01-05"), "{answer}");
+    // At the end what is under way has its answer first.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stop.cancel();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!serving.is_finished());
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("2026-01-05"), "{answer}");
+    tokio::time::timeout(Duration::from_secs(5), serving).await.expect("an end").expect("no panic");
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+async fn what_is_hidden_over_http_is_hidden_on_a_socket(app: TestApp) {
+    let (token, _) = officer(&app).await;
+    let router = with_settings(&app, |settings| settings.introspection = false);
+    let served = serve_router(router.clone(), BOUNDS).await;
+    let query = "{ __schema { queryType { name } } __type(name: \"Query\") { name } }";
+    for query in ["{ __schema { queryType { name } } }", "{ __type(name: \"Query\") { name } }"] {
+        let body = Body::from(json!({ "query": query }).to_string());
+        let (head, body) =
+            router.clone().oneshot(Request::post("/graphql").header(header::CONTENT_TYPE, "application/json").body(body).unwrap()).await.unwrap().into_parts();
+        let text = String::from_utf8(http_body_util::BodyExt::collect(body).await.unwrap().to_bytes().to_vec()).unwrap();
+        assert!(!text.contains("\"Query\""), "{} {text}", head.status);
+        let mut socket = served.ready(Value::Null).await;
+        say(&mut socket, &subscribe("1", query)).await;
+        let told = hear(&mut socket).await;
+        assert!(!told.to_string().contains("\"Query\""), "{told}");
+        let mut socket = served.ready(json!({ "authorization": token })).await;
+        say(&mut socket, &subscribe("1", query)).await;
+        let told = hear(&mut socket).await;
+        assert!(told.to_string().contains("\"Query\""), "{told}");
+    }
+    assert_eq!(code(&modern(&app, &json!({ "query": query })).await.1), "DOCUMENT_TOO_COMPLEX");
+}
+
+async fn sockets_are_counted_and_idle_ones_closed(app: TestApp) {
+    let (token, _) = officer(&app).await;
+    let router = with_settings(&app, |settings| {
+        settings.sockets_per_address = 2;
+        settings.sockets_per_session = 3;
+        settings.socket_idle_seconds = 1;
+    });
+    let served = serve_router(router, BOUNDS).await;
+    let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
+    let bearer = json!({ "authorization": format!("Bearer {token}") });
+    // With a session they count for the session.
+    let mut mine = Vec::new();
+    for _ in 0..3 {
+        mine.push(served.ready(bearer.clone()).await);
+    }
+    let mut fourth = served.socket().await;
+    say(&mut fourth, &json!({ "type": "connection_init", "payload": bearer })).await;
+    assert_eq!(closed(fourth).await, 1013);
+    // Of those of nobody there are two, whether they have said anything or not.
+    let (idle, silent) = (served.ready(Value::Null).await, served.socket().await);
+    match served.connect(&[protocol]).await {
+        Err(Error::Http(response)) => assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS),
+        other => panic!("{other:?}"),
+    }
+    drop(silent);
+    assert_eq!(closed(idle).await, 1000);
+    let mut again = served.ready(Value::Null).await;
+    say(&mut again, &subscribe("1", "{ today }")).await;
+    assert_eq!(hear(&mut again).await["type"], "next");
+    // Those of a session stay; one that leaves makes place for another.
+    say(&mut mine[0], &json!({ "type": "ping" })).await;
+    assert_eq!(hear(&mut mine[0]).await["type"], "pong");
+    mine.pop();
+    let mut refused = 0;
+    loop {
+        let mut socket = served.socket().await;
+        say(&mut socket, &json!({ "type": "connection_init", "payload": bearer })).await;
+        match next(&mut socket).await {
+            Message::Text(_) => break,
+            _ => refused += 1,
+        }
+        assert!(refused < 100, "the place is never free");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn a_store_that_does_not_answer_ends_no_socket(app: TestApp) {
+    let (token, _) = officer(&app).await;
+    let served = serve(&app).await;
+    let bearer = json!({ "authorization": token });
+    let mut sockets = vec![served.ready(bearer.clone()).await, served.ready(bearer.clone()).await];
+    // However many sockets a session has, it is looked up once a second.
+    for _ in 0..6 {
+        sockets.push(served.ready(bearer.clone()).await);
+    }
+    let (statements, ()) = app.statements(tokio::time::sleep(Duration::from_millis(2_500))).await;
+    assert!((1..=4).contains(&statements), "{statements} statements for {} sockets of one session", sockets.len());
+    let db = app.portal().db.writer();
+    db.execute_unprepared("ALTER TABLE session RENAME TO session_away").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    // Whoever comes now is asked to come again, not to sign in again.
+    let mut socket = served.socket().await;
+    say(&mut socket, &json!({ "type": "connection_init", "payload": bearer })).await;
+    assert_eq!(closed(socket).await, 1013);
+    db.execute_unprepared("ALTER TABLE session_away RENAME TO session").await.unwrap();
+    for socket in &mut sockets {
+        say(socket, &json!({ "type": "ping" })).await;
+        assert_eq!(hear(socket).await["type"], "pong");
+    }
+    say(&mut sockets[0], &subscribe("1", "mutation { signOut { endedSessionId } }")).await;
+    for socket in sockets {
+        assert_eq!(closed(socket).await, 4403);
+    }
 }

@@ -9,7 +9,10 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt as _};
+use sea_orm::{ConnectionTrait as _, Statement};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
 use talent_portal::kernel::actor::{Actor, Grant, Member, Scope};
 use talent_portal::kernel::fault::{Fault, Refused};
 use talent_portal::kernel::hex;
@@ -34,6 +37,7 @@ use crate::support::{TestApp, both_engines};
 
 both_engines!(
     a_file_sent_at_once_becomes_a_version_and_is_read_back,
+    a_kind_that_no_item_asks_for_is_refused_and_not_written_down,
     an_interrupted_file_goes_on_where_it_stands,
     what_is_refused_leaves_nothing,
     a_document_is_its_owners_only,
@@ -169,6 +173,39 @@ async fn a_file_sent_at_once_becomes_a_version_and_is_read_back(app: TestApp) {
     assert!(matches!(world.read(&wong, &granted.token).await, Err(Refused::Fault(Fault::NotFound))));
 }
 
+async fn a_kind_that_no_item_asks_for_is_refused_and_not_written_down(app: TestApp) {
+    mark_demo(app.portal()).await.unwrap();
+    let new = NewDemoAccount {
+        login: "one@demo.invalid".into(),
+        password: "seven green herons at dusk".into(),
+        name_zh: "测试".into(),
+        name_latin: "Test".into(),
+        birth_date: None,
+        roles: Vec::new(),
+    };
+    let token = demo_session(app.portal(), add_account(app.portal(), new).await.unwrap()).await.unwrap();
+    let document = "mutation($i: CreateUploadInput!) { createUpload(input: $i) { upload { url } userErrors { code field } } }";
+    let declare = async |kind: &str| {
+        let input = json!({ "documentKind": kind, "size": 100, "mediaType": "application/pdf", "sha256": "0".repeat(64) });
+        app.graphql(Some(&token), document, json!({ "i": input })).await.ok()["createUpload"].take()
+    };
+    // Well formed, and somebody's number all the same.
+    for kind in ["X13800138000", "CHEN_DA_WEN_110105194912310021", "DIPLOMA"] {
+        let refused = declare(kind).await;
+        assert_eq!(refused, json!({ "upload": null, "userErrors": [{ "code": "NOT_ALLOWED", "field": ["input", "documentKind"] }] }), "{kind}");
+    }
+    assert_eq!(declare("passport").await["userErrors"][0]["code"], "MALFORMED");
+    for kind in ["PASSPORT", "HKID", "DEGREE_AUTHENTICATION", "PHOTO"] {
+        assert!(declare(kind).await["upload"]["url"].is_string(), "{kind}");
+    }
+    let db = app.portal().db.read();
+    let select = "SELECT details FROM trail WHERE action = 'CREATE_UPLOAD'";
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), select)).await.unwrap();
+    let details: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    assert_eq!(details.len(), 4);
+    assert!(details.iter().all(|text| !text.contains("PASSPORT") && !text.contains("138")), "{details:?}");
+}
+
 async fn an_interrupted_file_goes_on_where_it_stands(app: TestApp) {
     let world = world(&app, None);
     let wong = world.person(&[]).await;
@@ -234,8 +271,11 @@ async fn a_document_is_its_owners_only(app: TestApp) {
     assert_eq!(service::usable_versions(db, other, &[version.id]).await.unwrap().len(), 0);
     let wrong = service::check_binding(db, owner, Some("DIPLOMA"), version.id, "input.x").await.unwrap_err();
     assert_eq!(codes(&wrong), [Code::MaterialUnusable]);
-    // A slice that has authorised her opens it for the officer, and that is in the trail.
-    let granted = download::create_download_for(&world.portal, &chan, version.id, "CASE_REVIEW").await.unwrap();
+    // A slice that has authorised her opens it for the officer.
+    let txn = world.portal.db.begin_write().await.unwrap();
+    let case = ("APPLICATION", world.portal.env.uuid());
+    let granted = download::create_download_for(&txn, &world.portal, &chan, version.id, case).await.unwrap();
+    world.portal.commit(txn).await.unwrap();
     assert_eq!(world.read(&chan, &granted.token).await.unwrap(), pdf(100));
     assert!(matches!(world.read(&wong, &granted.token).await, Err(Refused::Fault(Fault::NotFound))));
 }
@@ -265,7 +305,7 @@ async fn a_new_version_leaves_the_old_one_as_it_was(app: TestApp) {
     let wong = world.person(&[]).await;
     let (first, second) = (pdf(100), pdf(200));
     let one = world.sent(&wong, &first).await;
-    let other_kind = CreateUpload { document: Some(one.document), kind: "DIPLOMA".into(), ..command(&second) };
+    let other_kind = CreateUpload { document: Some(one.document), kind: "PHOTO".into(), ..command(&second) };
     assert_eq!(codes(&upload::create_upload(&world.portal, &wong, other_kind).await.unwrap_err()), [Code::NotAllowed]);
     let again = CreateUpload { document: Some(one.document), ..command(&second) };
     let token = upload::create_upload(&world.portal, &wong, again).await.unwrap().token;

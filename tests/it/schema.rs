@@ -108,3 +108,44 @@ async fn an_operation_that_the_schema_does_not_have_is_found() {
     }
     assert_eq!(validation(&schema, "query A { __typename }").await, Vec::<String>::new());
 }
+
+/// Fields of input types whose instants are read by `chrono` itself, as `file: line`.
+fn wide_instants(file: &str, source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut inside = false;
+    for line in source.lines() {
+        // The macro `inputs!` declares inputs, too.
+        inside |= line.contains("derive(") && line.contains("InputObject") || line.starts_with("inputs! {");
+        if inside && line.contains("DateTime<") {
+            found.push(format!("{file}: {}", line.trim()));
+        }
+        if line == "}" {
+            inside = false;
+        }
+    }
+    found
+}
+
+/// `chrono` reads years that neither the calendar nor a database can hold; inputs take `api::scalars::Instant`.
+#[test]
+fn no_input_reads_an_instant_beyond_the_calendar() {
+    fn walk(folder: &Path, found: &mut Vec<String>, inputs: &mut usize) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found, inputs);
+            } else if path.to_str().is_some_and(|p| p.contains("graphql")) {
+                let source = fs::read_to_string(&path).unwrap();
+                *inputs += source.matches("InputObject").count();
+                found.extend(wide_instants(path.to_str().unwrap(), &source));
+            }
+        }
+    }
+    let (mut found, mut inputs) = (Vec::new(), 0);
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found, &mut inputs);
+    assert!(inputs > 20, "the inputs were not found");
+    assert_eq!(found, Vec::<String>::new());
+    let planted =
+        "#[derive(InputObject, Debug)]\npub struct A {\n    /// At.\n    pub at: Option<DateTime<Utc>>,\n}\npub struct B {\n    at: DateTime<Utc>,\n}\n";
+    assert_eq!(wide_instants("a.rs", planted).len(), 1);
+}

@@ -9,6 +9,7 @@ use crate::account::service::mandates::{self, GrantMandate};
 use crate::api::context::ContextExt as _;
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, encode};
+use crate::api::scalars::Instant;
 
 /// A mandate (授权委托): the agent may apply for the principal, for named items or all, until it ends.
 #[derive(SimpleObject)]
@@ -72,7 +73,7 @@ pub struct GrantMandateInput {
     /// Codes of the service items, at most 50; `null` for all.
     item_codes: Option<Vec<String>>,
     /// When the term ends.
-    ends_at: DateTime<Utc>,
+    ends_at: Instant,
     /// 16 to 64 characters, new for each new mandate.
     idempotency_key: String,
 }
@@ -109,7 +110,7 @@ impl MandateMutation {
         let agent = read!(decode(&input.agent_id, "input.agentId"));
         let now = ctx.portal().env.now();
         let scope = input.item_codes.map_or(MandateScope::All, MandateScope::Items);
-        let command = GrantMandate { agent, scope, ends_at: input.ends_at };
+        let command = GrantMandate { agent, scope, ends_at: input.ends_at.0 };
         let done = mandates::grant_mandate(ctx.portal(), ctx.actor(), command, &input.idempotency_key).await;
         payload(ctx.ctx(), done, |m| GrantMandatePayload::done(MandateObject::of(m, now)), GrantMandatePayload::refused)
     }

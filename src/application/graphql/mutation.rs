@@ -1,23 +1,24 @@
 //! Root fields that write.
 
 use async_graphql::{Context, ID, InputObject, Object};
-use chrono::{DateTime, Utc};
 
 use crate::api::context::ContextExt;
 use crate::api::error::{ApiError, UserError, payload};
 use crate::api::ids;
-use crate::api::scalars::Json;
+use crate::api::scalars::{Instant, Json};
 use crate::application::graphql::types::{
-    AcceptApplicationPayload, Application, ClaimApplicationPayload, CompleteStepPayload, DecideApplicationPayload, Order, RecordDeliveryPayload,
-    RefuseAcceptancePayload, ReleaseApplicationPayload, SaveCartPayload, SubmitCartPayload, WithdrawApplicationPayload,
+    AcceptApplicationPayload, Application, ClaimApplicationPayload, CompleteStepPayload, DecideApplicationPayload, MarkOriginalSeenPayload, Order,
+    RecordDeliveryPayload, RefuseAcceptancePayload, ReleaseApplicationPayload, SaveCartPayload, SubmitCartPayload, WithdrawApplicationPayload,
 };
 use crate::application::model::case::{Decision, DeliveryChannel, StepOutcome};
 use crate::application::model::order::{Line, SaveCart, SubmitCart};
+use crate::application::service::papers::{self, Paper};
 use crate::application::service::work::{self, Target};
 use crate::application::service::{cart, submit, view};
 use crate::catalogue::model::offering::Channel;
 use crate::kernel::fault::Refused;
 use crate::kernel::ids::{ApplicationId, DocumentVersionId, OrderId};
+use crate::material::graphql::CreateDownloadPayload;
 
 /// A document for a material.
 #[derive(InputObject, Debug)]
@@ -80,9 +81,33 @@ pub struct SubmitCartInput {
     /// Its version.
     pub expected_version: i64,
     /// For window and post: when the papers truly arrived. Never in the future; a reason is needed.
-    pub received_at: Option<DateTime<Utc>>,
+    pub received_at: Option<Instant>,
     /// Why that was before now.
     pub received_reason: Option<String>,
+}
+
+/// Input of `createCaseDownload`.
+#[derive(InputObject, Debug)]
+pub struct CreateCaseDownloadInput {
+    /// The case.
+    pub application_id: ID,
+    /// The version, as the materials of the case name it.
+    pub document_version_id: ID,
+}
+
+/// Input of `markOriginalSeen`.
+#[derive(InputObject, Debug)]
+pub struct MarkOriginalSeenInput {
+    /// The case.
+    pub application_id: ID,
+    /// The version that was compared, as the materials of the case name it.
+    pub document_version_id: ID,
+    /// The version of the case that the viewer saw; another one is a CONFLICT.
+    pub expected_version: Option<i64>,
+}
+
+fn paper(application: &ID, version: &ID) -> Result<Paper, ApiError> {
+    Ok(Paper { application: ids::decode(application, "input.applicationId")?, version: ids::decode(version, "input.documentVersionId")? })
 }
 
 /// Declares inputs that name a case and its version, with further fields.
@@ -228,7 +253,12 @@ impl ApplicationMutation {
             Ok(order) => order,
             Err(error) => return Some(Err(error)),
         };
-        let command = SubmitCart { order, expected_version: input.expected_version, received_at: input.received_at, received_reason: input.received_reason };
+        let command = SubmitCart {
+            order,
+            expected_version: input.expected_version,
+            received_at: input.received_at.map(|at| at.0),
+            received_reason: input.received_reason,
+        };
         let submitted = submit::submit_cart(ctx.portal(), ctx.actor(), command, &input.idempotency_key).await;
         let result = order_of(ctx, submitted).await;
         payload(
@@ -307,6 +337,39 @@ impl ApplicationMutation {
     ) -> Option<Result<RecordDeliveryPayload, ApiError>> {
         let target = target!(input);
         reread(ctx, work::deliver(ctx.portal(), ctx.actor(), target, input.channel).await).await
+    }
+
+    /// Gives a link to a paper of a case, for the staff who work on it. User errors: NOT_FOUND, SCAN_PENDING, FILE_INFECTED.
+    async fn create_case_download(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case and the paper.")] input: CreateCaseDownloadInput,
+    ) -> Option<Result<CreateDownloadPayload, ApiError>> {
+        let paper = match paper(&input.application_id, &input.document_version_id) {
+            Ok(paper) => paper,
+            Err(error) => return Some(Err(error)),
+        };
+        let granted = papers::create_download(ctx.portal(), ctx.actor(), paper).await;
+        payload(
+            ctx.ctx(),
+            granted,
+            |granted| CreateDownloadPayload { download: Some(granted.into()), user_errors: Vec::new() },
+            |user_errors| CreateDownloadPayload { download: None, user_errors },
+        )
+    }
+
+    /// Records that a window officer compared a paper with its original. Once marked, it stays with who marked it first.
+    /// User errors: NOT_FOUND, NOT_ALLOWED, CONFLICT.
+    async fn mark_original_seen(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case and the paper.")] input: MarkOriginalSeenInput,
+    ) -> Option<Result<MarkOriginalSeenPayload, ApiError>> {
+        let paper = match paper(&input.application_id, &input.document_version_id) {
+            Ok(paper) => paper,
+            Err(error) => return Some(Err(error)),
+        };
+        reread(ctx, papers::mark_original_seen(ctx.portal(), ctx.actor(), paper, input.expected_version).await).await
     }
 
     /// Withdraws a case (撤回) that is not decided yet.

@@ -2,12 +2,12 @@
 
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, InputObject, Object};
-use chrono::{DateTime, Utc};
 
 use crate::api::connection;
 use crate::api::context::ContextExt;
 use crate::api::error::ApiError;
 use crate::api::ids;
+use crate::api::scalars::Instant;
 use crate::application::graphql::types::{Application, Order, QueueEntry};
 use crate::application::model::case::State;
 use crate::application::model::queue::QueueFilter;
@@ -28,7 +28,7 @@ pub struct WorkQueueFilter {
     /// Only this step.
     pub step_key: Option<String>,
     /// Only what is due before this instant.
-    pub due_before: Option<DateTime<Utc>>,
+    pub due_before: Option<Instant>,
     /// Only what the viewer has claimed.
     #[graphql(default)]
     pub mine: bool,
@@ -110,7 +110,7 @@ impl ApplicationQuery {
                 state: filter.state,
                 item: ids::decode_option::<ItemId>(filter.item_id.as_ref(), "filter.itemId")?,
                 step: filter.step_key,
-                due_before: filter.due_before,
+                due_before: filter.due_before.map(|at| at.0),
                 claimed_by: if filter.mine { ctx.actor().person() } else { None },
                 unclaimed: filter.unclaimed,
             };

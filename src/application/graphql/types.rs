@@ -444,6 +444,8 @@ payloads! {
     DecideApplicationPayload,
     /// Result of recording a delivery.
     RecordDeliveryPayload,
+    /// Result of marking that an original was seen.
+    MarkOriginalSeenPayload,
     /// Result of withdrawing a case.
     WithdrawApplicationPayload,
 }

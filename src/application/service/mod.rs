@@ -6,6 +6,7 @@ pub mod dealing;
 pub mod engine;
 pub mod fulfilment;
 pub mod merge;
+pub mod papers;
 pub mod steps;
 pub mod submit;
 pub mod view;

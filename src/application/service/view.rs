@@ -17,6 +17,7 @@ use crate::application::{policy, store};
 use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
+use crate::kernel::cursor::Cursor;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ApplicationId, BodyId, OrderId, UnitId};
 use crate::kernel::page::{Page, PageRequest};
@@ -225,7 +226,7 @@ pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, reques
 
 fn after_due(request: &PageRequest) -> Result<Option<(DateTime<Utc>, Uuid)>, Fault> {
     let Some([due, id]) = request.after.as_deref() else { return Ok(None) };
-    let due = due.parse().ok().and_then(DateTime::from_timestamp_millis).ok_or(Fault::CursorInvalid)?;
+    let due = Cursor::instant(due).ok_or(Fault::CursorInvalid)?;
     Ok(Some((due, Uuid::try_parse(id).map_err(|_| Fault::CursorInvalid)?)))
 }
 

@@ -270,6 +270,17 @@ pub fn vocabulary() -> Result<&'static Vocabulary, Problem> {
     VOCABULARY.as_ref().map_err(|what| Problem { path: "elements.toml".to_owned(), what: what.clone() })
 }
 
+static DOCUMENT_KINDS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let materials = |item: BundleItem| item.versions.into_iter().flat_map(|version| version.content.materials);
+    let items = Bundle::embedded().map(|bundle| bundle.items).unwrap_or_default();
+    items.into_iter().flat_map(materials).map(|material| material.document_kind).collect()
+});
+
+/// Codes of the kinds of documents that the items of this binary ask for.
+pub fn document_kinds() -> &'static BTreeSet<String> {
+    &DOCUMENT_KINDS
+}
+
 impl ServiceRow {
     fn item(self, template: &VersionContent) -> BundleItem {
         let edition = "1".to_owned();

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, TryStreamExt as _};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
 
 use super::files;
 use crate::audit::model::Entry;
@@ -35,32 +37,41 @@ pub struct Granted {
 /// Rejections: SCAN_PENDING, FILE_INFECTED. Errors: [`Fault::NotFound`] also for another person's.
 pub async fn create_download(portal: &Portal, actor: &Actor, id: DocumentVersionId) -> Result<Granted, Refused> {
     let version = super::my_version(portal, actor, id).await?;
-    grant(portal, actor, version, "OWN").await
+    let entry = Entry::new("CREATE_DOWNLOAD").object(super::OBJECT, version.document.uuid()).person(version.owner);
+    let txn = portal.db.begin_write().await?;
+    let granted = grant(&txn, portal, actor, version, entry, "input.versionId").await?;
+    portal.commit(txn).await?;
+    Ok(granted)
 }
 
-/// A token for a version that the caller reaches through a case. The caller's slice has authorised it; `reason` is a
-/// code for the trail, for example `CASE_REVIEW`.
+/// A token for a version that is bound to a case, inside the caller's transaction. Her slice has authorised the reader and
+/// found the binding; `case` is the trail's object and the path of the version in the input is `input.documentVersionId`.
 ///
 /// Rejections: SCAN_PENDING, FILE_INFECTED. Errors: [`Fault::Unauthenticated`], [`Fault::NotFound`].
-pub async fn create_download_for(portal: &Portal, actor: &Actor, id: DocumentVersionId, reason: &'static str) -> Result<Granted, Refused> {
+pub async fn create_download_for(
+    txn: &impl ConnectionTrait,
+    portal: &Portal,
+    actor: &Actor,
+    id: DocumentVersionId,
+    (kind, case): (&'static str, Uuid),
+) -> Result<Granted, Refused> {
     policy::signed_in(actor)?;
-    let version = store::versions_by_ids(portal.db.read(), &[id]).await?.pop().ok_or(Fault::NotFound)?;
-    grant(portal, actor, version, reason).await
+    let version = store::versions_by_ids(txn, &[id]).await?.pop().ok_or(Fault::NotFound)?;
+    let entry = Entry::new("CREATE_CASE_DOWNLOAD").object(kind, case).person(version.owner).detail("document", version.document.global());
+    grant(txn, portal, actor, version, entry, "input.documentVersionId").await
 }
 
-async fn grant(portal: &Portal, actor: &Actor, version: DocumentVersion, reason: &'static str) -> Result<Granted, Refused> {
+/// Writes token and trail row; the caller commits.
+async fn grant(txn: &impl ConnectionTrait, portal: &Portal, actor: &Actor, version: DocumentVersion, entry: Entry, field: &str) -> Result<Granted, Refused> {
     let person = policy::signed_in(actor)?.person;
     if let Some(code) = version.scan_state.barrier() {
-        return Err(Rejection::at(code, "input.versionId").into());
+        return Err(Rejection::at(code, field).into());
     }
     let token = portal.env.secret();
     let now = portal.env.now();
     let expires_at = now + DOWNLOAD_LIFE;
-    let txn = portal.db.begin_write().await?;
-    store::insert_token(&txn, portal.env.uuid(), token_hash(&token), &FileToken { person, version: version.id }, now, expires_at).await?;
-    let entry = Entry::new("CREATE_DOWNLOAD").object(super::OBJECT, version.document.uuid()).person(version.owner);
-    record(&txn, portal, actor, entry.detail("version", version.id.global()).detail("reason", reason)).await?;
-    portal.commit(txn).await?;
+    store::insert_token(txn, portal.env.uuid(), token_hash(&token), &FileToken { person, version: version.id }, now, expires_at).await?;
+    record(txn, portal, actor, entry.detail("version", version.id.global())).await?;
     Ok(Granted { token, expires_at, version })
 }
 

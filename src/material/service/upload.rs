@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{OBJECT, files, title_place};
 use crate::audit::model::{Entry, Message};
 use crate::audit::service::{announce, record};
+use crate::catalogue::model::bundle::document_kinds;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{DocumentId, DocumentVersionId, TypedId as _, UploadId};
@@ -21,6 +22,7 @@ use crate::material::model::range::{ContentRange, Misplaced, Plan, plan};
 use crate::material::model::scan::Scanning;
 use crate::material::model::upload::{CreateUpload, Declared, LIFE, OPEN_MAX, SEGMENTS_MAX, Segment, Upload, UploadState, VERSIONS_MAX, WAITING_MAX};
 use crate::material::{policy, store};
+use crate::person::model::document::IdentityDocumentKind;
 use crate::person::service as person;
 use crate::portal::Portal;
 
@@ -38,13 +40,22 @@ pub struct Opened {
     pub upload: Upload,
 }
 
+/// Whether a kind is one of the catalogue or of identity documents. Any other text would be the sender's own words.
+fn is_known_kind(kind: &str) -> bool {
+    document_kinds().contains(kind) || IdentityDocumentKind::ALL.iter().any(|known| known.code() == kind)
+}
+
 /// Declares a file.
 ///
 /// Rejections: those of [`Declared::parse`]; NOT_FOUND at `input.documentId` or `input.forPersonId`; NOT_ALLOWED at
-/// `input.documentKind` where the document is of another kind; TOO_MANY versions; UPLOAD_QUOTA_EXCEEDED.
+/// `input.documentKind` where no item asks for such a document, or where the document is of another kind; TOO_MANY
+/// versions; UPLOAD_QUOTA_EXCEEDED.
 pub async fn create_upload(portal: &Portal, actor: &Actor, command: CreateUpload) -> Result<Opened, Refused> {
     let member = policy::may_send(actor, command.for_person)?;
     let declared = Declared::parse(&command, portal.settings.upload_max).map_err(Refused::Rejected)?;
+    if !is_known_kind(&declared.kind) {
+        return Err(Rejection::at(Code::NotAllowed, "input.documentKind").into());
+    }
     let db = portal.db.read();
     let owner = match command.for_person {
         None => member.person,
@@ -96,8 +107,7 @@ pub async fn create_upload(portal: &Portal, actor: &Actor, command: CreateUpload
         return Err(Rejection::at(Code::UploadQuotaExceeded, "input.size").into());
     }
     store::insert_upload(&txn, &upload).await?;
-    let entry = Entry::new("CREATE_UPLOAD").object("UPLOAD", upload.id.uuid()).person(owner).detail("kind", upload.kind.clone());
-    record(&txn, portal, actor, entry).await?;
+    record(&txn, portal, actor, Entry::new("CREATE_UPLOAD").object("UPLOAD", upload.id.uuid()).person(owner)).await?;
     portal.commit(txn).await?;
     Ok(Opened { token, upload })
 }

@@ -143,6 +143,11 @@ impl TestApp {
         self.database.engine()
     }
 
+    /// URL of the data store.
+    pub fn database_url(&self) -> String {
+        self.database.url()
+    }
+
     /// The data folder.
     pub fn folder(&self) -> &Path {
         self.database.folder()
