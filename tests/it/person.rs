@@ -648,7 +648,7 @@ async fn a_claim_removed_while_it_is_verified_leaves_no_verified_ghost(app: Test
         let command = verify(id, Some(claimed.id), passport);
         let (verified, removed) = tokio::join!(identity::verify_identity(portal, &officer, command), identity::remove_document(portal, &own, claimed.id));
         // One of them was first, and what was answered is what is there.
-        let stored = identity::documents(portal, &own, id).await.unwrap();
+        let stored = identity::documents(portal, &own, &service::person(portal, id).await.unwrap()).await.unwrap();
         match verified {
             Ok(done) => {
                 assert_eq!(stored.iter().map(|d| (d.id, d.verified_at.is_some())).collect::<Vec<_>>(), [(done.document.id, true)]);
