@@ -640,7 +640,7 @@ async fn a_claim_removed_while_it_is_verified_leaves_no_verified_ghost(app: Test
     let app = &app;
     let portal = app.portal();
     let officer = officer(app).await;
-    for n in 0..12u32 {
+    for n in 0..8u32 {
         let (id, own) = talent(app, "陈大文").await;
         let number = format!("P{n:0>7}");
         let passport = AddDocument { issuing_state: Some("PRT".into()), ..original(IdentityDocumentKind::Passport, &number) };
