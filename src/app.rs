@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use crate::account::adapter::Mailer;
 use crate::account::job::LetterWorker;
 use crate::account::service::hashing::HashPool;
+use crate::account::service::letters::{self, MergeNotice};
+use crate::account::service::limits::OfficerTries;
 use crate::api::guard::Documents;
 use crate::api::schema;
 use crate::application::service::dealing::CaseDealing;
@@ -37,11 +39,13 @@ use crate::material::adapter::{Clamd, local_store};
 use crate::material::model::scan::{Scanner, Scanning};
 use crate::organisation::service::CalendarCache;
 use crate::person::service::dealing::Dealings;
-use crate::person::service::keys::KeyCache;
+use crate::person::service::identity::VerifyLimit;
+use crate::person::service::keys::{self, KeyCache};
 use crate::person::service::merge::MergeFollowers;
 use crate::portal::{Parts, Portal};
 use crate::talent::service::source::ProfileFacts;
 use crate::talent_card::service::fulfilment::CardFulfilment;
+use crate::talent_card::service::merge::LedgerMerge;
 use crate::talent_card::service::view::OfferCache;
 
 /// A fault as an error of a command.
@@ -74,7 +78,7 @@ pub fn parts(config: &Config) -> anyhow::Result<Parts> {
         .with(CalendarCache::default())
         .with(KeyCache::default())
         .with(Dealings::default().with(Arc::new(CaseDealing)))
-        .with(MergeFollowers::default().with(Arc::new(OpenCases)))
+        .with(MergeFollowers::default().with(Arc::new(OpenCases)).with(Arc::new(MergeNotice)).with(Arc::new(LedgerMerge)))
         .with(HashPool::new(&config.settings)?)
         .with(Mailer::new(&config.data_dir, config.smtp_url.as_deref(), &config.mail_from)?)
         .with(CompiledVersions::default())
@@ -84,7 +88,8 @@ pub fn parts(config: &Config) -> anyhow::Result<Parts> {
         .with(handlers())
         .with(fulfilments())
         .with(step_kinds())
-        .with(OfferCache::default()))
+        .with(OfferCache::default())
+        .with(VerifyLimit(Arc::new(OfficerTries))))
 }
 
 /// Reads the key file, or writes a new one with mode 0600 where that is allowed.
@@ -224,6 +229,36 @@ pub fn router(portal: &Portal, config: &Config, metrics: Option<PrometheusHandle
     })
 }
 
+/// How often what has had its time is deleted.
+const SWEEP: Duration = Duration::from_hours(1);
+
+/// Deletes what has had its time: idempotency keys, codes, limits, sessions, invitations, letters that lie as files, and
+/// keys whose person never came about. One that fails does not keep the others from it; all is tried again in an hour.
+pub async fn sweep(portal: &Portal) {
+    for (what, swept) in [
+        ("idempotency keys", crate::audit::service::sweep_keys(portal).await),
+        ("codes and sessions", letters::sweep(portal).await),
+        ("letters", crate::account::job::sweep_letters(portal).await),
+        ("orphan keys", keys::sweep_orphan_keys(portal).await),
+    ] {
+        match swept {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(what, count, "swept"),
+            Err(fault) => tracing::warn!(what, fault = ?fault, "a sweep could not run and will be tried again"),
+        }
+    }
+}
+
+async fn sweep_until(portal: Portal, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        sweep(&portal).await;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+    }
+}
+
 /// Starts the loops of the process; they end with `stop`.
 pub fn spawn_jobs(portal: &Portal, config: &Config, stop: &CancellationToken) -> Vec<tokio::task::JoinHandle<()>> {
     let mut jobs = vec![
@@ -232,6 +267,7 @@ pub fn spawn_jobs(portal: &Portal, config: &Config, stop: &CancellationToken) ->
         tokio::spawn(crate::audit::job::work(portal.clone(), stop.clone())),
         tokio::spawn(crate::application::job::clock(portal.clone(), stop.clone())),
         tokio::spawn(crate::material::job::sweep_until(portal.clone(), stop.clone())),
+        tokio::spawn(sweep_until(portal.clone(), stop.clone())),
     ];
     if config.clamd.is_some() {
         jobs.push(tokio::spawn(crate::material::job::scan_until(portal.clone(), stop.clone())));

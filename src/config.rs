@@ -100,6 +100,8 @@ pub struct Settings {
     pub sign_in_burst: u32,
     /// Unmaskings of one officer per hour.
     pub reveals_per_hour: u32,
+    /// Originals that one officer compares per hour.
+    pub verifications_per_hour: u32,
     /// Working days in which acceptance must be answered (行政许可法 Art. 32: five).
     pub acceptance_days: u32,
     /// Hour at UTC+8 after which what arrives counts from the next working day.
@@ -158,6 +160,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("refresh_days", "life of a refresh token, 30 by default"),
     ("sign_in_burst", "sign-in tries before the wait begins, 5 by default"),
     ("reveals_per_hour", "unmaskings of one officer per hour, 60 by default"),
+    ("verifications_per_hour", "originals that one officer compares per hour, 60 by default"),
     ("acceptance_days", "working days to answer acceptance, 5 by default"),
     ("office_hours_end", "HH:MM at UTC+8 after which the next working day counts, 17:00 by default"),
     ("receipt_backdate_days", "days that a true date of receipt may lie back, 30 by default"),
@@ -279,6 +282,7 @@ impl Layers {
             refresh_days: self.number("refresh_days", 30, 1, 90),
             sign_in_burst: self.number("sign_in_burst", 5, 1, 100),
             reveals_per_hour: self.number("reveals_per_hour", 60, 1, 10_000),
+            verifications_per_hour: self.number("verifications_per_hour", 60, 1, 3600),
             acceptance_days: self.number("acceptance_days", 5, 1, 60),
             office_hours_end: self.get("office_hours_end", NaiveTime::from_hms_opt(17, 0, 0).unwrap_or_default(), |text| {
                 NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| "must be HH:MM".to_owned())

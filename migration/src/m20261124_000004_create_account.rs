@@ -137,6 +137,8 @@ async fn sign_in(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(instant("last_seen_at"))
                 .col(instant_null("ended_at"))
                 .col(text_null("ended_because"))
+                // Keyed hash of the /24 or /64 that it began from, for thirty days: strangers' failures do not stop its owner there.
+                .col(bytes_null("network_hash"))
                 .foreign_key(&mut refers("session", "account_id", "account"))
                 .to_owned(),
         )
@@ -205,6 +207,8 @@ async fn roles(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(bytes("token_hash"))
                 // Contact point and token to be sent, under the portal's own key; NULL once sent, used or expired.
                 .col(bytes_null("sealed"))
+                // Blind index of the contact point invited; NULL for the operator's tokens.
+                .col(bytes_null("contact_index"))
                 .col(code("role", &ROLES))
                 .col(uuid_null("unit_id"))
                 .col(uuid_null("body_id"))

@@ -249,7 +249,7 @@ async fn checks(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(code("via", &["TOKEN", "NUMBER"]))
                 .col(instant("checked_at"))
                 .col(instant("valid_until"))
-                .col(code("answer", &["VALID", "NOT_VALID"]))
+                .col(code("answer", &["VALID", "NOT_VALID", "MISMATCH"]))
                 .foreign_key(&mut refers("card_check", "card_id", "card"))
                 .foreign_key(&mut refers("card_check", "checked_by_person_id", "person"))
                 .foreign_key(&mut refers("card_check", "unit_id", "unit"))
@@ -279,6 +279,8 @@ async fn ledger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .to_owned(),
         )
         .await?;
+    // For the merge of two persons, and for what a person used under several cards.
+    manager.create_index(index("benefit_balance", "ix_benefit_balance_beneficiary", &["beneficiary_person_id", "year"])).await?;
     manager
         .create_table(
             table("benefit_entry")

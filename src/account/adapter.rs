@@ -6,6 +6,7 @@ use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use tokio::io::AsyncWriteExt as _;
+use uuid::Uuid;
 
 use crate::account::model::contact::ContactKind;
 use crate::account::model::mail::Letter;
@@ -30,9 +31,9 @@ impl Mailer {
         Ok(Self { folder: data_dir.join("outbox"), smtp })
     }
 
-    /// Sends a letter once per outbox row: the file has the row's id as its name, the mail has it as its Message-ID, by
-    /// which a mail server drops a second copy. There is no SMS gateway: messages to mobiles are always files.
-    pub async fn send(&self, row: OutboxId, letter: &Letter) -> anyhow::Result<()> {
+    /// Sends a letter about `object` once per outbox row: the file has both ids as its name, the mail has the row's as its
+    /// Message-ID, by which a mail server drops a second copy. There is no SMS gateway: messages to mobiles are always files.
+    pub async fn send(&self, row: OutboxId, object: Uuid, letter: &Letter) -> anyhow::Result<()> {
         match (&self.smtp, letter.to.kind()) {
             (Some((transport, from)), ContactKind::Email) => {
                 let message = Message::builder()
@@ -45,11 +46,11 @@ impl Mailer {
                 transport.send(message).await?;
                 Ok(())
             }
-            _ => self.write(row, letter).await,
+            _ => self.write(row, object, letter).await,
         }
     }
 
-    async fn write(&self, row: OutboxId, letter: &Letter) -> anyhow::Result<()> {
+    async fn write(&self, row: OutboxId, object: Uuid, letter: &Letter) -> anyhow::Result<()> {
         let mut builder = tokio::fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -68,7 +69,32 @@ impl Mailer {
         file.write_all(text.to_string().as_bytes()).await?;
         file.sync_all().await?;
         // Renaming replaces the same text, so that a row worked off twice leaves one file.
-        tokio::fs::rename(&draft, self.folder.join(format!("{row}.json"))).await?;
+        tokio::fs::rename(&draft, self.folder.join(format!("{}_{object}.json", row.0))).await?;
         Ok(())
+    }
+
+    /// The letters that lie as files: of which outbox row, and about what.
+    pub async fn kept(&self) -> anyhow::Result<Vec<(OutboxId, Uuid)>> {
+        let mut entries = match tokio::fs::read_dir(&self.folder).await {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut kept = Vec::new();
+        while let Some(entry) = entries.next_entry().await? {
+            let name = entry.file_name();
+            let ids = name.to_str().and_then(|name| name.strip_suffix(".json")?.split_once('_'));
+            let ids = ids.and_then(|(row, object)| Some((OutboxId(row.parse().ok()?), object.parse().ok()?)));
+            kept.extend(ids);
+        }
+        Ok(kept)
+    }
+
+    /// Deletes the file of a letter; one that is gone already is no fault.
+    pub async fn forget(&self, row: OutboxId, object: Uuid) -> anyhow::Result<()> {
+        match tokio::fs::remove_file(self.folder.join(format!("{}_{object}.json", row.0))).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 }

@@ -13,7 +13,8 @@ use crate::account::service::grants::{self, GrantRole, InviteStaff};
 use crate::account::service::recovery::{self, CompleteRecovery};
 use crate::account::service::sign_in::{self, SignedIn};
 use crate::account::service::sign_up::{self, AskCode, CompleteSignUp};
-use crate::account::service::{sessions, viewer};
+use crate::account::service::viewer::ContactView;
+use crate::account::service::{contacts, sessions, viewer};
 use crate::api::context::{ContextExt as _, RefreshCookie};
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
@@ -113,6 +114,12 @@ pub struct ContactPoint {
     verified: bool,
 }
 
+impl From<ContactView> for ContactPoint {
+    fn from(p: ContactView) -> Self {
+        Self { id: encode(p.id), kind: p.kind, masked: p.masked, verified: p.verified }
+    }
+}
+
 /// A session of the viewer.
 #[derive(SimpleObject)]
 pub struct Session {
@@ -207,7 +214,7 @@ impl Viewer {
     /// Contact points, masked, oldest first.
     async fn contact_points(&self, ctx: &Context<'_>) -> Result<Vec<ContactPoint>, ApiError> {
         let points = viewer::contact_points(ctx.portal(), ctx.actor()).await?;
-        Ok(points.into_iter().map(|p| ContactPoint { id: encode(p.id), kind: p.kind, masked: p.masked, verified: p.verified }).collect())
+        Ok(points.into_iter().map(Into::into).collect())
     }
 
     /// Sessions that last, newest first, at most 100.
@@ -277,6 +284,24 @@ pub struct StartRecoveryInput {
     contact: String,
     /// Language of the message; by default that of the request.
     language: Option<ApiLanguage>,
+}
+
+/// Asks for a code at a further contact point.
+#[derive(InputObject)]
+pub struct AddContactPointInput {
+    /// An e-mail address or a mobile number.
+    contact: String,
+    /// Language of the message; by default that of the request.
+    language: Option<ApiLanguage>,
+}
+
+/// Confirms a further contact point.
+#[derive(InputObject)]
+pub struct ConfirmContactPointInput {
+    /// The challenge of `addContactPoint`.
+    challenge: ID,
+    /// The six digits that were sent.
+    code: String,
 }
 
 /// Ends a sign-up.
@@ -443,6 +468,12 @@ payloads! {
     /// Answer of `completeRecovery`.
     CompleteRecoveryPayload { /// The new session.
         session: SessionPairObject }
+    /// Answer of `addContactPoint`.
+    AddContactPointPayload { /// What waits for the code.
+        challenge: CodeChallenge }
+    /// Answer of `confirmContactPoint`.
+    ConfirmContactPointPayload { /// The contact point.
+        contact_point: ContactPoint }
     /// Answer of `signIn`.
     SignInPayload { /// A session, or the wish for a second factor.
         result: SignInResult }
@@ -561,6 +592,31 @@ impl AccountMutation {
         let command = CompleteRecovery { challenge: read!(decode(&input.challenge, "input.challenge")), code: input.code, password: input.password };
         let done = recovery::complete_recovery(ctx.portal(), ctx.actor(), &client(ctx), command).await;
         payload(ctx.ctx(), done, |p| CompleteRecoveryPayload::done(SessionPairObject::of(ctx, p, input.transport)), CompleteRecoveryPayload::refused)
+    }
+
+    /// Sends a code to a further contact point of the caller, who has at most five. The answer is the same where another
+    /// account holds it. Needs a session that began at most 15 minutes ago. User errors: CONTACT_MALFORMED, ALREADY_EXISTS,
+    /// TOO_MANY.
+    async fn add_contact_point(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: AddContactPointInput,
+    ) -> Answer<AddContactPointPayload> {
+        let command = AskCode { contact: input.contact, language: input.language.map_or(ctx.language(), Into::into) };
+        let done = contacts::add_contact_point(ctx.portal(), ctx.actor(), &client(ctx), command).await;
+        payload(ctx.ctx(), done, |c| AddContactPointPayload::done(c.into()), AddContactPointPayload::refused)
+    }
+
+    /// Confirms a further contact point by its code; the caller may sign in with it from then on. User errors: CODE_INVALID,
+    /// TOO_MANY.
+    async fn confirm_contact_point(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: ConfirmContactPointInput,
+    ) -> Answer<ConfirmContactPointPayload> {
+        let challenge = read!(decode(&input.challenge, "input.challenge"));
+        let done = contacts::confirm_contact_point(ctx.portal(), ctx.actor(), &client(ctx), challenge, &input.code).await;
+        payload(ctx.ctx(), done, |p| ConfirmContactPointPayload::done(p.into()), ConfirmContactPointPayload::refused)
     }
 
     /// Signs in by password. Unknown, wrong, locked and disabled have one answer. User errors: SIGN_IN_FAILED.

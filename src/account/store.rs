@@ -57,6 +57,18 @@ pub async fn take_try(db: &impl ConnectionTrait, key: &[u8], rate: Rate, now_ms:
     Ok(changed(db, text, values).await? == 1)
 }
 
+/// Takes back what [`take_try`] counted.
+pub async fn give_back_try(db: &impl ConnectionTrait, key: &[u8], rate: Rate) -> Result<(), DbErr> {
+    changed(db, "UPDATE rate_limit SET arrival_ms = arrival_ms - $2 WHERE key_hash = $1", vec![key.into(), rate.interval_ms().into()]).await.map(drop)
+}
+
+/// Whether the account that holds a confirmed contact point began a session from a network after `since`.
+pub async fn knows_network(db: &impl ConnectionTrait, index: &[u8], network: &[u8], since: DateTime<Utc>) -> Result<bool, DbErr> {
+    let text = "SELECT 1 FROM contact_point c JOIN session s ON s.account_id = c.account_id WHERE c.value_index = $1 AND c.verified_at IS NOT NULL \
+                AND c.removed_at IS NULL AND s.created_at > $3 AND s.network_hash = $2 LIMIT 1";
+    Ok(db.query_one_raw(sql(db, text, vec![index.into(), network.into(), since.into()])).await?.is_some())
+}
+
 /// The stored arrival time of a limit.
 pub async fn arrival(db: &impl ConnectionTrait, key: &[u8]) -> Result<Option<i64>, DbErr> {
     match db.query_one_raw(sql(db, "SELECT arrival_ms FROM rate_limit WHERE key_hash = $1", vec![key.into()])).await? {
@@ -134,6 +146,38 @@ pub async fn sweep_codes(db: &impl ConnectionTrait, now: DateTime<Utc>, before: 
     Ok(wiped)
 }
 
+/// Deletes sessions and invitations that ended before `before`, and forgets from which network older sessions began.
+pub async fn sweep_ended(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
+    let sessions = changed(db, "DELETE FROM session WHERE ended_at < $1 OR ends_at < $1", vec![before.into()]).await?;
+    changed(db, "UPDATE session SET network_hash = NULL WHERE created_at < $1 AND network_hash IS NOT NULL", vec![before.into()]).await?;
+    Ok(sessions + changed(db, "DELETE FROM invitation WHERE expires_at < $1", vec![before.into()]).await?)
+}
+
+/// Whether a challenge waits: neither used nor expired.
+pub async fn code_waits(db: &impl ConnectionTrait, id: Uuid, now: DateTime<Utc>) -> Result<bool, DbErr> {
+    let text = "SELECT 1 FROM pending_code WHERE id = $1 AND used_at IS NULL AND expires_at > $2";
+    Ok(db.query_one_raw(sql(db, text, vec![id.into(), now.into()])).await?.is_some())
+}
+
+/// Whether an invitation waits: neither accepted nor expired.
+pub async fn invitation_waits(db: &impl ConnectionTrait, id: Uuid, now: DateTime<Utc>) -> Result<bool, DbErr> {
+    let text = "SELECT 1 FROM invitation WHERE id = $1 AND accepted_at IS NULL AND expires_at > $2";
+    Ok(db.query_one_raw(sql(db, text, vec![id.into(), now.into()])).await?.is_some())
+}
+
+/// Whether an account holds a confirmed contact point.
+pub async fn holds_contact(db: &impl ConnectionTrait, account: AccountId, index: &[u8]) -> Result<bool, DbErr> {
+    let text = "SELECT 1 FROM contact_point WHERE account_id = $1 AND value_index = $2 AND verified_at IS NOT NULL AND removed_at IS NULL";
+    Ok(db.query_one_raw(sql(db, text, vec![account.into(), index.into()])).await?.is_some())
+}
+
+/// Whether a person holds a role under one of her ids.
+pub async fn holds_role(db: &impl ConnectionTrait, person: PersonId, role: Role) -> Result<bool, DbErr> {
+    let text = "SELECT 1 FROM role_grant g JOIN person p ON p.id = g.person_id JOIN person h ON h.id = $1 \
+                WHERE COALESCE(p.merged_into, p.id) = COALESCE(h.merged_into, h.id) AND g.role = $2 AND g.ended_at IS NULL LIMIT 1";
+    Ok(db.query_one_raw(sql(db, text, vec![person.into(), role.code().into()])).await?.is_some())
+}
+
 /// An account as sign-in sees it.
 #[derive(Clone, Debug)]
 pub struct AccountRow {
@@ -173,6 +217,12 @@ fn read_account(row: &QueryResult) -> Result<AccountRow, DbErr> {
         password_hash: row.try_get("", "password_hash")?,
         failures: row.try_get("", "failures")?,
     })
+}
+
+/// The active account of a person, under any of her ids.
+pub async fn account_of_person(db: &impl ConnectionTrait, person: PersonId) -> Result<Option<AccountId>, DbErr> {
+    let text = "SELECT a.id FROM account a JOIN person p ON p.id = a.person_id WHERE (p.id = $1 OR p.merged_into = $1) AND a.status = 'ACTIVE' LIMIT 1";
+    db.query_one_raw(sql(db, text, vec![person.into()])).await?.map(|row| row.try_get_by_index(0)).transpose()
 }
 
 /// Whether there is any account or person.
@@ -232,6 +282,11 @@ pub async fn insert_contact(db: &impl ConnectionTrait, account: AccountId, row: 
     inserted(changed(db, text, values).await)
 }
 
+/// Locks an account until the transaction ends: on both engines an update locks the row, and SQLite has one writer anyway.
+pub async fn lock_account(db: &impl ConnectionTrait, id: AccountId) -> Result<(), DbErr> {
+    changed(db, "UPDATE account SET status = status WHERE id = $1", vec![id.into()]).await.map(drop)
+}
+
 /// The contact points of an account, oldest first.
 pub async fn contacts(db: &impl ConnectionTrait, account: AccountId) -> Result<Vec<ContactRow>, DbErr> {
     let text = "SELECT id, kind, value_sealed, verified_at FROM contact_point WHERE account_id = $1 AND removed_at IS NULL ORDER BY id LIMIT 20";
@@ -267,12 +322,14 @@ pub struct NewSession {
     pub second_factor: bool,
     /// Class of the program.
     pub agent: AgentClass,
+    /// Keyed hash of the network that it began from, where that is known.
+    pub network: Option<Vec<u8>>,
 }
 
 /// Adds a session.
 pub async fn insert_session(db: &impl ConnectionTrait, session: &NewSession, now: DateTime<Utc>) -> Result<(), DbErr> {
     let text = "INSERT INTO session (id, account_id, family, kind, access_hash, access_until, refresh_hash, refresh_until, ends_at, second_factor, agent, \
-                created_at, last_seen_at) VALUES ($1, $2, $1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
+                created_at, last_seen_at, network_hash) VALUES ($1, $2, $1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)";
     let values = vec![
         session.id.into(),
         session.account.into(),
@@ -285,6 +342,7 @@ pub async fn insert_session(db: &impl ConnectionTrait, session: &NewSession, now
         session.second_factor.into(),
         session.agent.code().into(),
         now.into(),
+        session.network.clone().into(),
     ];
     changed(db, text, values).await.map(drop)
 }
@@ -530,8 +588,8 @@ pub async fn end_grant(db: &impl ConnectionTrait, id: GrantId, by: PersonId, now
 
 /// Adds an invitation.
 pub async fn insert_invitation(db: &impl ConnectionTrait, row: &InvitationRow, token_hash: Vec<u8>, now: DateTime<Utc>) -> Result<Inserted, DbErr> {
-    let text = "INSERT INTO invitation (id, token_hash, sealed, role, unit_id, body_id, language, invited_by, created_at, expires_at) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let text = "INSERT INTO invitation (id, token_hash, sealed, role, unit_id, body_id, language, invited_by, created_at, expires_at, contact_index) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     let values = vec![
         row.id.into(),
         token_hash.into(),
@@ -543,11 +601,12 @@ pub async fn insert_invitation(db: &impl ConnectionTrait, row: &InvitationRow, t
         row.invited_by.into(),
         now.into(),
         row.expires_at.into(),
+        row.contact_index.clone().into(),
     ];
     inserted(changed(db, text, values).await)
 }
 
-const INVITATION: &str = "SELECT id, role, unit_id, body_id, sealed, language, invited_by, expires_at FROM invitation";
+const INVITATION: &str = "SELECT id, role, unit_id, body_id, sealed, language, invited_by, expires_at, contact_index FROM invitation";
 
 fn read_invitation(row: &QueryResult) -> Result<InvitationRow, DbErr> {
     let unit: Option<UnitId> = row.try_get("", "unit_id")?;
@@ -560,6 +619,7 @@ fn read_invitation(row: &QueryResult) -> Result<InvitationRow, DbErr> {
         language: row.try_get("", "language")?,
         invited_by: row.try_get("", "invited_by")?,
         expires_at: row.try_get("", "expires_at")?,
+        contact_index: row.try_get("", "contact_index")?,
     })
 }
 
@@ -572,7 +632,7 @@ pub async fn invitation(db: &impl ConnectionTrait, id: InvitationId) -> Result<O
 /// Takes the invitation of a token; `None` where it is unknown, used or expired.
 pub async fn accept_invitation(db: &impl ConnectionTrait, token_hash: Vec<u8>, person: PersonId, now: DateTime<Utc>) -> Result<Option<InvitationRow>, DbErr> {
     let text = "UPDATE invitation SET accepted_at = $2, accepted_by = $3, sealed = NULL WHERE token_hash = $1 AND accepted_at IS NULL AND expires_at > $2 \
-                RETURNING id, role, unit_id, body_id, sealed, language, invited_by, expires_at";
+                RETURNING id, role, unit_id, body_id, sealed, language, invited_by, expires_at, contact_index";
     db.query_one_raw(sql(db, text, vec![token_hash.into(), now.into(), person.into()])).await?.map(|row| read_invitation(&row)).transpose()
 }
 

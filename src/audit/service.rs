@@ -94,6 +94,12 @@ pub async fn claim_key(
     }
 }
 
+/// Gives a key back that was claimed in this transaction, where a refusal is committed: refusals are not stored under keys.
+pub async fn forget_key(txn: &impl ConnectionTrait, actor: &Actor, mutation: &'static str, key: &str) -> Result<(), Fault> {
+    let principal = actor.person().ok_or(Fault::Unauthenticated)?;
+    Ok(store::delete_key(txn, principal.0, mutation, key).await?)
+}
+
 /// Deletes keys older than [`KEY_HOURS`].
 pub async fn sweep_keys(portal: &Portal) -> Result<u64, Fault> {
     let txn = portal.db.begin_write().await?;

@@ -295,6 +295,12 @@ pub async fn key(txn: &impl ConnectionTrait, principal: Uuid, mutation: &str, ke
     row.map(|r| Ok((r.try_get_by_index(0)?, r.try_get_by_index(1)?))).transpose()
 }
 
+/// Deletes one key.
+pub async fn delete_key(txn: &impl ConnectionTrait, principal: Uuid, mutation: &str, key: &str) -> Result<(), DbErr> {
+    let text = "DELETE FROM idempotency_key WHERE principal = $1 AND mutation = $2 AND key = $3";
+    txn.execute_raw(sql(txn, text, vec![principal.into(), mutation.into(), key.into()])).await.map(drop)
+}
+
 /// Deletes keys older than `before`; gives how many.
 pub async fn delete_keys(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
     db.execute_raw(sql(db, "DELETE FROM idempotency_key WHERE created_at < $1", vec![before.into()])).await.map(|r| r.rows_affected())

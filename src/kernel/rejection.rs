@@ -61,6 +61,10 @@ coded_enum! {
         DocumentTaken => "DOCUMENT_TAKEN",
         /// The document is verified and is not changed any more.
         DocumentVerified => "DOCUMENT_VERIFIED",
+        /// The document has expired.
+        DocumentExpired => "DOCUMENT_EXPIRED",
+        /// The name read from the document is not the person's.
+        NameMismatch => "NAME_MISMATCH",
         /// The two persons cannot be one.
         MergeImpossible => "MERGE_IMPOSSIBLE",
         /// An answer of the form does not fit; `pointer` says where.

@@ -15,7 +15,7 @@ use crate::kernel::role::{Assurance, Role};
 use crate::person::model::access::{Access, AccessPurpose, PersonalDataField};
 use crate::person::model::document::{IdentityDocumentKind, NumberWarning, Sex};
 use crate::person::model::identity::IdentityDocument;
-use crate::person::model::profile::{Person, PersonInput};
+use crate::person::model::profile::{Person, PersonInput, PersonName};
 use crate::person::service::access::{self, ORDER, RevealPersonalData};
 use crate::person::service::identity::{self, AddDocument, VerifyIdentity};
 use crate::person::service::profile::{self, RegisterPerson, UpdateProfile};
@@ -301,6 +301,10 @@ pub struct VerifyIdentityInput {
     pub valid_from: Option<Date>,
     /// Last day of validity.
     pub valid_until: Option<Date>,
+    /// The name in Chinese characters as printed on the original; another than the person's is refused.
+    pub name_zh: Option<String>,
+    /// The name in Latin letters as printed on the original; another than the person's is refused.
+    pub name_latin: Option<String>,
     /// The `version` of the person that was shown; without it any version is accepted.
     pub expected_version: Option<i64>,
 }
@@ -462,7 +466,9 @@ impl PersonMutation {
             valid_from: input.valid_from.map(|d| d.0),
             valid_until: input.valid_until.map(|d| d.0),
         };
-        let command = VerifyIdentity { person, document, original, expected_version: input.expected_version };
+        let typed = |name: Option<String>| name.map(|n| n.trim().to_owned()).filter(|n| !n.is_empty());
+        let name = PersonName { zh: typed(input.name_zh), latin: typed(input.name_latin) };
+        let command = VerifyIdentity { person, document, original, name, expected_version: input.expected_version };
         let result = identity::verify_identity(ctx.portal(), ctx.actor(), command).await;
         payload(
             ctx.ctx(),

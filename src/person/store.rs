@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Expr, LockType, Query};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, SqlErr, sea_query::OnConflict,
@@ -24,6 +24,8 @@ pub enum Written {
     Done,
     /// The unique index refused; on PostgreSQL the transaction is void.
     Taken,
+    /// There is no such row any more.
+    Gone,
 }
 
 fn written<T>(result: Result<T, DbErr>) -> Result<Written, DbErr> {
@@ -119,6 +121,12 @@ pub async fn lock_persons(txn: &impl ConnectionTrait, ids: &[PersonId]) -> Resul
         .all(txn)
         .await?;
     Ok(rows.into_iter().map(Person::from).collect())
+}
+
+/// The persons with these ids, redirects not followed.
+pub async fn rows(db: &impl ConnectionTrait, ids: &[PersonId]) -> Result<HashMap<PersonId, Person>, DbErr> {
+    let rows = person::Entity::find().filter(person::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
 }
 
 /// Which of these ids are persons.
@@ -275,15 +283,30 @@ pub async fn verified_document(db: &impl ConnectionTrait, kind: IdentityDocument
     Ok(row.map(StoredDocument::from))
 }
 
-/// Marks a document verified. [`Written::Taken`]: another document with this number is verified.
-pub async fn mark_verified(txn: &impl ConnectionTrait, id: IdentityDocumentId, by: PersonId, now: DateTime<Utc>) -> Result<Written, DbErr> {
-    written(
-        identity_document::Entity::update_many()
-            .set(identity_document::ActiveModel { verified_at: Set(Some(now)), verified_by: Set(Some(by)), ..Default::default() })
-            .filter(identity_document::Column::Id.eq(id))
-            .exec(txn)
-            .await,
-    )
+/// Marks a document verified, with the validity that the officer read. [`Written::Taken`]: another document with this number
+/// is verified. [`Written::Gone`]: it was removed meanwhile.
+pub async fn mark_verified(
+    txn: &impl ConnectionTrait,
+    id: IdentityDocumentId,
+    by: PersonId,
+    (from, until): (Option<NaiveDate>, Option<NaiveDate>),
+    now: DateTime<Utc>,
+) -> Result<Written, DbErr> {
+    let updated = identity_document::Entity::update_many()
+        .set(identity_document::ActiveModel {
+            verified_at: Set(Some(now)),
+            verified_by: Set(Some(by)),
+            valid_from: Set(from),
+            valid_until: Set(until),
+            ..Default::default()
+        })
+        .filter(identity_document::Column::Id.eq(id))
+        .exec(txn)
+        .await;
+    match updated {
+        Ok(done) if done.rows_affected != 1 => Ok(Written::Gone),
+        other => written(other),
+    }
 }
 
 /// Removes a document that is not verified. False: there is none, or it is verified by now.

@@ -560,7 +560,7 @@ impl<'a> Maker<'a> {
         // A use lies within the last 200 days, in office hours, while the card is good.
         let day = from.max(civil_date(world.end) - Duration::days(200)) + Duration::days(i64::from(chance.between(1, 180)));
         let used_at = start_of_day(day) + Duration::hours(10) + Duration::minutes(i64::from(chance.below(400)));
-        let given: Vec<&Benefit> = offer.benefits.iter().filter(|benefit| benefit.is_given(grade, Beneficiary::Holder, PROVINCE)).collect();
+        let given: Vec<&Benefit> = offer.benefits.iter().filter(|benefit| benefit.is_given(grade, Beneficiary::Holder, PROVINCE, None)).collect();
         if used_at > world.end || day > valid_to || given.is_empty() {
             return Ok(());
         }

@@ -136,7 +136,8 @@ impl World {
         }
         let (Some(card), false) = (card, services.is_empty()) else { bail!("no unit offers the card, or none offers a service") };
         let product = card.version.content.fulfilment.as_ref().and_then(|f| f.params["product"].as_str()).context("the card's item names no product")?;
-        let mut products = talent_card::store::offers(db, None).await?;
+        let versions = talent_card::store::versions(db).await?;
+        let mut products = talent_card::store::offers(db, &versions).await?;
         products.retain(|offer| offer.product.code == product);
         let hash = portal.part::<HashPool>().map_err(told)?.hash(&portal.env, password).await.map_err(told)?;
         Ok(Self {

@@ -134,11 +134,11 @@ pub struct FamilyMemberObject {
     pub person_id: ID,
     /// What the member is to the talent.
     pub relation: FamilyRelation,
-    /// Name in Chinese characters.
+    /// Name in Chinese characters, as the talent typed it.
     pub name_zh: Option<String>,
-    /// Name in Latin letters.
+    /// Name in Latin letters, as the talent typed it.
     pub name_latin: Option<String>,
-    /// Birth date.
+    /// Birth date, as the talent typed it.
     pub birth_date: Option<Date>,
 }
 
@@ -146,11 +146,11 @@ impl From<FamilyEntry> for FamilyMemberObject {
     fn from(e: FamilyEntry) -> Self {
         Self {
             id: encode(e.id),
-            person_id: encode(e.member.id),
+            person_id: encode(e.member),
             relation: e.relation,
-            name_zh: e.member.name.zh,
-            name_latin: e.member.name.latin,
-            birth_date: e.member.birth_date.map(Date),
+            name_zh: e.typed.name_zh,
+            name_latin: e.typed.name_latin,
+            birth_date: e.typed.birth_date.map(Date),
         }
     }
 }

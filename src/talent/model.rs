@@ -84,6 +84,20 @@ pub struct Employment {
 pub struct Family {
     /// What the member is to the talent.
     pub relation: FamilyRelation,
+    /// Who she is, as the talent typed it.
+    #[serde(default)]
+    pub typed: Option<TypedMember>,
+}
+
+/// A family member in the talent's own words: what she tells of herself, or an officer learns, is not the talent's to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypedMember {
+    /// Name in Chinese characters.
+    pub name_zh: Option<String>,
+    /// Name in Latin letters.
+    pub name_latin: Option<String>,
+    /// Birth date.
+    pub birth_date: Option<NaiveDate>,
 }
 
 /// An entry of the profile with its id.
@@ -114,8 +128,10 @@ pub struct EmploymentEntry {
 pub struct FamilyEntry {
     /// Id.
     pub id: FamilyMemberId,
-    /// Who (redirects followed).
-    pub member: Person,
+    /// The person (redirects followed).
+    pub member: PersonId,
+    /// Who she is in the talent's words.
+    pub typed: TypedMember,
     /// What she is to the talent.
     pub relation: FamilyRelation,
 }

@@ -19,8 +19,8 @@ use crate::person::service::identity::verified_kinds;
 use crate::person::service::{self as person, keys};
 use crate::portal::Portal;
 use crate::talent::model::{
-    self, CategoryEntry, ENTRIES_MAX, Education, EducationEntry, Employment, EmploymentEntry, Entry, Fact, Family, FamilyEntry, FamilyRelation, Known, owners,
-    parse_category, second_spouse,
+    self, CategoryEntry, ENTRIES_MAX, Education, EducationEntry, Employment, EmploymentEntry, Entry, Fact, Family, FamilyEntry, FamilyRelation, Known,
+    TypedMember, owners, parse_category, second_spouse,
 };
 use crate::talent::policy;
 use crate::talent::store::{self, EducationRow, EmploymentRow, FamilyRow, Inserted};
@@ -88,27 +88,36 @@ pub async fn is_family(db: &impl ConnectionTrait, person: PersonId, member: Pers
 /// The same for services of later slices, which have decided who may read (for example beneficiaries of a card).
 pub async fn family_of(portal: &Portal, person: PersonId) -> Result<Vec<FamilyEntry>, Fault> {
     let rows = store::family(portal.db.read(), person).await?;
-    let members = person::persons_of(portal.db.read(), &rows.iter().map(|row| row.member_id).collect::<Vec<_>>()).await?;
-    let relations = open_relations(portal, &rows).await?;
-    let mut entries: Vec<FamilyEntry> = rows
-        .iter()
-        .zip(relations)
-        .filter_map(|(row, relation)| Some(FamilyEntry { id: row.id, member: members.get(&row.member_id)?.clone(), relation }))
-        .collect();
-    // Two entries may have become one person by a merge: the older one is shown.
+    family_entries(portal, portal.db.read(), &rows).await
+}
+
+/// Family members as the talent typed them, each person once: two entries may have become one person by a merge, and then
+/// the older one is shown. Three statements at most.
+async fn family_entries(portal: &Portal, db: &impl ConnectionTrait, rows: &[FamilyRow]) -> Result<Vec<FamilyEntry>, Fault> {
+    let told = person::told_of(db, &rows.iter().map(|row| row.member_id).collect::<Vec<_>>()).await?;
     let mut seen = Vec::new();
-    entries.retain(|entry| {
-        !seen.contains(&entry.member.id) && {
-            seen.push(entry.member.id);
-            true
+    let mut entries = Vec::with_capacity(rows.len());
+    for (row, details) in rows.iter().zip(open_families(portal, rows).await?) {
+        let Some(person) = told.get(&row.member_id) else { continue };
+        let member = person.merged_into.unwrap_or(person.id);
+        if seen.contains(&member) {
+            continue;
         }
-    });
+        seen.push(member);
+        // Entries from before the words were kept: the person's row as it was written down then.
+        let typed = details.typed.unwrap_or_else(|| typed(person.name.zh.clone(), person.name.latin.clone(), person.birth_date));
+        entries.push(FamilyEntry { id: row.id, member, typed, relation: details.relation });
+    }
     Ok(entries)
 }
 
-async fn open_relations(portal: &Portal, rows: &[FamilyRow]) -> Result<Vec<FamilyRelation>, Fault> {
+const fn typed(name_zh: Option<String>, name_latin: Option<String>, birth_date: Option<chrono::NaiveDate>) -> TypedMember {
+    TypedMember { name_zh, name_latin, birth_date }
+}
+
+async fn open_families(portal: &Portal, rows: &[FamilyRow]) -> Result<Vec<Family>, Fault> {
     let keys = keys::data_keys(portal, &owners(rows, |row| row.person_id)).await?;
-    rows.iter().map(|row| Ok(open::<Family>(keys.get(&row.person_id), place("family_member", row.id), &row.details_sealed)?.relation)).collect()
+    rows.iter().map(|row| open::<Family>(keys.get(&row.person_id), place("family_member", row.id), &row.details_sealed)).collect()
 }
 
 /// The categories that a person claims.
@@ -262,20 +271,20 @@ pub async fn add_family_member(portal: &Portal, actor: &Actor, command: AddFamil
     let rows = store::family(&txn, own).await?;
     if let Claim::Replay(made) = claim {
         let row = rows.into_iter().find(|row| row.id.uuid() == made).ok_or(Fault::NotFound)?;
-        let relation = open_relations(portal, std::slice::from_ref(&row)).await?.first().copied().ok_or(Fault::NotFound)?;
-        return Ok(FamilyEntry { id: row.id, member: person::person_in(&txn, row.member_id).await?, relation });
+        return find(family_entries(portal, &txn, std::slice::from_ref(&row)).await?, |_| true);
     }
     room(rows.len())?;
-    if second_spouse(&open_relations(portal, &rows).await?, command.relation) {
+    let relations: Vec<_> = open_families(portal, &rows).await?.into_iter().map(|family| family.relation).collect();
+    if second_spouse(&relations, command.relation) {
         return Err(Rejection::at(Code::AlreadyExists, "input.relation").into());
     }
+    let typed = typed(new.name.zh.clone(), new.name.latin.clone(), new.birth_date);
     person::new_person(&txn, portal, member, new).await?;
-    let sealed = seal(portal, &key, place("family_member", id), &Family { relation: command.relation })?;
+    let sealed = seal(portal, &key, place("family_member", id), &Family { relation: command.relation, typed: Some(typed.clone()) })?;
     store::insert_family(&txn, id, own, member, sealed, portal.env.now()).await?;
     audit::record(&txn, portal, actor, trail("ADD_FAMILY_MEMBER", "FAMILY_MEMBER", id.uuid(), own).detail("member", member.global())).await?;
-    let member = person::person_in(&txn, member).await?;
     portal.commit(txn).await?;
-    Ok(FamilyEntry { id, member, relation: command.relation })
+    Ok(FamilyEntry { id, member, typed, relation: command.relation })
 }
 
 /// Removes a family member from the caller's profile; the person that she is stays. Answers the id of the entry.

@@ -10,13 +10,14 @@ use crate::api::connection;
 use crate::api::context::ContextExt as _;
 use crate::api::error::{ApiError, UserError, payload};
 use crate::api::ids::{decode, decode_option, encode};
+use crate::api::messages::message;
 use crate::api::scalars::Date;
 use crate::api::text::LocalizedText;
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{BodyId, UnitId};
 use crate::kernel::page::PageRequest;
-use crate::kernel::text::Language;
+use crate::kernel::text::{Language, Text};
 use crate::person::model::document::IdentityDocumentKind;
 use crate::talent_card::model::card::{CardStatus, IssuedNumber, NumberEnd};
 use crate::talent_card::model::check::{Check, CheckAnswer, CheckMeans, CheckPurpose, Counter};
@@ -299,7 +300,9 @@ impl TalentCard {
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
     ) -> Result<Connection<String, CardCheck, EmptyFields, EmptyFields>, ApiError> {
         let request = PageRequest::parse(first, after.as_deref(), CHECK_ORDER, 1)?;
-        Ok(connection::of(view::checks(ctx.portal(), ctx.actor(), self.0.card.id, &request).await?, |check| CardCheck::from(&check)))
+        Ok(connection::of(view::checks(ctx.portal(), ctx.actor(), self.0.card.id, &request).await?, |(check, place)| {
+            CardCheck::of(&check, place.as_ref(), ctx.language())
+        }))
     }
 }
 
@@ -312,8 +315,12 @@ pub struct CardCheck {
     pub unit_id: Option<ID>,
     /// The body whose counter checked, where it is none of the government's units.
     pub body_id: Option<ID>,
+    /// Name of the unit or body.
+    pub counter_name: Option<LocalizedText>,
     /// For what.
     pub purpose: CheckPurpose,
+    /// For what, in the reader's words.
+    pub purpose_text: String,
     /// How the card was shown.
     pub means: CheckMeans,
     /// When.
@@ -324,13 +331,15 @@ pub struct CardCheck {
     pub answer: CheckAnswer,
 }
 
-impl From<&Check> for CardCheck {
-    fn from(c: &Check) -> Self {
+impl CardCheck {
+    fn of(c: &Check, place: Option<&Text>, language: Language) -> Self {
         Self {
             id: encode(c.id),
             unit_id: c.counter.unit().map(encode),
             body_id: c.counter.body().map(encode),
+            counter_name: place.map(|name| LocalizedText::of(name, language)),
             purpose: c.purpose,
+            purpose_text: message(language, &format!("CARD_CHECK_PURPOSE_{}", c.purpose.code()), &[]),
             means: c.via,
             checked_at: c.at,
             valid_until: c.valid_until,
@@ -362,7 +371,7 @@ impl TalentCardQuery {
 
     /// Every version of every card product. Open to everybody; look at `verification` before relying on a row.
     async fn card_products(&self, ctx: &Context<'_>) -> Result<Vec<CardProductVersion>, ApiError> {
-        Ok(view::products(ctx.portal()).await?.into_iter().map(|offer| CardProductVersion(Arc::new(offer))).collect())
+        Ok(view::products(ctx.portal()).await?.into_iter().map(CardProductVersion).collect())
     }
 }
 
@@ -455,7 +464,7 @@ pub struct CheckCardPayload {
 impl CheckCardPayload {
     fn of(result: CheckResult, language: Language) -> Self {
         Self {
-            check: Some(CardCheck::from(&result.check)),
+            check: Some(CardCheck::of(&result.check, result.place.as_ref(), language)),
             grade: result.grade,
             masked_holder_name: result.holder_name,
             benefits: result.benefits.iter().map(|(benefit, balances)| BenefitObject::of(benefit, balances.iter(), language)).collect(),

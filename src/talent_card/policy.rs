@@ -26,11 +26,12 @@ pub fn counter(actor: &Actor) -> Result<(&Member, Vec<Counter>), Fault> {
     if places.is_empty() { Err(Fault::Forbidden) } else { Ok((member, places)) }
 }
 
-/// System administration, and the supervisor of the very unit or body, say for what its counters check cards.
-pub fn may_allow(actor: &Actor, place: Counter) -> Result<&Member, Fault> {
+/// System administration, and who supervises the unit or one above it (`path` is the unit's) or the body, say for what its
+/// counters check cards.
+pub fn may_allow<'a>(actor: &'a Actor, place: Counter, path: Option<&str>) -> Result<&'a Member, Fault> {
     let member = signed_in(actor)?;
     let supervises = actor.grants(Role::Supervisor).any(|grant| match (&grant.scope, place) {
-        (Scope::Unit { id, .. }, Counter::Unit(unit)) => *id == unit,
+        (Scope::Unit { path: above, .. }, Counter::Unit(_)) => path.is_some_and(|path| path.starts_with(above.as_str())),
         (Scope::Body(id) | Scope::Unit { body: id, .. }, Counter::Body(body)) => *id == body,
         (Scope::Portal, _) => true,
         (Scope::Body(_), Counter::Unit(_)) => false,

@@ -61,11 +61,10 @@ const OFFER: &str = "SELECT p.id AS p_id, p.code, p.level, p.region_code AS p_re
     b.authority_body_id, b.yearly_quota, b.unit_of_count, b.carry_over, b.title, b.description, b.area_verification, b.verification, b.source \
     FROM card_product p JOIN card_product_version v ON v.product_id = p.id LEFT JOIN benefit b ON b.product_version_id = v.id";
 
-/// Versions with product and benefits: those with these ids, or all where `ids` is `None`. One statement.
-pub async fn offers(db: &impl ConnectionTrait, ids: Option<&[CardProductVersionId]>) -> Result<Vec<Offer>, DbErr> {
-    let wanted = ids.map_or_else(String::new, |ids| format!(" WHERE v.id IN ({})", places(1, ids.len())));
-    let values = ids.unwrap_or_default().iter().map(|id| id.0.into()).collect();
-    let rows = all(db, &format!("{OFFER}{wanted} ORDER BY p.code, v.number, b.position"), values).await?;
+/// The versions with these ids, with product and benefits. One statement.
+pub async fn offers(db: &impl ConnectionTrait, ids: &[CardProductVersionId]) -> Result<Vec<Offer>, DbErr> {
+    let values = ids.iter().map(|id| id.0.into()).collect();
+    let rows = all(db, &format!("{OFFER} WHERE v.id IN ({}) ORDER BY p.code, v.number, b.position", places(1, ids.len())), values).await?;
     let mut offers: Vec<Offer> = Vec::new();
     for row in rows {
         let id: CardProductVersionId = row.try_get("", "v_id")?;
@@ -79,15 +78,28 @@ pub async fn offers(db: &impl ConnectionTrait, ids: Option<&[CardProductVersionI
     Ok(offers)
 }
 
-const VERSION: &str = "SELECT p.id AS p_id, p.code, p.level, p.region_code AS p_region, p.issuer, p.issuer_body_id, p.name, p.number_prefix, p.sub_cards, \
-    p.verification AS p_verification, p.source AS p_source, v.id AS v_id, v.number, v.legal_basis, v.effective_from, v.effective_to, v.grades, v.max_years, \
-    v.verification AS v_verification, v.source AS v_source FROM card_product p JOIN card_product_version v ON v.product_id = p.id WHERE p.code = $1 \
-    ORDER BY v.number";
+const VERSION_ID: &str = "SELECT v.id FROM card_product p JOIN card_product_version v ON v.product_id = p.id";
 
-/// The versions of one product, oldest first, without their benefits, which whoever issues a card does not need. One statement.
-pub async fn versions_of(db: &impl ConnectionTrait, product_code: &str) -> Result<Vec<(Product, Version)>, DbErr> {
-    let rows = all(db, VERSION, vec![product_code.into()]).await?;
-    rows.iter().map(|row| Ok((product(row)?, version(row, row.try_get("", "v_id")?)?))).collect()
+fn ids(rows: &[QueryResult]) -> Result<Vec<CardProductVersionId>, DbErr> {
+    rows.iter().map(|row| row.try_get("", "id")).collect()
+}
+
+/// Every version, by product and number. One statement, which reads no benefit.
+pub async fn versions(db: &impl ConnectionTrait) -> Result<Vec<CardProductVersionId>, DbErr> {
+    ids(&all(db, &format!("{VERSION_ID} ORDER BY p.code, v.number"), Vec::new()).await?)
+}
+
+/// The version of a product with this number.
+pub async fn version_numbered(db: &impl ConnectionTrait, product: &str, number: i32) -> Result<Option<CardProductVersionId>, DbErr> {
+    let rows = all(db, &format!("{VERSION_ID} WHERE p.code = $1 AND v.number = $2"), vec![product.into(), number.into()]).await?;
+    Ok(ids(&rows)?.pop())
+}
+
+/// Number of the newest version of a product in force on a day. An unknown first day counts as long past.
+pub async fn number_in_force(db: &impl ConnectionTrait, product: &str, day: NaiveDate) -> Result<Option<i32>, DbErr> {
+    let sql = "SELECT v.number FROM card_product p JOIN card_product_version v ON v.product_id = p.id WHERE p.code = $1 \
+               AND (v.effective_from IS NULL OR v.effective_from <= $2) AND (v.effective_to IS NULL OR v.effective_to >= $2) ORDER BY v.number DESC LIMIT 1";
+    all(db, sql, vec![product.into(), day.into()]).await?.first().map(|row| row.try_get("", "number")).transpose()
 }
 
 fn product(row: &QueryResult) -> Result<Product, DbErr> {
@@ -308,7 +320,7 @@ pub async fn holds(db: &impl ConnectionTrait, holder: PersonId, product: CardPro
 /// Marks principal cards of the holder as expired whose last day has passed, so that the unique index lets a new one in.
 pub async fn expire(txn: &impl ConnectionTrait, holder: PersonId, product: CardProductId, day: NaiveDate) -> Result<u64, DbErr> {
     let sql = "UPDATE card SET status = 'EXPIRED', version = version + 1 WHERE product_id = $1 AND status IN ('ACTIVE', 'SUSPENDED') AND valid_to < $2 \
-               AND holder_person_id = $3";
+               AND holder_person_id IN (SELECT id FROM person WHERE id = $3 OR merged_into = $3)";
     run(txn, sql, vec![product.0.into(), day.into(), holder.0.into()]).await
 }
 
@@ -385,13 +397,23 @@ pub async fn spend_token(txn: &impl ConnectionTrait, jti: Uuid, at: DateTime<Utc
     Ok(run(txn, "UPDATE card_token SET spent_at = $1 WHERE jti = $2 AND spent_at IS NULL", vec![at.into(), jti.into()]).await? == 1)
 }
 
-/// Which of these counters may check cards for a purpose, the first in order.
+/// Which of these counters may check cards for a purpose, the first in order. Reads the rows of these counters only.
 pub async fn counter_for(db: &impl ConnectionTrait, counters: &[Counter], purpose: CheckPurpose) -> Result<Option<Counter>, DbErr> {
-    let rows = all(db, "SELECT unit_id, body_id FROM counter_purpose WHERE purpose = $1", vec![purpose.code().into()]).await?;
-    let mut allowed = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let unit = row.try_get::<Option<Uuid>>("", "unit_id")?.map(UnitId);
-        allowed.extend(Counter::of(unit, row.try_get::<Option<Uuid>>("", "body_id")?.map(BodyId)));
+    let mut allowed = Vec::new();
+    for (column, ids) in [
+        ("unit_id", counters.iter().filter_map(|c| c.unit().map(|id| id.0)).collect::<Vec<Uuid>>()),
+        ("body_id", counters.iter().filter_map(|c| c.body().map(|id| id.0)).collect()),
+    ] {
+        if ids.is_empty() {
+            continue;
+        }
+        // The unique index on place and purpose serves.
+        let sql = format!("SELECT unit_id, body_id FROM counter_purpose WHERE {column} IN ({}) AND purpose = $1", places(2, ids.len()));
+        let values = std::iter::once(purpose.code().into()).chain(ids.into_iter().map(Value::from)).collect();
+        for row in &all(db, &sql, values).await? {
+            let unit = row.try_get::<Option<Uuid>>("", "unit_id")?.map(UnitId);
+            allowed.extend(Counter::of(unit, row.try_get::<Option<Uuid>>("", "body_id")?.map(BodyId)));
+        }
     }
     Ok(counters.iter().copied().find(|counter| allowed.contains(counter)))
 }
@@ -498,8 +520,9 @@ pub async fn balances(db: &impl ConnectionTrait, cards: &[CardId], year: i32) ->
     Ok(found)
 }
 
-/// Takes units of a balance, which is begun with `quota` where it is not there. `None`: not enough is left. The database decides.
-pub async fn take(txn: &impl ConnectionTrait, key: BalanceKey, quota: Option<i64>, amount: i64) -> Result<Option<Balance>, DbErr> {
+/// Takes units of a balance, which is begun with `quota` where it is not there; `beside` units of it were used elsewhere.
+/// `None`: not enough is left. The database decides.
+pub async fn take(txn: &impl ConnectionTrait, key: BalanceKey, quota: Option<i64>, amount: i64, beside: i64) -> Result<Option<Balance>, DbErr> {
     let sql =
         "INSERT INTO benefit_balance (card_id, benefit_id, beneficiary_person_id, year, quota, used) VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT DO NOTHING";
     let place = || -> Vec<Value> { vec![key.card.0.into(), key.benefit.0.into(), key.beneficiary.0.into(), key.year.into()] };
@@ -507,10 +530,33 @@ pub async fn take(txn: &impl ConnectionTrait, key: BalanceKey, quota: Option<i64
     values.push(quota.into());
     run(txn, sql, values).await?;
     let sql = "UPDATE benefit_balance SET used = used + $5 WHERE card_id = $1 AND benefit_id = $2 AND beneficiary_person_id = $3 AND year = $4 \
-               AND (quota IS NULL OR used + $5 <= quota) RETURNING quota, used";
+               AND (quota IS NULL OR used + $5 + $6 <= quota) RETURNING quota, used";
     let mut values = place();
-    values.push(amount.into());
+    values.extend([amount.into(), beside.into()]);
     all(txn, sql, values).await?.first().map(|row| Ok(Balance { key, quota: row.try_get("", "quota")?, used: row.try_get("", "used")? })).transpose()
+}
+
+/// Units that a person used in a year of what a benefit gives (area and region of one product), under any card and
+/// under any version but `key`'s own balance: a second card of a product does not begin the quota anew.
+pub async fn used_beside(txn: &impl ConnectionTrait, key: BalanceKey) -> Result<i64, DbErr> {
+    let sql = "SELECT CAST(COALESCE(SUM(l.used), 0) AS BIGINT) AS used FROM benefit_balance l JOIN card c ON c.id = l.card_id JOIN benefit b ON b.id = l.benefit_id \
+               JOIN card own ON own.id = $1 JOIN benefit wanted ON wanted.id = $2 \
+               WHERE l.beneficiary_person_id = $3 AND l.year = $4 AND NOT (l.card_id = $1 AND l.benefit_id = $2) AND c.product_id = own.product_id \
+               AND b.area = wanted.area AND b.unit_of_count = wanted.unit_of_count AND COALESCE(b.region_code, '') = COALESCE(wanted.region_code, '')";
+    let rows = all(txn, sql, vec![key.card.0.into(), key.benefit.0.into(), key.beneficiary.0.into(), key.year.into()]).await?;
+    rows.first().map_or(Ok(0), |row| row.try_get("", "used"))
+}
+
+/// Lets the balances of `absorbed` be those of `survivor`. Where both used the same, the sum counts, up to the quota:
+/// what was used beyond it by two names is in the entries, and nothing is left.
+pub async fn move_balances(txn: &impl ConnectionTrait, absorbed: PersonId, survivor: PersonId) -> Result<u64, DbErr> {
+    let sql = "INSERT INTO benefit_balance (card_id, benefit_id, beneficiary_person_id, year, quota, used) \
+               SELECT card_id, benefit_id, $2, year, quota, used FROM benefit_balance WHERE beneficiary_person_id = $1 \
+               ON CONFLICT (card_id, benefit_id, beneficiary_person_id, year) DO UPDATE SET used = CASE \
+               WHEN benefit_balance.quota IS NOT NULL AND benefit_balance.used + excluded.used > benefit_balance.quota THEN benefit_balance.quota \
+               ELSE benefit_balance.used + excluded.used END";
+    run(txn, sql, vec![absorbed.0.into(), survivor.0.into()]).await?;
+    run(txn, "DELETE FROM benefit_balance WHERE beneficiary_person_id = $1", vec![absorbed.0.into()]).await
 }
 
 /// An entry of the ledger to be written.
@@ -570,6 +616,7 @@ pub async fn entry_key(db: &impl ConnectionTrait, id: BenefitEntryId) -> Result<
 
 /// What a sub-card's holder is to the principal card.
 pub async fn sub_card_relation(db: &impl ConnectionTrait, principal: CardId, holder: PersonId) -> Result<Option<Beneficiary>, DbErr> {
-    let sql = "SELECT beneficiary FROM card WHERE principal_card_id = $1 AND holder_person_id = $2 AND status = 'ACTIVE'";
+    let sql = "SELECT beneficiary FROM card WHERE principal_card_id = $1 AND status = 'ACTIVE' \
+               AND holder_person_id IN (SELECT id FROM person WHERE id = $2 OR merged_into = $2)";
     all(db, sql, vec![principal.0.into(), holder.0.into()]).await?.first().map(|row| row.try_get("", "beneficiary")).transpose()
 }

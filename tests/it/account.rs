@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use chrono::Duration;
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _};
 use serde_json::{Value, json};
 use talent_portal::account::service::demo::{DemoMark, NewDemoAccount, add_account, demo_session, mark_demo};
 use talent_portal::account::service::{create_admin_invitation, letters};
@@ -31,6 +31,13 @@ both_engines!(
     nobody_holds_two_administrators_roles,
     a_demo_token_is_worth_nothing_outside_a_demo,
     cookies_carry_a_session_that_scripts_and_strangers_cannot_use,
+    a_stranger_uses_up_no_tries_of_the_owner,
+    a_hundred_failures_stop_strangers_and_not_the_owner_where_she_is_known,
+    many_tries_on_the_whole_site_raise_an_alarm_and_stop_nobody,
+    an_invitation_is_for_who_holds_the_contact_point_and_while_its_sender_may_invite,
+    what_has_had_its_time_is_swept,
+    a_password_is_the_same_composed_or_decomposed,
+    a_further_contact_point_is_confirmed_by_who_holds_it,
 );
 pool_of_one!(
     a_talent_signs_up_with_the_code_that_was_sent,
@@ -607,4 +614,224 @@ async fn cookies_carry_a_session_that_scripts_and_strangers_cannot_use(app: Test
     assert!(set_cookies(&headers).len() == 2 && set_cookies(&headers).iter().all(|c| c.contains("=; Path=/; Max-Age=0")));
     let (_, _, answer) = with_headers(&app, &own, viewer, json!({})).await;
     assert_eq!(answer["data"]["viewer"], Value::Null);
+}
+
+/// The same as `TestApp::graphql`, from an address of the network.
+async fn graphql_from(app: &TestApp, address: &str, document: &str, input: Value) -> (Value, String) {
+    let body = json!({ "query": document, "variables": { "input": input } }).to_string();
+    let mut request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap();
+    let socket = std::net::SocketAddr::new(address.parse().unwrap(), 4000);
+    request.extensions_mut().insert(axum::extract::ConnectInfo(socket));
+    let (_, _, bytes) = app.send(request).await;
+    let mut answer: Value = serde_json::from_slice(&bytes).unwrap();
+    let code = answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned();
+    (answer["data"].take(), code)
+}
+
+/// How a sign-in from an address ends: `SessionPair`, or the code of the no.
+async fn sign_in_from(app: &TestApp, address: &str, contact: &str, password: &str) -> String {
+    let (data, code) = graphql_from(app, address, &mutation("signIn", RESULT), json!({ "contact": contact, "password": password })).await;
+    let answer = &data["signIn"];
+    let seen = answer["result"]["__typename"].as_str().or(answer["userErrors"][0]["code"].as_str());
+    seen.map_or(code, str::to_owned)
+}
+
+async fn sign_up_from(app: &TestApp, address: &str, contact: &str) {
+    let (challenge, code) = code(app, "startSignUp", contact).await;
+    let input = json!({ "challenge": challenge, "code": code, "password": PASSWORD, "nameZh": "陈大文" });
+    let (data, _) = graphql_from(app, address, &mutation("completeSignUp", PAIR), input).await;
+    assert!(data["completeSignUp"]["session"].is_object(), "{data}");
+}
+
+async fn a_stranger_uses_up_no_tries_of_the_owner(app: TestApp) {
+    sign_up_from(&app, "192.0.2.10", "owner@example.com").await;
+    let recovery = async |address: &str| {
+        let (data, code) = graphql_from(&app, address, &mutation("startRecovery", "challenge { id }"), json!({ "contact": "owner@example.com" })).await;
+        if data["startRecovery"]["challenge"].is_object() { "SENT".to_owned() } else { code }
+    };
+    for _ in 0..5 {
+        assert_eq!(sign_in_from(&app, "198.51.100.1", "owner@example.com", OTHER_PASSWORD).await, "SIGN_IN_FAILED");
+        assert_eq!(recovery("198.51.100.1").await, "SENT");
+    }
+    for address in ["198.51.100.1", "198.51.100.200"] {
+        assert_eq!(sign_in_from(&app, address, "owner@example.com", PASSWORD).await, "RATE_LIMITED");
+        assert_eq!(recovery(address).await, "RATE_LIMITED");
+    }
+    // Near to where she signed up, and where she never was.
+    for address in ["192.0.2.99", "203.0.113.5"] {
+        assert_eq!(sign_in_from(&app, address, "owner@example.com", PASSWORD).await, "SessionPair");
+        assert_eq!(recovery(address).await, "SENT");
+    }
+    // Twenty codes an hour from everywhere, but not for her where she is known.
+    let others = async |from: u8| {
+        let mut sent = 0;
+        for n in from..from + 20 {
+            sent += usize::from(recovery(&format!("10.0.{n}.1")).await == "SENT");
+        }
+        sent
+    };
+    assert!(others(0).await < 20);
+    assert_eq!(others(20).await, 0);
+    assert_eq!(recovery("192.0.2.99").await, "SENT");
+    // An unknown name is limited in the same way.
+    for n in 0..6 {
+        let seen = sign_in_from(&app, "198.51.100.1", "nobody@example.com", PASSWORD).await;
+        assert_eq!(seen, if n < 5 { "SIGN_IN_FAILED" } else { "RATE_LIMITED" });
+    }
+}
+
+async fn a_hundred_failures_stop_strangers_and_not_the_owner_where_she_is_known(app: TestApp) {
+    sign_up_from(&app, "192.0.2.10", "owner@example.com").await;
+    for n in 0..20 {
+        for _ in 0..5 {
+            assert_eq!(sign_in_from(&app, &format!("10.0.{n}.1"), "owner@example.com", OTHER_PASSWORD).await, "SIGN_IN_FAILED");
+        }
+    }
+    assert_eq!(sign_in_from(&app, "10.0.99.1", "owner@example.com", PASSWORD).await, "RATE_LIMITED");
+    app.advance(Duration::hours(1));
+    // The hundred failures stand: the right password does not help a stranger to the account.
+    assert_eq!(sign_in_from(&app, "10.0.99.1", "owner@example.com", PASSWORD).await, "SIGN_IN_FAILED");
+    assert_eq!(sign_in_from(&app, "192.0.2.77", "owner@example.com", PASSWORD).await, "SessionPair");
+    assert_eq!(sign_in_from(&app, "10.0.99.1", "owner@example.com", PASSWORD).await, "SessionPair");
+}
+
+async fn many_tries_on_the_whole_site_raise_an_alarm_and_stop_nobody(app: TestApp) {
+    sign_up(&app, "known@example.com").await;
+    let portal = app.portal();
+    let key = |name: &str| portal.keyring.input_hash("limit", format!("{name}\u{1f}site\u{1f}").as_bytes());
+    let txn = portal.db.begin_write().await.unwrap();
+    for name in ["sign-in", "code-request"] {
+        let far = portal.env.now().timestamp_millis() + 100_000_000;
+        let text = "INSERT INTO rate_limit (key_hash, arrival_ms) VALUES ($1, $2) ON CONFLICT (key_hash) DO UPDATE SET arrival_ms = excluded.arrival_ms";
+        txn.execute_raw(sea_orm::Statement::from_sql_and_values(txn.get_database_backend(), text, [key(name).into(), far.into()])).await.unwrap();
+    }
+    portal.commit(txn).await.unwrap();
+    assert_eq!(sign_in(&app, "known@example.com", PASSWORD).await["result"]["__typename"], "SessionPair");
+    let (challenge, digits) = code(&app, "startSignUp", "second@example.com").await;
+    assert!(complete(&app, (&challenge, &digits), PASSWORD).await["session"].is_object());
+}
+
+async fn an_invitation_is_for_who_holds_the_contact_point_and_while_its_sender_may_invite(app: TestApp) {
+    let system = demo_person(&app, "system@demo.invalid", &[Role::SystemAdmin]).await;
+    let other = demo_person(&app, "other@demo.invalid", &[]).await;
+    let security = demo_person(&app, "security@demo.invalid", &[Role::SecurityAdmin]).await;
+    let invited = sign_up(&app, "invited@example.com").await;
+    app.publish().await;
+    let unit = demo::build(app.portal()).await.unwrap().window.global();
+    let invite = async |role: &str, key: &str| {
+        let input = json!({ "contact": "Invited@example.com", "role": role, "unitId": unit, "idempotencyKey": key });
+        assert!(mutate(&app, Some(&system), "inviteStaff", "invitation { id }", input).await["invitation"].is_object());
+        text(&letters_to(&app, "invited@example.com").await.pop().unwrap()["secret"])
+    };
+    let accept = async |by: &str, token: &str| mutate(&app, Some(by), "acceptInvitation", "grant { role }", json!({ "token": token })).await;
+    let token = invite("WINDOW_OFFICER", "invite-0000000001").await;
+    // Neither an account that holds another contact point, nor a sign-up with another one; the token is not spent by it.
+    refused(&accept(&other, &token).await, "TOKEN_INVALID", "input.token");
+    let (challenge, digits) = code(&app, "startSignUp", "thief@example.com").await;
+    let thief = json!({ "challenge": challenge, "code": digits, "password": PASSWORD, "nameZh": "陈大文", "invitationToken": token });
+    refused(&mutate(&app, None, "completeSignUp", PAIR, thief).await, "TOKEN_INVALID", "input.invitationToken");
+    assert_eq!(accept(&invited.access, &token).await["grant"]["role"], "WINDOW_OFFICER");
+    // What was sent is gone once it is used.
+    assert!(letters_to(&app, "invited@example.com").await.is_empty());
+    let token = invite("REVIEWER", "invite-0000000002").await;
+    let person = person_of(&app, &system).await;
+    let grants = app.graphql(Some(&security), "query($p: ID!) { roleGrants(personId: $p) { id role } }", json!({ "p": person })).await.ok();
+    let ended = mutate(&app, Some(&security), "endGrant", "grant { endedAt }", json!({ "grantId": grants["roleGrants"][0]["id"] })).await;
+    assert!(noes(&ended).is_empty());
+    refused(&accept(&invited.access, &token).await, "TOKEN_INVALID", "input.token");
+}
+
+async fn what_has_had_its_time_is_swept(app: TestApp) {
+    let portal = app.portal();
+    let count = async |table: &str| {
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        let row = portal.db.read().query_one_raw(sea_orm::Statement::from_string(portal.db.read().get_database_backend(), sql)).await.unwrap().unwrap();
+        row.try_get_by_index::<i64>(0).unwrap()
+    };
+    let system = demo_person(&app, "system@demo.invalid", &[Role::SystemAdmin]).await;
+    app.publish().await;
+    let unit = demo::build(portal).await.unwrap().window.global();
+    sign_up_from(&app, "192.0.2.10", "one@example.com").await;
+    // The code that was used took its letter along; those that wait keep theirs.
+    assert!(letters_to(&app, "one@example.com").await.is_empty());
+    code(&app, "startSignUp", "late@example.com").await;
+    let input = json!({ "contact": "staff@example.com", "role": "WINDOW_OFFICER", "unitId": unit, "idempotencyKey": "invite-0000000001" });
+    assert!(mutate(&app, Some(&system), "inviteStaff", "invitation { id }", input).await["invitation"].is_object());
+    // A key whose person never came about.
+    let nobody = talent_portal::kernel::ids::PersonId::new(&portal.env);
+    talent_portal::person::service::keys::ensure_key(portal, nobody).await.unwrap();
+    app.mailbox().await;
+    talent_portal::app::sweep(portal).await;
+    assert_eq!(app.mailbox().await.len(), 2);
+    assert_eq!((count("idempotency_key").await, count("invitation").await, count("session").await), (1, 1, 2));
+    let keys = async || talent_portal::person::entity::person_key::Entity::find().count(portal.db.keys()).await.unwrap();
+    let before = keys().await;
+    app.advance(Duration::minutes(10));
+    talent_portal::app::sweep(portal).await;
+    let left = app.mailbox().await;
+    assert_eq!(left.iter().map(|letter| text(&letter["to"])).collect::<Vec<_>>(), ["staff@example.com"]);
+    app.advance(Duration::hours(24) + Duration::minutes(1));
+    talent_portal::app::sweep(portal).await;
+    assert_eq!((count("idempotency_key").await, count("rate_limit").await, keys().await), (0, 0, before - 1));
+    app.advance(Duration::days(7));
+    talent_portal::app::sweep(portal).await;
+    assert_eq!((count("pending_code").await, app.mailbox().await.len()), (0, 0));
+    app.advance(Duration::days(24));
+    talent_portal::app::sweep(portal).await;
+    assert_eq!(count("session WHERE network_hash IS NOT NULL").await, 0);
+    app.advance(Duration::days(60));
+    talent_portal::app::sweep(portal).await;
+    assert_eq!((count("session").await, count("invitation").await), (0, 0));
+}
+
+async fn a_password_is_the_same_composed_or_decomposed(app: TestApp) {
+    let (challenge, digits) = code(&app, "startSignUp", "one@example.com").await;
+    // "é" as one character and as two, and a ligature as one keyboard writes it.
+    let (composed, decomposed) = ("nine cafés by the \u{fb01}sh market", "nine cafe\u{301}s by the fish market");
+    assert!(complete(&app, (&challenge, &digits), decomposed).await["session"].is_object());
+    for typed in [composed, decomposed] {
+        assert_eq!(sign_in(&app, "one@example.com", typed).await["result"]["__typename"], "SessionPair");
+    }
+    refused(&sign_in(&app, "one@example.com", "nine cafes by the fish market").await, "SIGN_IN_FAILED", "");
+}
+
+async fn a_further_contact_point_is_confirmed_by_who_holds_it(app: TestApp) {
+    let own = sign_up(&app, "one@example.com").await;
+    sign_up(&app, "taken@example.com").await;
+    let add = async |contact: &str| mutate(&app, Some(&own.access), "addContactPoint", "challenge { id }", json!({ "contact": contact })).await;
+    let confirm = async |by: &str, challenge: &Value, code: &str| {
+        let input = json!({ "challenge": challenge, "code": code });
+        mutate(&app, Some(by), "confirmContactPoint", "contactPoint { kind masked verified }", input).await
+    };
+    refused(&add("nonsense").await, "CONTACT_MALFORMED", "input.contact");
+    refused(&add("ONE@example.com").await, "ALREADY_EXISTS", "input.contact");
+    // Another's is answered alike; only the message there tells, and no code fits.
+    let taken = add("taken@example.com").await;
+    assert!(taken["challenge"]["id"].is_string() && noes(&taken).is_empty());
+    assert!(letters_to(&app, "taken@example.com").await.pop().unwrap()["secret"].is_null());
+    refused(&confirm(&own.access, &taken["challenge"]["id"], "123456").await, "CODE_INVALID", "input.code");
+    let asked = add("138 0013 8000").await["challenge"]["id"].take();
+    let digits = text(&letters_to(&app, "+8613800138000").await.pop().unwrap()["secret"]);
+    let stranger = sign_up(&app, "stranger@example.com").await;
+    refused(&confirm(&stranger.access, &asked, &digits).await, "CODE_INVALID", "input.code");
+    refused(&sign_in(&app, "13800138000", PASSWORD).await, "SIGN_IN_FAILED", "");
+    let confirmed = confirm(&own.access, &asked, &digits).await;
+    assert_eq!(confirmed["contactPoint"], json!({ "kind": "MOBILE", "masked": "138****8000", "verified": true }));
+    refused(&confirm(&own.access, &asked, &digits).await, "CODE_INVALID", "input.code");
+    assert_eq!(sign_in(&app, "13800138000", PASSWORD).await["result"]["__typename"], "SessionPair");
+    // Five at most.
+    for n in 0..3 {
+        let contact = format!("more{n}@example.com");
+        let asked = add(&contact).await["challenge"]["id"].take();
+        let digits = text(&letters_to(&app, &contact).await.pop().unwrap()["secret"]);
+        assert!(confirm(&own.access, &asked, &digits).await["contactPoint"].is_object());
+    }
+    refused(&add("sixth@example.com").await, "TOO_MANY", "");
+    // Such a change wants a sign-in of the last quarter of an hour.
+    app.advance(Duration::minutes(14));
+    let renewed = signed(&refresh(&app, &own.refresh).await["session"]);
+    app.advance(Duration::minutes(2));
+    let document = mutation("addContactPoint", "challenge { id }");
+    let reply = app.graphql(Some(&renewed.access), &document, json!({ "input": { "contact": "late@example.com" } })).await;
+    assert_eq!(reply.code(), "REAUTH_REQUIRED");
 }

@@ -59,87 +59,92 @@ pool_of_one!(
     the_clock_writes_the_lapse_down_and_the_older_version_stays_good,
 );
 
-pub const CARD: &str = "GD-TALENT-CARD";
+pub(crate) const CARD: &str = "GD-TALENT-CARD";
 /// A service with one review, no material, and limits of 7 and 20 working days.
-pub const SERVICE: &str = "OS-01-FOREIGN-WORK-PERMIT";
-pub const CASE: &str = "id number version state decision stepsDone step { key } claimed receivedAt acceptedAt deemedAcceptedAt dueAt promisedDueAt \
+pub(crate) const SERVICE: &str = "OS-01-FOREIGN-WORK-PERMIT";
+pub(crate) const CASE: &str = "id number version state decision stepsDone step { key } claimed receivedAt acceptedAt deemedAcceptedAt dueAt promisedDueAt \
     statutoryDueAt nearBreachAt provisional closedAt";
 
 /// A portal with a published catalogue, bodies, units, and people as they are asked for.
-pub struct World {
-    pub app: TestApp,
-    pub units: demo::World,
+pub(crate) struct World {
+    pub(crate) app: TestApp,
+    pub(crate) units: demo::World,
     count: AtomicU32,
 }
 
 /// Somebody with a session.
 #[derive(Clone)]
-pub struct Someone {
-    pub token: String,
-    pub person: PersonId,
-    pub account: AccountId,
+pub(crate) struct Someone {
+    pub(crate) token: String,
+    pub(crate) person: PersonId,
+    pub(crate) account: AccountId,
 }
 
 /// `userErrors` of a payload.
-pub type Noes = Vec<Value>;
+pub(crate) type Noes = Vec<Value>;
 
-pub fn codes(noes: &[Value]) -> Vec<&str> {
+pub(crate) fn codes(noes: &[Value]) -> Vec<&str> {
     noes.iter().map(|no| no["code"].as_str().unwrap()).collect()
 }
 
-pub fn fields(noes: &[Value]) -> Vec<String> {
+pub(crate) fn fields(noes: &[Value]) -> Vec<String> {
     noes.iter().map(|no| no["field"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect::<Vec<_>>().join(".")).collect()
 }
 
 #[track_caller]
-pub fn no(result: Result<Value, Noes>) -> Noes {
+pub(crate) fn no(result: Result<Value, Noes>) -> Noes {
     match result {
         Err(noes) => noes,
         Ok(value) => panic!("it was done: {value}"),
     }
 }
 
-pub fn instant(value: &Value) -> DateTime<Utc> {
+pub(crate) fn instant(value: &Value) -> DateTime<Utc> {
     value.as_str().unwrap_or_else(|| panic!("no instant: {value}")).parse().unwrap()
 }
 
-pub fn at(text: &str) -> DateTime<Utc> {
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-pub fn version(case: &Value) -> i64 {
+pub(crate) fn version(case: &Value) -> i64 {
     case["version"].as_i64().unwrap()
 }
 
-pub fn case_id(case: &Value) -> ApplicationId {
+pub(crate) fn case_id(case: &Value) -> ApplicationId {
     ApplicationId::parse_global(case["id"].as_str().unwrap()).unwrap()
 }
 
 /// Names and versions of a case that a mutation needs.
-pub fn target(case: &Value) -> Value {
+pub(crate) fn target(case: &Value) -> Value {
     json!({ "applicationId": case["id"], "expectedVersion": case["version"] })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is called with literals")]
-pub fn with(mut input: Value, more: Value) -> Value {
+pub(crate) fn with(mut input: Value, more: Value) -> Value {
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     input
 }
 
 impl World {
-    pub async fn new(app: TestApp) -> Self {
+    pub(crate) async fn new(app: TestApp) -> Self {
         app.publish().await;
         mark_demo(app.portal()).await.unwrap();
         let units = demo::build(app.portal()).await.unwrap();
         Self { app, units, count: AtomicU32::new(0) }
     }
 
-    pub fn key(&self) -> String {
-        format!("test-key-{:0>12}", self.count.fetch_add(1, Ordering::SeqCst))
+    /// A number that was not given before.
+    pub(crate) fn count(&self) -> u32 {
+        self.count.fetch_add(1, Ordering::SeqCst)
+    }
+
+    pub(crate) fn key(&self) -> String {
+        format!("test-key-{:0>12}", self.count())
     }
 
     /// Somebody of the demo by the first part of her address, or a new person with these roles.
-    pub async fn someone(&self, name: &str, roles: Option<Role>) -> Someone {
+    pub(crate) async fn someone(&self, name: &str, roles: Option<Role>) -> Someone {
         let login = format!("{name}@demo.invalid");
         let known = demo::people(&self.units).into_iter().find(|p| p.login == login);
         let account = match (roles, known) {
@@ -157,12 +162,12 @@ impl World {
     }
 
     /// Somebody who reviews for the city and for the province.
-    pub async fn reviewer_of_both(&self) -> Someone {
+    pub(crate) async fn reviewer_of_both(&self) -> Someone {
         self.with_roles("both", [self.units.city, self.units.province].map(|unit| (Role::Reviewer, Some(unit), None)).to_vec()).await
     }
 
     /// A new person with these roles, each for a unit or a body.
-    pub async fn with_roles(&self, name: &str, roles: Vec<(Role, Option<UnitId>, Option<BodyId>)>) -> Someone {
+    pub(crate) async fn with_roles(&self, name: &str, roles: Vec<(Role, Option<UnitId>, Option<BodyId>)>) -> Someone {
         let account = NewDemoAccount {
             login: format!("{name}@demo.invalid"),
             password: "one of the passwords".into(),
@@ -183,22 +188,22 @@ impl World {
     }
 
     /// A new session: those of a demo are good for one day.
-    pub async fn again(&self, someone: &Someone) -> Someone {
+    pub(crate) async fn again(&self, someone: &Someone) -> Someone {
         Someone { token: demo_session(self.app.portal(), someone.account).await.unwrap(), ..someone.clone() }
     }
 
-    pub async fn staff(&self, name: &str) -> Someone {
+    pub(crate) async fn staff(&self, name: &str) -> Someone {
         self.someone(name, None).await
     }
 
     /// A talent whose identity was verified.
-    pub async fn talent(&self, name: &str) -> Someone {
+    pub(crate) async fn talent(&self, name: &str) -> Someone {
         let talent = self.someone(name, None).await;
         self.raise(&talent).await;
         talent
     }
 
-    pub async fn raise(&self, someone: &Someone) {
+    pub(crate) async fn raise(&self, someone: &Someone) {
         let portal = self.app.portal();
         let txn = portal.db.begin_write().await.unwrap();
         raise_assurance(&txn, portal, someone.person, Assurance::L2).await.unwrap();
@@ -206,55 +211,55 @@ impl World {
     }
 
     /// Runs a mutation whose payload has one object: the object, or the noes.
-    pub async fn run(&self, by: &Someone, mutation: &str, shown: &str, input: Value) -> Result<Value, Noes> {
+    pub(crate) async fn run(&self, by: &Someone, mutation: &str, shown: &str, input: Value) -> Result<Value, Noes> {
         let data = self.app.graphql(Some(&by.token), &document(mutation, shown), json!({ "input": input })).await.ok();
         outcome(data)
     }
 
     /// The code of the top-level error that a mutation ends with.
-    pub async fn fault(&self, by: &Someone, mutation: &str, input: Value) -> String {
+    pub(crate) async fn fault(&self, by: &Someone, mutation: &str, input: Value) -> String {
         let shown = if mutation.ends_with("Cart") { "order { id }" } else { "application { id }" };
         let reply = self.app.graphql(Some(&by.token), &document(mutation, shown), json!({ "input": input })).await;
         assert_eq!(reply.data["result"], Value::Null, "{mutation}");
         reply.code().to_owned()
     }
 
-    pub async fn act(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Result<Value, Noes> {
+    pub(crate) async fn act(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Result<Value, Noes> {
         self.run(by, mutation, &format!("application {{ {CASE} }}"), with(target(case), more)).await
     }
 
     /// The same, which succeeds.
-    pub async fn done(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Value {
+    pub(crate) async fn done(&self, by: &Someone, mutation: &str, case: &Value, more: Value) -> Value {
         self.act(by, mutation, case, more).await.unwrap_or_else(|noes| panic!("{mutation}: {noes:?}"))
     }
 
-    pub async fn save(&self, by: &Someone, input: Value) -> Result<Value, Noes> {
+    pub(crate) async fn save(&self, by: &Someone, input: Value) -> Result<Value, Noes> {
         let input = with(json!({ "idempotencyKey": self.key() }), input);
         self.run(by, "saveCart", &format!("order {{ id version state applications {{ {CASE} }} }}"), input).await
     }
 
-    pub async fn submit(&self, by: &Someone, order: &Value, more: Value) -> Result<Value, Noes> {
+    pub(crate) async fn submit(&self, by: &Someone, order: &Value, more: Value) -> Result<Value, Noes> {
         let input = with(json!({ "idempotencyKey": self.key(), "orderId": order["id"], "expectedVersion": order["version"] }), more);
         self.run(by, "submitCart", &format!("order {{ id version state applications {{ {CASE} }} }}"), input).await
     }
 
-    pub async fn item(&self, code: &str) -> String {
+    pub(crate) async fn item(&self, code: &str) -> String {
         item_by_code(self.app.portal(), code).await.unwrap().unwrap().id.global()
     }
 
-    pub async fn service_line(&self, answers: Value) -> Value {
+    pub(crate) async fn service_line(&self, answers: Value) -> Value {
         json!({ "itemId": self.item(SERVICE).await, "regionCode": "440100", "answers": answers })
     }
 
     /// A submitted case of the small service.
-    pub async fn case(&self, talent: &Someone) -> Value {
+    pub(crate) async fn case(&self, talent: &Someone) -> Value {
         let line = self.service_line(json!({ "city": "440100" })).await;
         let order = self.save(talent, json!({ "lines": [line] })).await.unwrap();
         self.submit(talent, &order, json!({})).await.unwrap()["applications"][0].clone()
     }
 
     /// Sends a file over HTTP; gives the id of the version.
-    pub async fn upload(&self, by: &Someone, kind: &str) -> Value {
+    pub(crate) async fn upload(&self, by: &Someone, kind: &str) -> Value {
         self.upload_for(by, by.person, kind).await
     }
 
@@ -278,12 +283,12 @@ impl World {
     }
 
     /// Materials for the card of a Hong Kong resident with a degree.
-    pub async fn materials(&self, by: &Someone) -> Value {
+    pub(crate) async fn materials(&self, by: &Someone) -> Value {
         self.materials_for(by, by.person).await
     }
 
     /// The same for a walk-in, where it is not the sender herself.
-    pub async fn materials_for(&self, by: &Someone, person: PersonId) -> Value {
+    pub(crate) async fn materials_for(&self, by: &Someone, person: PersonId) -> Value {
         let mut materials = Vec::new();
         for key in ["application_form", "labour_contract", "employment_certificate", "travel_permit", "degree_authentication", "photo"] {
             let version = self.upload_for(by, person, &key.to_uppercase()).await;
@@ -292,7 +297,7 @@ impl World {
         Value::Array(materials)
     }
 
-    pub async fn card_line(&self, materials: &Value, changed: Value) -> Value {
+    pub(crate) async fn card_line(&self, materials: &Value, changed: Value) -> Value {
         let photo = materials.as_array().and_then(|all| all.last()).map_or(json!(format!("docversion_{:032x}", 1)), |m| m["documentVersionId"].clone());
         let answers = json!({
             "grade": "A", "category": "SCIENTIST", "evidence": "DEGREE", "origin": "HONG_KONG", "employer": self.units.employer.global(),
@@ -303,37 +308,37 @@ impl World {
     }
 
     /// A submitted case of the card.
-    pub async fn card_case(&self, talent: &Someone) -> Value {
+    pub(crate) async fn card_case(&self, talent: &Someone) -> Value {
         let line = self.card_line(&self.materials(talent).await, json!({})).await;
         let order = self.save(talent, json!({ "lines": [line] })).await.unwrap();
         self.submit(talent, &order, json!({})).await.unwrap()["applications"][0].clone()
     }
 
-    pub async fn read(&self, by: &Someone, case: &Value, shown: &str) -> Value {
+    pub(crate) async fn read(&self, by: &Someone, case: &Value, shown: &str) -> Value {
         let document = format!("query($id: ID!) {{ application(id: $id) {{ {shown} }} }}");
         self.app.graphql(Some(&by.token), &document, json!({ "id": case["id"] })).await.ok()["application"].take()
     }
 
-    pub async fn events(&self, by: &Someone, case: &Value) -> Vec<(String, Option<String>)> {
+    pub(crate) async fn events(&self, by: &Someone, case: &Value) -> Vec<(String, Option<String>)> {
         let case = self.read(by, case, "events { seq kind byRole }").await;
         let events = case["events"].as_array().unwrap();
         assert!(events.iter().zip(1..).all(|(e, seq)| e["seq"] == seq));
         events.iter().map(|e| (e["kind"].as_str().unwrap().to_owned(), e["byRole"].as_str().map(str::to_owned))).collect()
     }
 
-    pub async fn queue(&self, by: &Someone, filter: Value) -> Vec<Value> {
+    pub(crate) async fn queue(&self, by: &Someone, filter: Value) -> Vec<Value> {
         let document = "query($unit: ID!, $filter: WorkQueueFilter) {
             workQueue(unitId: $unit, filter: $filter, first: 100) { nodes { applicationId state version } } }";
         let unit = self.units.window.global();
         self.app.graphql(Some(&by.token), document, json!({ "unit": unit, "filter": filter })).await.ok()["workQueue"]["nodes"].as_array().unwrap().clone()
     }
 
-    pub async fn stored_events(&self) -> u64 {
+    pub(crate) async fn stored_events(&self) -> u64 {
         event::Entity::find().count(self.app.portal().db.read()).await.unwrap()
     }
 }
 
-pub fn document(mutation: &str, shown: &str) -> String {
+pub(crate) fn document(mutation: &str, shown: &str) -> String {
     let (first, rest) = mutation.split_at(1);
     format!(
         "mutation($input: {}{rest}Input!) {{ result: {mutation}(input: $input) {{ {shown} userErrors {{ code message field pointer conflict {{ version \
@@ -342,7 +347,7 @@ pub fn document(mutation: &str, shown: &str) -> String {
     )
 }
 
-pub fn outcome(mut data: Value) -> Result<Value, Noes> {
+pub(crate) fn outcome(mut data: Value) -> Result<Value, Noes> {
     let mut payload = data["result"].take();
     let noes = payload["userErrors"].as_array().unwrap().clone();
     payload.as_object_mut().unwrap().remove("userErrors");

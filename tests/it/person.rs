@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{Duration, NaiveDate};
 use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _};
 use serde_json::json;
+use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
 use talent_portal::api::context::Ctx;
 use talent_portal::kernel::actor::{Actor, Grant, Member, Scope};
 use talent_portal::kernel::fault::{Fault, Refused};
@@ -45,6 +46,11 @@ both_engines!(
     front_ends_get_what_they_ask_for,
     every_operation_asks_the_anonymous_to_sign_in,
     an_id_of_another_kind_is_a_bad_request,
+    a_claim_removed_while_it_is_verified_leaves_no_verified_ghost,
+    an_original_is_judged_by_what_the_officer_reads,
+    an_officer_compares_so_many_originals_an_hour,
+    a_number_that_tells_no_birth_date_proves_none,
+    a_family_list_shows_what_the_talent_typed_after_a_merge_too,
 );
 pool_of_one!(
     a_claimed_number_is_sealed_masked_and_never_unique,
@@ -107,7 +113,7 @@ fn key(n: u32) -> String {
 }
 
 fn verify(person: PersonId, document: Option<IdentityDocumentId>, original: AddDocument) -> VerifyIdentity {
-    VerifyIdentity { person, document, original, expected_version: None }
+    VerifyIdentity { person, document, original, name: PersonName::default(), expected_version: None }
 }
 
 #[track_caller]
@@ -628,4 +634,145 @@ async fn an_id_of_another_kind_is_a_bad_request(app: TestApp) {
         let (data, errors) = send(&app, &one, path, json!({ "input": input })).await;
         assert_eq!((errors, data), (vec!["BAD_REQUEST".to_owned()], json!({ field: null })), "{path}");
     }
+}
+
+async fn a_claim_removed_while_it_is_verified_leaves_no_verified_ghost(app: TestApp) {
+    let app = &app;
+    let portal = app.portal();
+    let officer = officer(app).await;
+    for n in 0..8u32 {
+        let (id, own) = talent(app, "陈大文").await;
+        let number = format!("P{n:0>7}");
+        let passport = AddDocument { issuing_state: Some("PRT".into()), ..original(IdentityDocumentKind::Passport, &number) };
+        let claimed = identity::add_document(portal, &own, passport.clone(), &key(n)).await.unwrap().document;
+        let command = verify(id, Some(claimed.id), passport);
+        let (verified, removed) = tokio::join!(identity::verify_identity(portal, &officer, command), identity::remove_document(portal, &own, claimed.id));
+        // One of them was first, and what was answered is what is there.
+        let stored = identity::documents(portal, &own, &person(app, id).await).await.unwrap();
+        match verified {
+            Ok(done) => {
+                assert_eq!(stored.iter().map(|d| (d.id, d.verified_at.is_some())).collect::<Vec<_>>(), [(done.document.id, true)]);
+                assert!(removed.is_err());
+            }
+            Err(refused) => {
+                assert!(matches!(&refused, Refused::Rejected(why) if matches!(why[0].code, Code::Conflict | Code::NotFound)), "{refused:?}");
+                assert!(removed.is_ok() && stored.is_empty());
+            }
+        }
+    }
+}
+
+/// A demo world over HTTP: the token of a window officer, and a talent's with her id.
+async fn window(app: &TestApp) -> (String, String, String) {
+    let portal = app.portal();
+    mark_demo(portal).await.unwrap();
+    let sign_in = async |login: &str, roles| {
+        let new = NewDemoAccount {
+            login: login.into(),
+            password: "seven green herons at dusk".into(),
+            name_zh: "陈大文".into(),
+            name_latin: "Chan Tai Man".into(),
+            birth_date: None,
+            roles,
+        };
+        demo_session(portal, add_account(portal, new).await.unwrap()).await.unwrap()
+    };
+    app.publish().await;
+    let unit = talent_portal::demo::build(portal).await.unwrap().window;
+    let officer = sign_in("officer@demo.invalid", vec![(Role::WindowOfficer, Some(unit), None)]).await;
+    let talent = sign_in("talent@demo.invalid", Vec::new()).await;
+    let person = app.graphql(Some(&talent), "{ viewer { person { id } } }", json!({})).await.ok();
+    (officer, talent, person["viewer"]["person"]["id"].as_str().unwrap().to_owned())
+}
+
+async fn mutate(app: &TestApp, token: &str, name: &str, selection: &str, input: serde_json::Value) -> serde_json::Value {
+    let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+    let document = format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ {selection} userErrors {{ code field }} }} }}");
+    app.graphql(Some(token), &document, json!({ "input": input })).await.ok()[name].take()
+}
+
+async fn an_original_is_judged_by_what_the_officer_reads(app: TestApp) {
+    let app = &app;
+    let (officer, talent, person) = window(app).await;
+    let claim = json!({ "kind": "HOME_RETURN_PERMIT", "documentNumber": "H1234567801", "validUntil": "2035-01-01", "idempotencyKey": "claim-permit-0001" });
+    assert_eq!(mutate(app, &talent, "addIdentityDocument", "document { id }", claim).await["userErrors"], json!([]));
+    let read = async |more: serde_json::Value| {
+        let mut input = json!({ "personId": person, "kind": "HOME_RETURN_PERMIT", "documentNumber": "H1234567801" });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        mutate(app, &officer, "verifyIdentity", "document { validFrom validUntil verifiedAt }", input).await
+    };
+    let no = |answer: &serde_json::Value, code: &str, field: &str| {
+        assert_eq!(answer["userErrors"], json!([{ "code": code, "field": ["input", field] }]));
+        assert!(answer["document"].is_null());
+    };
+    no(&read(json!({ "validUntil": "2026-01-04" })).await, "DOCUMENT_EXPIRED", "validUntil");
+    no(&read(json!({ "nameZh": "陈小文" })).await, "NAME_MISMATCH", "nameZh");
+    no(&read(json!({ "nameZh": "陈大文", "nameLatin": "WONG Tai Man" })).await, "NAME_MISMATCH", "nameLatin");
+    // The dates are those of the original, not those that were claimed; a renewed one has others.
+    let good = read(json!({ "nameZh": "陈大文", "nameLatin": "CHAN TAI MAN", "validFrom": "2017-01-01", "validUntil": "2026-01-05" })).await;
+    assert_eq!((&good["document"]["validFrom"], &good["document"]["validUntil"]), (&json!("2017-01-01"), &json!("2026-01-05")));
+    let renewed = read(json!({ "validFrom": "2026-01-02", "validUntil": "2036-01-01" })).await;
+    assert_eq!(renewed["document"]["validUntil"], "2036-01-01");
+    let seen = app.graphql(Some(&talent), "{ viewer { person { identityDocuments { validUntil } } } }", json!({})).await.ok();
+    assert_eq!(seen["viewer"]["person"]["identityDocuments"], json!([{ "validUntil": "2036-01-01" }]));
+}
+
+async fn an_officer_compares_so_many_originals_an_hour(app: TestApp) {
+    let app = &app;
+    let (officer, _, person) = window(app).await;
+    let ask = async |number: &str| {
+        let document = "mutation($input: VerifyIdentityInput!) { verifyIdentity(input: $input) { userErrors { code } } }";
+        app.graphql(Some(&officer), document, json!({ "input": { "personId": person, "kind": "HKID", "documentNumber": number } })).await
+    };
+    // Each try counts, also one that answers no.
+    for _ in 0..60 {
+        assert_eq!(ask("A123456(0)").await.ok()["verifyIdentity"]["userErrors"][0]["code"], "CHECK_DIGIT_WRONG");
+    }
+    let reply = ask("A123456(3)").await;
+    assert_eq!((reply.code(), &reply.errors[0]["extensions"]["retryAfterSeconds"]), ("RATE_LIMITED", &json!(60)));
+    app.advance(Duration::minutes(1));
+    assert_eq!(ask("A123456(3)").await.ok()["verifyIdentity"]["userErrors"], json!([]));
+}
+
+async fn a_number_that_tells_no_birth_date_proves_none(app: TestApp) {
+    let app = &app;
+    let (officer, talent, person) = window(app).await;
+    let update = async |birth: &str, sex: &str| {
+        let version = app.graphql(Some(&talent), "{ viewer { person { version } } }", json!({})).await.ok()["viewer"]["person"]["version"].take();
+        let input = json!({ "birthDate": birth, "sex": sex, "nationality": "CHN", "expectedVersion": version });
+        mutate(app, &talent, "updateProfile", "person { birthDate }", input).await
+    };
+    assert_eq!(update("1890-03-07", "MALE").await["userErrors"], json!([]));
+    let verify = async |kind: &str, number: &str| {
+        let input = json!({ "personId": person, "kind": kind, "documentNumber": number });
+        assert_eq!(mutate(app, &officer, "verifyIdentity", "person { assurance }", input).await["person"]["assurance"], "L2");
+    };
+    verify("HKID", "A123456(3)").await;
+    assert_eq!(update("1889-03-07", "MALE").await["person"]["birthDate"], "1889-03-07");
+    assert_eq!(update("1890-03-07", "MALE").await["userErrors"], json!([]));
+    verify("RESIDENT_ID_CARD", "440103189003070011").await;
+    let refused = update("1889-03-07", "FEMALE").await;
+    let no = |field: &str| json!({ "code": "DOCUMENT_VERIFIED", "field": ["input", field] });
+    assert_eq!(refused["userErrors"], json!([no("birthDate"), no("sex")]));
+}
+
+async fn a_family_list_shows_what_the_talent_typed_after_a_merge_too(app: TestApp) {
+    let app = &app;
+    let (officer, talent, _) = window(app).await;
+    let input = json!({ "relation": "SPOUSE", "nameZh": "李小红", "birthDate": "1890-03-07", "idempotencyKey": "add-spouse-000001" });
+    let member = mutate(app, &talent, "addFamilyMember", "familyMember { id personId nameZh nameLatin birthDate }", input).await["familyMember"].take();
+    // Her own record says more, and otherwise.
+    let walk_in = json!({ "nameZh": "李小红", "nameLatin": "LI Siu Hung", "idempotencyKey": "walk-in-00000001" });
+    let walk_in = mutate(app, &officer, "registerPerson", "person { id }", walk_in).await["person"]["id"].take();
+    for person in [&walk_in, &member["personId"]] {
+        let input = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": "440103189003070011" });
+        assert_eq!(mutate(app, &officer, "verifyIdentity", "person { nameLatin }", input).await["userErrors"], json!([]));
+    }
+    let seen = app.graphql(Some(&talent), "{ talentProfile { familyMembers { id personId nameZh nameLatin birthDate } } }", json!({})).await.ok();
+    let mut shown = seen["talentProfile"]["familyMembers"][0].clone();
+    assert_eq!(shown["personId"].take(), walk_in);
+    let mut typed = member;
+    typed["personId"].take();
+    assert_eq!(shown, typed);
+    assert_eq!((&shown["nameLatin"], &shown["birthDate"]), (&json!(null), &json!("1890-03-07")));
 }

@@ -1,8 +1,10 @@
 //! Cards: issued once, shown once, checked for an allowed purpose, used up to the quota.
 
 use futures_util::future::join_all;
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
+use talent_portal::application::service::fulfilment::{Fulfilment as _, FulfilmentCase};
 use talent_portal::demo;
 use talent_portal::kernel::actor::{Actor, Grant, Member, Scope};
 use talent_portal::kernel::fault::{Fault, Refused};
@@ -16,8 +18,10 @@ use talent_portal::person::service as person;
 use talent_portal::talent_card::model::bundle::Bundle;
 use talent_portal::talent_card::model::check::{CheckAnswer, CheckPurpose, Counter};
 use talent_portal::talent_card::model::ledger::BalanceKey;
+use talent_portal::talent_card::model::number::CardNumber;
 use talent_portal::talent_card::model::product::{BenefitArea, ledger_year};
 use talent_portal::talent_card::service::check::{self, RecordUse, Shown};
+use talent_portal::talent_card::service::fulfilment::CardFulfilment;
 use talent_portal::talent_card::service::issue::{self, IssueCard};
 use talent_portal::talent_card::service::{publish, view};
 use talent_portal::talent_card::store;
@@ -30,6 +34,14 @@ both_engines!(
     a_holder_gets_one_card_of_a_product_and_sees_it_in_three_statements,
     a_counter_learns_what_its_purpose_needs_and_no_more,
     a_card_is_shown_checked_and_used_over_http,
+    a_merge_begins_no_quota_anew_and_is_told_to_the_account,
+    a_balance_of_one_benefit_moves_with_the_sum_up_to_the_quota,
+    a_regional_benefit_is_given_where_the_counter_stands,
+    a_mismatch_is_written_down_and_limited_by_card_and_counter,
+    a_supervisor_sets_purposes_below_her_unit_and_not_above,
+    a_replay_of_a_use_is_not_judged_anew,
+    a_card_ends_with_the_contract_and_with_the_permit_that_was_verified,
+    products_are_read_once_and_by_anybody,
     my_cards_with_their_benefits_cost_four_statements_over_http,
 );
 
@@ -174,7 +186,7 @@ async fn a_counter_learns_what_its_purpose_needs_and_no_more(app: TestApp) {
     assert_eq!(first.benefits.iter().map(|(b, _)| b.area).collect::<Vec<_>>(), [BenefitArea::Transport]);
     let request = PageRequest { first: 20, after: None };
     let seen = view::checks(portal, &talent, card, &request).await.unwrap();
-    assert_eq!(seen.edges.iter().map(|(_, c)| (c.id, c.purpose)).collect::<Vec<_>>(), [(first.check.id, CheckPurpose::Transport)]);
+    assert_eq!(seen.edges.iter().map(|(_, (c, _))| (c.id, c.purpose)).collect::<Vec<_>>(), [(first.check.id, CheckPurpose::Transport)]);
 }
 
 async fn signed_in(app: &TestApp, login: &str, role: Option<(Role, Option<UnitId>)>) -> String {
@@ -261,13 +273,313 @@ async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
     assert_eq!(used("card-use-over-http-1", 2).await["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
     app.advance(chrono::Duration::minutes(15));
     assert_eq!(used("card-use-over-http-2", 1).await["userErrors"], json!([{ "code": "CHECK_EXPIRED", "field": ["input", "checkId"] }]));
-    // The holder sees both checks; nothing of what was refused.
+    // The holder sees both checks, and that somebody showed her number with another's document.
     let seen = app
         .graphql(Some(&talent), "query($id: ID!) { card(id: $id) { checks { edges { node { means purpose answer } } } } }", json!({ "id": card }))
         .await
         .ok();
-    let check = |means: &str| json!({ "node": { "means": means, "purpose": "TRANSPORT", "answer": "VALID" } });
-    assert_eq!(seen["card"]["checks"]["edges"], json!([check("NUMBER"), check("TOKEN")]));
+    let check = |means: &str, answer: &str| json!({ "node": { "means": means, "purpose": "TRANSPORT", "answer": answer } });
+    assert_eq!(seen["card"]["checks"]["edges"], json!([check("NUMBER", "MISMATCH"), check("NUMBER", "VALID"), check("TOKEN", "VALID")]));
+}
+
+const CARD_OF_HOLDER: &str = "440103189003070011";
+const OTHER_DOCUMENT: &str = "440305189508150029";
+
+/// A counter in a demo world: its token, and the unit at which it stands.
+struct Desk {
+    officer: String,
+    counter: String,
+    system: String,
+    unit: UnitId,
+}
+
+/// Publishes the products with what `edit` makes of the bundle's text, and a counter at the city's unit for these purposes.
+async fn desk(app: &TestApp, edit: impl Fn(&str) -> String, purposes: &[&str]) -> Desk {
+    let portal = app.portal();
+    mark_demo(portal).await.unwrap();
+    let bundle = Bundle::parse(&edit(include_str!("../../catalogue/card_products.toml"))).unwrap();
+    publish::publish(portal, &bundle).await.unwrap();
+    app.publish().await;
+    let unit = demo::build(portal).await.unwrap().city;
+    let desk = Desk {
+        officer: signed_in(app, "officer@demo.invalid", Some((Role::WindowOfficer, Some(unit)))).await,
+        counter: signed_in(app, "counter@demo.invalid", Some((Role::Counter, Some(unit)))).await,
+        system: signed_in(app, "system@demo.invalid", Some((Role::SystemAdmin, None))).await,
+        unit,
+    };
+    for purpose in purposes {
+        let allowed = mutate(app, &desk.system, "allowCounterPurpose", "allowed", json!({ "unitId": unit.global(), "purpose": purpose })).await;
+        assert_eq!(allowed["allowed"], true);
+    }
+    desk
+}
+
+async fn person_of(app: &TestApp, token: &str) -> PersonId {
+    let data = app.graphql(Some(token), "{ viewer { person { id } } }", json!({})).await.ok();
+    PersonId::parse_global(data["viewer"]["person"]["id"].as_str().unwrap()).unwrap()
+}
+
+async fn verify(app: &TestApp, officer: &str, person: PersonId, number: &str) -> Value {
+    let input = json!({ "personId": person.global(), "kind": "RESIDENT_ID_CARD", "documentNumber": number });
+    mutate(app, officer, "verifyIdentity", "mergedId", input).await
+}
+
+async fn number_of(app: &TestApp, card: CardId) -> String {
+    let card = store::card(app.portal().db.read(), card).await.unwrap().unwrap();
+    card.number().unwrap().number.clone()
+}
+
+async fn by_number(app: &TestApp, counter: &str, number: &str, document: &str, purpose: &str, key: &str) -> Value {
+    let by = json!({ "number": { "cardNumber": number, "documentKind": "RESIDENT_ID_CARD", "documentNumber": document } });
+    let input = json!({ "by": by, "purpose": purpose, "idempotencyKey": key });
+    mutate(app, counter, "checkCard", "check { id answer counterName { value } purposeText } benefits { id } beneficiaries { id relation }", input).await
+}
+
+async fn by_token(app: &TestApp, holder: &str, counter: &str, card: CardId, purpose: &str, key: &str) -> Value {
+    let made = mutate(app, holder, "createCardToken", "cardToken { token }", json!({ "cardId": card.global() })).await;
+    let input = json!({ "by": { "token": made["cardToken"]["token"] }, "purpose": purpose, "idempotencyKey": key });
+    mutate(app, counter, "checkCard", "check { id } benefits { id } beneficiaries { id relation }", input).await
+}
+
+async fn used(app: &TestApp, counter: &str, checked: &Value, key: &str) -> Value {
+    let input = json!({ "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "amount": 1, "idempotencyKey": key });
+    mutate(app, counter, "recordBenefitUse", "useId balance { used remaining beneficiaryId }", input).await
+}
+
+async fn a_merge_begins_no_quota_anew_and_is_told_to_the_account(app: TestApp) {
+    let app = &app;
+    let quota = |text: &str| text.replace("area = \"TRANSPORT\"\n", "area = \"TRANSPORT\"\nyearly_quota = 2\n");
+    let desk = desk(app, quota, &["TRANSPORT"]).await;
+    let input = json!({ "nameZh": "陈大文", "idempotencyKey": "walk-in-00000001" });
+    let walk_in = mutate(app, &desk.officer, "registerPerson", "person { id }", input).await["person"]["id"].take();
+    let walk_in = PersonId::parse_global(walk_in.as_str().unwrap()).unwrap();
+    assert_eq!(verify(app, &desk.officer, walk_in, CARD_OF_HOLDER).await["userErrors"], json!([]));
+    let system = actor(walk_in, Vec::new());
+    let first = issue(app, order(app, walk_in), &system).await.unwrap();
+    let number = number_of(app, first).await;
+    let checked = by_number(app, &desk.counter, &number, CARD_OF_HOLDER, "TRANSPORT", "merge-check-0001").await;
+    let before = used(app, &desk.counter, &checked, "merge-use-0000001").await;
+    assert_eq!(before["balance"]["remaining"], 1);
+    let walked = checked;
+    // She signs up, and has a card of the product under the new account, before an officer sees that both are one.
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let person = person_of(app, &talent).await;
+    let second = issue(app, order(app, person), &system).await.unwrap();
+    let merged = verify(app, &desk.officer, person, CARD_OF_HOLDER).await;
+    assert_eq!(merged["mergedId"], walk_in.global());
+    // Both cards stay, no third is issued; under both together one unit is left.
+    let cards = app.graphql(Some(&talent), "{ myCards { id status } }", json!({})).await.ok();
+    assert_eq!(cards["myCards"].as_array().unwrap().iter().map(|c| &c["status"]).collect::<Vec<_>>(), ["ACTIVE", "ACTIVE"]);
+    assert_eq!(codes(issue(app, order(app, person), &system).await), [Code::CardExists]);
+    let checked = by_token(app, &talent, &desk.counter, second, "TRANSPORT", "merge-check-0002").await;
+    let one = used(app, &desk.counter, &checked, "merge-use-0000002").await;
+    assert_eq!((&one["userErrors"], &one["balance"]["beneficiaryId"]), (&json!([]), &json!(person.global())));
+    assert_eq!(used(app, &desk.counter, &checked, "merge-use-0000003").await["userErrors"][0]["code"], "QUOTA_EXHAUSTED");
+    let checked = by_token(app, &talent, &desk.counter, first, "TRANSPORT", "merge-check-0003").await;
+    assert_eq!(used(app, &desk.counter, &checked, "merge-use-0000004").await["userErrors"][0]["code"], "QUOTA_EXHAUSTED");
+    // A replay of the first use finds the balance where it went.
+    let replayed = used(app, &desk.counter, &walked, "merge-use-0000001").await;
+    assert_eq!((&replayed["useId"], &replayed["balance"]["beneficiaryId"]), (&before["useId"], &json!(person.global())));
+    let letters = app.mailbox().await;
+    let letter = letters.iter().find(|l| l["to"] == "talent@demo.invalid").expect("a letter about the merge");
+    assert!(letter["secret"].is_null() && !letter["subject"].as_str().unwrap().is_empty());
+}
+
+async fn a_balance_of_one_benefit_moves_with_the_sum_up_to_the_quota(app: TestApp) {
+    let app = &app;
+    let quota = |text: &str| text.replace("area = \"TRANSPORT\"\n", "area = \"TRANSPORT\"\nyearly_quota = 3\n");
+    let desk = desk(app, quota, &["TRANSPORT"]).await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let (holder, (other, _)) = (person_of(app, &talent).await, somebody(app, Vec::new()).await);
+    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let checked = by_token(app, &talent, &desk.counter, card, "TRANSPORT", "sum-check-000001").await;
+    for key in ["sum-use-00000001", "sum-use-00000002"] {
+        assert_eq!(used(app, &desk.counter, &checked, key).await["userErrors"], json!([]));
+    }
+    // What was written under another id of hers, as before ids were followed.
+    let (portal, year) = (app.portal(), 2026);
+    let txn = portal.db.begin_write().await.unwrap();
+    let copy = "INSERT INTO benefit_balance (card_id, benefit_id, beneficiary_person_id, year, quota, used) \
+                SELECT card_id, benefit_id, $1, year, quota, 2 FROM benefit_balance WHERE year = $2";
+    txn.execute_raw(sea_orm::Statement::from_sql_and_values(txn.get_database_backend(), copy, [other.0.into(), year.into()])).await.unwrap();
+    assert_eq!(store::move_balances(&txn, other, holder).await.unwrap(), 1);
+    portal.commit(txn).await.unwrap();
+    let seen = app.graphql(Some(&talent), "{ myCards { benefits { area balances { used remaining } } } }", json!({})).await.ok();
+    let benefits = seen["myCards"][0]["benefits"].as_array().unwrap().iter().find(|b| b["area"] == "TRANSPORT").unwrap().clone();
+    assert_eq!(benefits["balances"], json!([{ "used": 3, "remaining": 0 }]));
+    assert_eq!(used(app, &desk.counter, &checked, "sum-use-00000003").await["userErrors"][0]["code"], "QUOTA_EXHAUSTED");
+}
+
+async fn a_regional_benefit_is_given_where_the_counter_stands(app: TestApp) {
+    let app = &app;
+    let there = |text: &str| {
+        text.replacen("area = \"TRANSPORT\"\n", "area = \"TRANSPORT\"\nregion_code = \"440100\"\n", 2).replacen(
+            "area = \"VEHICLE\"\n",
+            "area = \"VEHICLE\"\nregion_code = \"440600\"\n",
+            2,
+        )
+    };
+    let desk = desk(app, there, &["TRANSPORT", "VEHICLE"]).await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let holder = person_of(app, &talent).await;
+    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let checked = by_token(app, &talent, &desk.counter, card, "TRANSPORT", "region-check-001").await;
+    assert_eq!(used(app, &desk.counter, &checked, "region-use-00001").await["userErrors"], json!([]));
+    let checked = by_token(app, &talent, &desk.counter, card, "VEHICLE", "region-check-002").await;
+    let elsewhere = used(app, &desk.counter, &checked, "region-use-00002").await;
+    assert_eq!(elsewhere["userErrors"], json!([{ "code": "BENEFIT_NOT_GRANTED", "field": ["input", "benefitId"] }]));
+    // The holder reads where and for what, in words.
+    let document = "{ myCards { checks { edges { node { counterName { value } purposeText } } } } }";
+    let seen = app.graphql(Some(&talent), document, json!({})).await.ok();
+    let first = &seen["myCards"][0]["checks"]["edges"][1]["node"];
+    assert_eq!(first["purposeText"], "贵宾室或快速通道");
+    assert!(first["counterName"]["value"].as_str().is_some_and(|name| !name.is_empty()), "{first}");
+}
+
+async fn a_mismatch_is_written_down_and_limited_by_card_and_counter(app: TestApp) {
+    let app = &app;
+    let desk = desk(app, str::to_owned, &["TRANSPORT"]).await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let holder = person_of(app, &talent).await;
+    assert_eq!(verify(app, &desk.officer, holder, CARD_OF_HOLDER).await["userErrors"], json!([]));
+    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let number = number_of(app, card).await;
+    let ask = async |counter: &str, number: &str, document: &str, key: String| {
+        let by = json!({ "number": { "cardNumber": number, "documentKind": "RESIDENT_ID_CARD", "documentNumber": document } });
+        let input = json!({ "input": { "by": by, "purpose": "TRANSPORT", "idempotencyKey": key } });
+        let document = "mutation($input: CheckCardInput!) { checkCard(input: $input) { check { answer } userErrors { code } } }";
+        let reply = app.graphql(Some(counter), document, input).await;
+        if reply.errors.is_empty() {
+            let payload = &reply.data["checkCard"];
+            payload["userErrors"][0]["code"].as_str().or(payload["check"]["answer"].as_str()).unwrap().to_owned()
+        } else {
+            assert!(reply.errors[0]["extensions"]["retryAfterSeconds"].as_u64().is_some_and(|wait| (1..=720).contains(&wait)), "{:?}", reply.errors);
+            reply.code().to_owned()
+        }
+    };
+    // A fitting document counts for nothing, however often.
+    for n in 0..7 {
+        assert_eq!(ask(&desk.counter, &number, CARD_OF_HOLDER, format!("fits-check-{n:0>6}")).await, "VALID");
+    }
+    // Thirty at once: five are answered. The refusal keeps no key: the same key may be used for the next try.
+    let tries = (0..30).map(|n| ask(&desk.counter, &number, OTHER_DOCUMENT, format!("miss-check-{n:0>6}")));
+    let answers = join_all(tries).await;
+    assert_eq!(answers.iter().filter(|a| *a == "DOCUMENT_MISMATCH").count(), 5);
+    assert_eq!(answers.iter().filter(|a| *a == "RATE_LIMITED").count(), 25);
+    // Not even the right document, and not by another counter.
+    let second = signed_in(app, "second@demo.invalid", Some((Role::Counter, Some(desk.unit)))).await;
+    for counter in [&desk.counter, &second] {
+        assert_eq!(ask(counter, &number, CARD_OF_HOLDER, format!("late-check-{:0>6}", counter.len())).await, "RATE_LIMITED");
+    }
+    // A number that no card has is answered and limited alike, and fifteen of them are the rest of the counter's hour.
+    let unknown = |sequence| CardNumber::compose("4400", "A", sequence).unwrap();
+    for (card, tries) in [(900, 5), (901, 5), (902, 5)] {
+        for n in 0..tries {
+            assert_eq!(ask(&desk.counter, unknown(card).as_str(), CARD_OF_HOLDER, format!("none-{card}-{n:0>8}")).await, "DOCUMENT_MISMATCH");
+        }
+        assert_eq!(ask(&desk.counter, unknown(card).as_str(), CARD_OF_HOLDER, format!("none-{card}-{tries:0>8}")).await, "RATE_LIMITED");
+    }
+    assert_eq!(ask(&desk.counter, unknown(903).as_str(), CARD_OF_HOLDER, "none-903-00000000".into()).await, "RATE_LIMITED");
+    app.advance(chrono::Duration::minutes(12));
+    assert_eq!(ask(&second, &number, CARD_OF_HOLDER, "again-check-00001".into()).await, "VALID");
+    // The holder sees each: where, when, and that it did not fit.
+    let document = "query($id: ID!) { card(id: $id) { checks(first: 50) { edges { node { answer means } } } } }";
+    let seen = app.graphql(Some(&talent), document, json!({ "id": card.global() })).await.ok();
+    let nodes = seen["card"]["checks"]["edges"].as_array().unwrap();
+    let count = |answer: &str| nodes.iter().filter(|edge| edge["node"]["answer"] == answer).count();
+    assert_eq!((count("MISMATCH"), count("VALID"), nodes.len()), (5, 8, 13));
+    assert_eq!(count_rows(app, "SELECT COUNT(*) FROM trail WHERE action = 'CHECK_CARD' AND result = 'DOCUMENT_MISMATCH'").await, 20);
+}
+
+async fn count_rows(app: &TestApp, sql: &str) -> i64 {
+    let db = app.portal().db.read();
+    db.query_one_raw(sea_orm::Statement::from_string(db.get_database_backend(), sql)).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+}
+
+async fn a_supervisor_sets_purposes_below_her_unit_and_not_above(app: TestApp) {
+    let app = &app;
+    let portal = app.portal();
+    mark_demo(portal).await.unwrap();
+    app.publish().await;
+    let world = demo::build(portal).await.unwrap();
+    let supervisor = signed_in(app, "supervisor@demo.invalid", Some((Role::Supervisor, Some(world.city)))).await;
+    let allow = async |unit: UnitId| {
+        let document = "mutation($input: AllowCounterPurposeInput!) { allowCounterPurpose(input: $input) { allowed userErrors { code } } }";
+        app.graphql(Some(&supervisor), document, json!({ "input": { "unitId": unit.global(), "purpose": "TRANSPORT" } })).await
+    };
+    for below in [world.city, world.window] {
+        assert_eq!(allow(below).await.ok()["allowCounterPurpose"]["allowed"], true);
+    }
+    for not_hers in [world.province, UnitId::new(&portal.env)] {
+        assert_eq!(allow(not_hers).await.code(), "FORBIDDEN");
+    }
+}
+
+async fn a_replay_of_a_use_is_not_judged_anew(app: TestApp) {
+    let app = &app;
+    let desk = desk(app, str::to_owned, &["SPOUSE_EMPLOYMENT"]).await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let holder = person_of(app, &talent).await;
+    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let spouse = json!({ "relation": "SPOUSE", "nameZh": "李小红", "idempotencyKey": "add-spouse-000001" });
+    let spouse = mutate(app, &talent, "addFamilyMember", "familyMember { id personId }", spouse).await["familyMember"].take();
+    let checked = by_token(app, &talent, &desk.counter, card, "SPOUSE_EMPLOYMENT", "replay-check-001").await;
+    let input = json!({ "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "beneficiaryId": spouse["personId"], "amount": 1, "idempotencyKey": "replay-use-00001" });
+    let once = mutate(app, &desk.counter, "recordBenefitUse", "useId balance { used }", input.clone()).await;
+    assert_eq!((&once["userErrors"], &once["balance"]["used"]), (&json!([]), &json!(1)));
+    let removed = mutate(app, &talent, "removeFamilyMember", "removedId", json!({ "familyMemberId": spouse["id"] })).await;
+    assert_eq!(removed["userErrors"], json!([]));
+    assert_eq!(mutate(app, &desk.counter, "recordBenefitUse", "useId balance { used }", input.clone()).await, once);
+    let mut anew = input;
+    anew["idempotencyKey"] = json!("replay-use-00002");
+    assert_eq!(mutate(app, &desk.counter, "recordBenefitUse", "useId balance { used }", anew).await["userErrors"][0]["code"], "BENEFIT_NOT_GRANTED");
+}
+
+async fn a_card_ends_with_the_contract_and_with_the_permit_that_was_verified(app: TestApp) {
+    let app = &app;
+    let portal = app.portal();
+    let desk = desk(app, str::to_owned, &[]).await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let holder = person_of(app, &talent).await;
+    let case = |contract: &str| FulfilmentCase {
+        application: ApplicationId::new(&portal.env),
+        item_code: "TALENT_CARD_APPLY".into(),
+        params: json!({ "product": "GUANGDONG_TALENT_CARD", "grade_pointer": "/grade", "contract_pointer": "/work/until" }),
+        applicant: holder,
+        beneficiaries: Vec::new(),
+        form: json!({ "grade": "A", "work": { "until": contract } }),
+        on: portal.env.today(),
+        region_code: None,
+    };
+    let permit = json!({ "personId": holder.global(), "kind": "HOME_RETURN_PERMIT", "documentNumber": "H1234567801", "validUntil": "2027-03-31" });
+    let claimed =
+        json!({ "kind": "PASSPORT", "issuingState": "PRT", "documentNumber": "CA123456", "validUntil": "2026-02-01", "idempotencyKey": "add-passport-0001" });
+    // What nobody verified bounds nothing.
+    assert_eq!(mutate(app, &talent, "addIdentityDocument", "document { id }", claimed).await["userErrors"], json!([]));
+    assert_eq!(mutate(app, &desk.officer, "verifyIdentity", "document { validUntil }", permit).await["document"]["validUntil"], "2027-03-31");
+    let txn = portal.db.begin_write().await.unwrap();
+    assert_eq!(CardFulfilment.check(portal, &txn, &case("2026-01-04")).await.unwrap()[0].code, Code::FulfilmentImpossible);
+    CardFulfilment.fulfil(portal, &txn, &actor(holder, Vec::new()), &case("2028-12-31")).await.unwrap();
+    portal.commit(txn).await.unwrap();
+    let cards = app.graphql(Some(&talent), "{ myCards { validTo } }", json!({})).await.ok();
+    assert_eq!(cards, json!({ "myCards": [{ "validTo": "2027-03-31" }] }));
+}
+
+async fn products_are_read_once_and_by_anybody(app: TestApp) {
+    app.publish().await;
+    let document = "{ cardProducts { productCode number benefits { area } } }";
+    let (first, all) = app.statements(app.graphql(None, document, json!({}))).await;
+    let (again, same) = app.statements(app.graphql(None, document, json!({}))).await;
+    assert_eq!((first, again), (2, 1));
+    let all = all.ok();
+    assert_eq!(all, same.ok());
+    let seen: Vec<_> = all["cardProducts"].as_array().unwrap().iter().map(|p| (p["productCode"].as_str().unwrap().to_owned(), p["number"].as_i64())).collect();
+    assert!(seen.len() == 7 && seen.is_sorted(), "{seen:?}");
+    // Issuing reads the one version that it needs, and that from memory by now.
+    let (holder, by) = somebody(&app, Vec::new()).await;
+    let (statements, card) = app.statements(issue(&app, order(&app, holder), &by)).await;
+    card.unwrap();
+    assert!(statements <= 12, "{statements}");
 }
 
 /// The budget holds for one card and for several, used or not, the look-up of the session counted.
@@ -295,7 +607,7 @@ async fn my_cards_with_their_benefits_cost_four_statements_over_http(app: TestAp
         let txn = portal.db.begin_write().await.unwrap();
         for benefit in &card.offer.benefits {
             let key = BalanceKey { card: card.card.id, benefit: benefit.id, beneficiary: holder, year: ledger_year(portal.env.today()) };
-            store::take(&txn, key, benefit.yearly_quota, 1).await.unwrap().unwrap();
+            store::take(&txn, key, benefit.yearly_quota, 1, 0).await.unwrap().unwrap();
         }
         portal.commit(txn).await.unwrap();
         let (statements, data) = app.statements(app.graphql(Some(&token), document, json!({}))).await;

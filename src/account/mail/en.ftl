@@ -10,3 +10,5 @@ contact-code = Your code to confirm this address or number is { $secret }. It is
     .subject = Confirm your address or number
 invitation = You are invited to a role at the portal. Sign in and enter this token within { $days } days: { $secret } { $link }
     .subject = Invitation to the portal
+merged = An officer compared an identity document with the original and found that another record of the portal is yours. Cases, cards and documents of it are in your account now. If you were not at a window, tell us at once.
+    .subject = Another record is part of your account now

@@ -10,3 +10,5 @@ contact-code = O seu código para confirmar este endereço ou número é { $secr
     .subject = Confirme o seu endereço ou número
 invitation = Foi convidado para uma função no portal. Inicie sessão e introduza este código no prazo de { $days } dias: { $secret } { $link }
     .subject = Convite para o portal
+merged = Um funcionário comparou um documento de identificação com o original e verificou que outro registo do portal é seu. Os processos, cartões e documentos dele estão agora na sua conta. Se não esteve num balcão, avise-nos de imediato.
+    .subject = Outro registo faz agora parte da sua conta

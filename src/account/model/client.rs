@@ -44,6 +44,20 @@ impl Client {
     }
 }
 
+impl Client {
+    /// The neighbourhood in the network: the /24 of an IPv4 address, the /64 of an IPv6 one. A telephone changes its address
+    /// more often than that. `None` where the address is not known.
+    pub fn neighbourhood(&self) -> Option<String> {
+        match self.address?.to_canonical() {
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                Some(format!("{a}.{b}.{c}.0/24"))
+            }
+            IpAddr::V6(_) => Some(self.network()),
+        }
+    }
+}
+
 impl AgentClass {
     /// The class of a `User-Agent` header.
     pub fn of_header(header: Option<&str>) -> Self {
@@ -70,6 +84,11 @@ mod tests {
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(Client::UNKNOWN.network(), "unknown");
+        let near = |text: &str| Client { address: Some(text.parse().unwrap()), agent: AgentClass::Unknown }.neighbourhood();
+        assert_eq!(near("192.0.2.7"), near("::ffff:192.0.2.200"));
+        assert_ne!(near("192.0.2.7"), near("192.0.3.7"));
+        assert_eq!(near("2001:db8:1:2::1"), near("2001:db8:1:2::9"));
+        assert_eq!(Client::UNKNOWN.neighbourhood(), None);
     }
 
     #[test]

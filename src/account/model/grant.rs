@@ -101,6 +101,8 @@ pub struct InvitationRow {
     pub invited_by: Option<PersonId>,
     /// Until when.
     pub expires_at: DateTime<Utc>,
+    /// Blind index of the contact point that it was sent to, which who accepts must hold; `None` for the operator's tokens.
+    pub contact_index: Option<Vec<u8>>,
 }
 
 #[cfg(test)]

@@ -57,15 +57,17 @@ impl Attempt {
     }
 }
 
-/// By account (that is, by the contact point as typed), by network and for the whole site.
+/// The limits of one kind of try, from the narrowest to the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
-    /// Per account, known or not.
-    pub account: Rate,
+    /// Per contact point (known or not) or challenge, from one neighbourhood of the network.
+    pub here: Rate,
+    /// Per contact point from everywhere; it does not hold where its account has signed in lately.
+    pub anywhere: Option<Rate>,
     /// Per network address.
     pub network: Rate,
-    /// For all together.
-    pub site: Rate,
+    /// For all together: beyond it an alarm is raised, nobody is refused.
+    pub alarm: Option<Rate>,
 }
 
 /// The limits of all kinds of tries.
@@ -79,12 +81,27 @@ pub struct Limits {
     pub code_entry: Rates,
 }
 
+/// The alarm about all tries together is raised once a minute.
+pub const ALARM_AGAIN: Rate = Rate::new(1, 60);
+
 impl Limits {
-    /// Limits around the tries of one account that are allowed at once. A person mistypes a few times, a stranger
-    /// guesses for years; a window hall behind one address still signs in.
+    /// Limits around the tries for one account from one place that are allowed at once. A person mistypes a few times, a
+    /// stranger guesses for years; a window hall behind one address still signs in. What a stranger uses up from elsewhere
+    /// is not missing to the owner: she has tries of her own where she is, and the wide limit (a hundred passwords, twenty
+    /// codes an hour with the usual burst of five) does not hold where she has signed in lately.
     pub const fn with_burst(burst: u32) -> Self {
-        let tries = Rates { account: Rate::new(burst, 60), network: Rate::new(burst.saturating_mul(12), 2), site: Rate::new(burst.saturating_mul(600), 1) };
-        Self { code_request: Rates { account: Rate::new(burst, 600), ..tries }, sign_in: tries, code_entry: tries }
+        let tries = Rates {
+            here: Rate::new(burst, 60),
+            anywhere: Some(Rate::new(burst.saturating_mul(20), 36)),
+            network: Rate::new(burst.saturating_mul(12), 2),
+            alarm: Some(Rate::new(burst.saturating_mul(600), 1)),
+        };
+        Self {
+            code_request: Rates { here: Rate::new(burst, 600), anywhere: Some(Rate::new(burst.saturating_mul(4), 180)), ..tries },
+            // A challenge is known to who asked for it, and dies by itself after a few tries.
+            code_entry: Rates { anywhere: None, alarm: None, ..tries },
+            sign_in: tries,
+        }
     }
 
     /// The limits of one kind of try.

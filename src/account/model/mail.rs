@@ -20,11 +20,20 @@ pub enum Template {
     ContactCode,
     /// An invitation to a role.
     Invitation,
+    /// An officer's verification made another record part of the account holder's own.
+    Merged,
 }
 
 /// Every message, for the test that all languages have all.
-pub const TEMPLATES: [Template; 6] =
-    [Template::SignUpCode, Template::SignUpKnown, Template::RecoveryCode, Template::RecoveryUnknown, Template::ContactCode, Template::Invitation];
+pub const TEMPLATES: [Template; 7] = [
+    Template::SignUpCode,
+    Template::SignUpKnown,
+    Template::RecoveryCode,
+    Template::RecoveryUnknown,
+    Template::ContactCode,
+    Template::Invitation,
+    Template::Merged,
+];
 
 impl Template {
     const fn key(self) -> &'static str {
@@ -35,6 +44,7 @@ impl Template {
             Self::RecoveryUnknown => "recovery-unknown",
             Self::ContactCode => "contact-code",
             Self::Invitation => "invitation",
+            Self::Merged => "merged",
         }
     }
 }

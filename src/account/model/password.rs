@@ -1,6 +1,7 @@
 //! Which passwords are taken. Length counts most (NIST SP 800-63B-4: 15 characters where there is no second factor).
 
-use crate::account::model::contact::fold_width;
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::kernel::rejection::{Code, Rejection};
 
 /// Fewest characters.
@@ -42,9 +43,10 @@ const RUNS: [&str; 6] = ["abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuio
 /// Characters that must be left beside common words and runs.
 const LEFT: usize = 8;
 
-/// The form of a password that is hashed: full-width characters as their ASCII ones.
+/// The form of a password that is hashed: NFKC (NIST SP 800-63B-4 3.1.1.2), so that a keyboard that composes its letters
+/// and one that does not, or one of full width, type the same.
 pub fn normalise(password: &str) -> String {
-    fold_width(password)
+    password.nfkc().collect()
 }
 
 /// Judges a new password. `context` are names and contact points that it must not hold.

@@ -70,6 +70,7 @@ pub async fn demo_session(portal: &Portal, account: AccountId) -> Result<String,
         lifetime: Lifetime { access_until: ends_at, refresh_until: ends_at, ends_at },
         second_factor: true,
         agent: AgentClass::Program,
+        network: None,
     };
     let txn = portal.db.begin_write().await?;
     if !audit::marker(&txn, MARK).await? {

@@ -12,7 +12,7 @@ use crate::audit::model::{Entry, Message};
 use crate::audit::service::{self as audit, Claim};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{GrantId, InvitationId, PersonId, TypedId as _};
+use crate::kernel::ids::{AccountId, GrantId, InvitationId, PersonId, TypedId as _};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
 use crate::kernel::seal::token_hash;
@@ -65,6 +65,7 @@ pub async fn invite_staff(portal: &Portal, actor: &Actor, command: InviteStaff, 
         language: command.language,
         invited_by: Some(member.person),
         expires_at: now + INVITATION_LIFE,
+        contact_index: Some(letters::index_of(portal, &contact)),
     };
     insert(&txn, &row, &token, portal).await?;
     audit::announce(&txn, portal, Message::new(letters::SEND_INVITATION, INVITATION, id.0).work()).await?;
@@ -95,8 +96,16 @@ pub async fn create_admin_invitation(portal: &Portal, role: Role) -> Result<Stri
     let id = InvitationId::new(&portal.env);
     let token = portal.env.secret();
     let now = portal.env.now();
-    let row =
-        InvitationRow { id, role, scope: GrantScope::Portal, sealed: None, language: Language::ZhHans, invited_by: None, expires_at: now + INVITATION_LIFE };
+    let row = InvitationRow {
+        id,
+        role,
+        scope: GrantScope::Portal,
+        sealed: None,
+        language: Language::ZhHans,
+        invited_by: None,
+        expires_at: now + INVITATION_LIFE,
+        contact_index: None,
+    };
     let txn = portal.db.begin_write().await?;
     insert(&txn, &row, &token, portal).await?;
     let entry = Entry::new("CREATE_ADMIN").object(INVITATION, id.0).detail("role", role.code()).by_system();
@@ -111,7 +120,7 @@ pub async fn create_admin_invitation(portal: &Portal, role: Role) -> Result<Stri
 pub async fn accept_invitation(portal: &Portal, actor: &Actor, token: &str) -> Result<RoleGrant, Refused> {
     let member = policy::signed_in(actor)?;
     let txn = portal.db.begin_write().await?;
-    let grant = accept_in(&txn, portal, member.person, token, "input.token").await?;
+    let grant = accept_in(&txn, portal, (member.account, member.person), token, "input.token").await?;
     audit::record(&txn, portal, actor, Entry::new("ACCEPT_INVITATION").object(GRANT, grant.id.0).person(member.person).detail("role", grant.role.code()))
         .await?;
     portal.commit(txn).await?;
@@ -119,12 +128,34 @@ pub async fn accept_invitation(portal: &Portal, actor: &Actor, token: &str) -> R
 }
 
 /// The same inside the caller's transaction, which must end without a commit where this refuses.
-pub async fn accept_in(txn: &impl ConnectionTrait, portal: &Portal, person: PersonId, token: &str, path: &str) -> Result<RoleGrant, Refused> {
+///
+/// A token that was sent to a contact point is good for the account that holds it confirmed, and as long as who sent it
+/// may invite; else it is refused like an unknown one.
+pub async fn accept_in(
+    txn: &impl ConnectionTrait,
+    portal: &Portal,
+    (account, person): (AccountId, PersonId),
+    token: &str,
+    path: &str,
+) -> Result<RoleGrant, Refused> {
     let now = portal.env.now();
-    let Some(invitation) = store::accept_invitation(txn, token_hash(token.trim()), person, now).await? else {
-        return Err(Rejection::at(Code::TokenInvalid, path).into());
-    };
+    let invalid = || Refused::from(Rejection::at(Code::TokenInvalid, path));
+    let invitation = store::accept_invitation(txn, token_hash(token.trim()), person, now).await?.ok_or_else(invalid)?;
     policy::not_oneself(invitation.invited_by, person, path)?;
+    let hers = match &invitation.contact_index {
+        Some(index) => store::holds_contact(txn, account, index).await?,
+        None => true,
+    };
+    let stands = match invitation.invited_by {
+        Some(inviter) => store::holds_role(txn, inviter, Role::SystemAdmin).await?,
+        None => true,
+    };
+    if !hers || !stands {
+        return Err(invalid());
+    }
+    if invitation.contact_index.is_some() {
+        letters::forget_invitation(txn, portal, invitation.id).await?;
+    }
     give(txn, portal, person, invitation.role, invitation.scope, invitation.invited_by, path).await
 }
 

@@ -1,18 +1,22 @@
 //! Messages to contact points: what is put into the outbox, and what the worker takes from it.
 
-use sea_orm::ConnectionTrait;
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use uuid::Uuid;
 
 use crate::account::model::code::{self, CodePurpose, PendingCode, Sealed};
 use crate::account::model::contact::Contact;
 use crate::account::model::mail::Template;
+use crate::account::service::ACCOUNT;
 use crate::account::store;
 use crate::audit::model::Message;
 use crate::audit::service as audit;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{AccountId, InvitationId, PendingCodeId, TypedId as _};
+use crate::kernel::ids::{AccountId, InvitationId, OutboxId, PendingCodeId, PersonId, TypedId as _};
 use crate::kernel::seal::Place;
 use crate::kernel::text::Language;
+use crate::person::service::keys;
+use crate::person::service::merge::MergeFollower;
 use crate::portal::Portal;
 
 /// Outbox row: a code is to be sent.
@@ -21,6 +25,14 @@ pub const SEND_CODE: &str = "SEND_CODE";
 pub const SEND_NOTICE: &str = "SEND_NOTICE";
 /// Outbox row: an invitation is to be sent.
 pub const SEND_INVITATION: &str = "SEND_INVITATION";
+/// Outbox row: what was sent about a challenge or an invitation is used, and is not kept as a file any more.
+pub const FORGET_LETTER: &str = "FORGET_LETTER";
+/// Outbox row: the holder of an account is told that another record became hers.
+pub const SEND_MERGED: &str = "SEND_MERGED";
+/// Days for which sessions and invitations are kept after their end.
+const ENDED_DAYS: i64 = 30;
+/// Seconds for which a notice without a code is kept as a file.
+const NOTICE_SECONDS: i64 = 7 * 86_400;
 
 /// A message before it is worded. Personal.
 pub struct Draft {
@@ -102,6 +114,9 @@ pub fn seal_invitation(portal: &Portal, id: InvitationId, contact: &Contact, tok
 /// The message of an outbox row, or `None` where nothing is to be sent any more.
 pub async fn draft(portal: &Portal, kind: &str, object: Uuid) -> Result<Option<Draft>, Fault> {
     let now = portal.env.now();
+    if kind == SEND_MERGED {
+        return merged_draft(portal, AccountId(object)).await;
+    }
     if kind == SEND_INVITATION {
         let row = store::invitation(portal.db.read(), InvitationId(object)).await?.filter(|row| row.expires_at > now);
         let Some(row) = row else { return Ok(None) };
@@ -127,6 +142,9 @@ pub async fn draft(portal: &Portal, kind: &str, object: Uuid) -> Result<Option<D
 
 /// Remembers that a message was handed over, so that a repeated row sends nothing.
 pub async fn sent(portal: &Portal, kind: &str, object: Uuid) -> Result<(), Fault> {
+    if kind == SEND_MERGED {
+        return Ok(());
+    }
     let txn = portal.db.begin_write().await?;
     if kind == SEND_INVITATION {
         store::invitation_sent(&txn, InvitationId(object), portal.env.now()).await?;
@@ -136,12 +154,60 @@ pub async fn sent(portal: &Portal, kind: &str, object: Uuid) -> Result<(), Fault
     Ok(txn.commit().await?)
 }
 
-/// Wipes expired codes and tokens, forgets challenges after seven days and limits that hold nobody back.
+/// Lets the letter about a challenge go, once its code was used. In the transaction that uses it.
+pub async fn forget(txn: &impl ConnectionTrait, portal: &Portal, id: PendingCodeId) -> Result<(), Fault> {
+    audit::announce(txn, portal, Message::new(FORGET_LETTER, "CODE", id.0).work()).await
+}
+
+/// The same for an invitation that was accepted.
+pub async fn forget_invitation(txn: &impl ConnectionTrait, portal: &Portal, id: InvitationId) -> Result<(), Fault> {
+    audit::announce(txn, portal, Message::new(FORGET_LETTER, "INVITATION", id.0).work()).await
+}
+
+/// Whether a letter about this object may still be needed: its code or token waits, or it is a notice to an account and
+/// younger than a week.
+pub async fn waits(portal: &Portal, row: OutboxId, object: Uuid) -> Result<bool, Fault> {
+    let (db, now) = (portal.db.read(), portal.env.now());
+    if store::code_waits(db, object, now).await? || store::invitation_waits(db, object, now).await? {
+        return Ok(true);
+    }
+    let written = row.0.get_timestamp().and_then(|at| i64::try_from(at.to_unix().0).ok()).unwrap_or_default();
+    Ok(now.timestamp() - written < NOTICE_SECONDS && store::account(db, AccountId(object)).await?.is_some())
+}
+
+/// The holder of an account is told when an officer's verification made another record hers. Registered in `app`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MergeNotice;
+
+#[async_trait]
+impl MergeFollower for MergeNotice {
+    async fn merged(&self, portal: &Portal, txn: &DatabaseTransaction, _: PersonId, survivor: PersonId) -> Result<(), Fault> {
+        if let Some(account) = store::account_of_person(txn, survivor).await? {
+            audit::announce(txn, portal, Message::new(SEND_MERGED, ACCOUNT, account.0).work()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The notice of a merge to the first confirmed contact point of an account.
+async fn merged_draft(portal: &Portal, account: AccountId) -> Result<Option<Draft>, Fault> {
+    let Some(account) = store::account(portal.db.read(), account).await?.filter(|a| a.active) else { return Ok(None) };
+    let Some(row) = store::contacts(portal.db.read(), account.id).await?.into_iter().find(|c| c.verified_at.is_some()) else { return Ok(None) };
+    let key = keys::data_key(portal, account.person).await?;
+    let plain = key.open(Place::new("contact_point", "value_sealed", row.id.0), &row.sealed);
+    let to = plain.as_deref().and_then(|p| std::str::from_utf8(p).ok()).and_then(Contact::stored);
+    let to = to.ok_or_else(|| Fault::bug("a sealed contact point does not open"))?;
+    Ok(Some(Draft { template: Template::Merged, language: account.language, to, secret: None }))
+}
+
+/// Wipes expired codes and tokens, forgets challenges after seven days, sessions and invitations thirty days after their
+/// end, and limits that hold nobody back.
 pub async fn sweep(portal: &Portal) -> Result<u64, Fault> {
     let now = portal.env.now();
     let txn = portal.db.begin_write().await?;
     let wiped = store::sweep_codes(&txn, now, now - chrono::Duration::days(7)).await?;
     store::sweep_limits(&txn, now.timestamp_millis()).await?;
+    store::sweep_ended(&txn, now - chrono::Duration::days(ENDED_DAYS)).await?;
     txn.commit().await?;
     Ok(wiped)
 }

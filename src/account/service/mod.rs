@@ -2,6 +2,7 @@
 //!
 //! `session_actor` is asked by every request; the others are grouped by what they are about.
 
+pub mod contacts;
 pub mod demo;
 pub mod grants;
 pub mod hashing;

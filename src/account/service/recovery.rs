@@ -6,6 +6,7 @@ use crate::account::model::limit::Attempt;
 use crate::account::model::password;
 use crate::account::model::session::{SessionEnd, SessionPair};
 use crate::account::service::hashing::HashPool;
+use crate::account::service::limits::Subject;
 use crate::account::service::sign_up::{AskCode, start};
 use crate::account::service::{ACCOUNT, letters, limits, sessions};
 use crate::account::store;
@@ -38,7 +39,7 @@ pub async fn start_recovery(portal: &Portal, actor: &Actor, client: &Client, com
 ///
 /// Refuses with [`Code::CodeInvalid`], [`Code::TooShort`], [`Code::TooLong`], [`Code::PasswordWeak`].
 pub async fn complete_recovery(portal: &Portal, actor: &Actor, client: &Client, command: CompleteRecovery) -> Result<SessionPair, Refused> {
-    limits::count(portal, Attempt::CodeEntry, &command.challenge.global(), client).await?;
+    limits::count(portal, Attempt::CodeEntry, Subject::Own(&command.challenge.global()), client).await?;
     let problems = password::check(&command.password, &[], "input.password");
     if !problems.is_empty() {
         return Err(Refused::Rejected(problems));
@@ -60,6 +61,7 @@ pub async fn complete_recovery(portal: &Portal, actor: &Actor, client: &Client, 
     if !store::use_code(&txn, command.challenge, now).await? {
         return Err(invalid());
     }
+    letters::forget(&txn, portal, command.challenge).await?;
     store::set_password(&txn, id, &hash, Some(now)).await?;
     store::set_failures(&txn, id, false).await?;
     for session in store::end_sessions(&txn, id, None, SessionEnd::Recovery, now).await? {

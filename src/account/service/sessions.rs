@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::account::model::client::Client;
 use crate::account::model::session::{Lifetime, Lives, Refresh, SessionActor, SessionEnd, SessionKind, SessionPair, SessionView, use_is_due};
-use crate::account::service::SESSION;
+use crate::account::service::{SESSION, limits};
 use crate::account::{policy, store};
 use crate::audit::model::{Entry, Message};
 use crate::audit::service as audit;
@@ -86,6 +86,7 @@ pub async fn begin(txn: &impl ConnectionTrait, portal: &Portal, account: Account
         lifetime,
         second_factor: false,
         agent: client.agent,
+        network: limits::network_hash(portal, client),
     };
     store::insert_session(txn, &row, portal.env.now()).await?;
     Ok(SessionPair { session, access, refresh, lifetime })

@@ -6,6 +6,7 @@ use crate::account::model::contact::{Contact, fold_width};
 use crate::account::model::limit::Attempt;
 use crate::account::model::session::{HALF_SIGN_IN, SessionEnd, SessionPair};
 use crate::account::service::hashing::{HashPool, Verified};
+use crate::account::service::limits::Subject;
 use crate::account::service::{ACCOUNT, letters, limits, sessions};
 use crate::account::store;
 use crate::audit::model::Entry;
@@ -16,7 +17,8 @@ use crate::kernel::ids::{PendingCodeId, TypedId as _};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::portal::Portal;
 
-/// Failures in a row after which only recovery helps (NIST SP 800-63B-4 3.2.2: at most 100).
+/// Failures in a row after which only recovery helps, or a sign-in from a network where the account has signed in lately,
+/// so that strangers do not lock its owner out (NIST SP 800-63B-4 3.2.2: at most 100).
 pub const MOST_FAILURES: i32 = 100;
 
 /// What a right password gives.
@@ -37,14 +39,14 @@ pub async fn sign_in(portal: &Portal, actor: &Actor, client: &Client, contact: &
         Ok(contact) => contact.value(),
         Err(typed) => typed.as_str(),
     };
-    limits::count(portal, Attempt::SignIn, typed, client).await?;
     let index = match &contact {
         Ok(contact) => letters::index_of(portal, contact),
         // An index that no contact point has, so that the look-up is made all the same.
         Err(typed) => portal.keyring.blind_index("NONE", typed),
     };
+    let known = limits::count(portal, Attempt::SignIn, Subject::Contact(typed, &index), client).await?;
     let account = store::account_by_contact(portal.db.read(), &index).await?;
-    let usable = account.as_ref().filter(|a| a.active && a.failures < MOST_FAILURES);
+    let usable = account.as_ref().filter(|a| a.active && (known || a.failures < MOST_FAILURES));
     let pool = portal.part::<HashPool>()?;
     let verified = pool.verify(password, usable.and_then(|a| a.password_hash.as_deref())).await?;
     let (Some(account), false) = (usable, verified == Verified::No) else {
@@ -100,7 +102,7 @@ pub async fn sign_in(portal: &Portal, actor: &Actor, client: &Client, contact: &
 /// No kind of factor can be enrolled yet, so that no code fits: every challenge is refused with [`Code::CodeInvalid`],
 /// after the try was counted.
 pub async fn complete_sign_in(portal: &Portal, actor: &Actor, client: &Client, challenge: PendingCodeId, code: &str) -> Result<SessionPair, Refused> {
-    limits::count(portal, Attempt::CodeEntry, &challenge.global(), client).await?;
+    limits::count(portal, Attempt::CodeEntry, Subject::Own(&challenge.global()), client).await?;
     let _no_factor_fits = letters::try_code(portal, challenge, CodePurpose::SignIn, code).await?;
     let txn = portal.db.begin_write().await?;
     audit::record(&txn, portal, actor, Entry::new("COMPLETE_SIGN_IN").object("CODE", challenge.0).refused(Code::CodeInvalid.code())).await?;

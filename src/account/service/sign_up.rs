@@ -7,6 +7,7 @@ use crate::account::model::limit::Attempt;
 use crate::account::model::password;
 use crate::account::model::session::SessionPair;
 use crate::account::service::hashing::HashPool;
+use crate::account::service::limits::Subject;
 use crate::account::service::{ACCOUNT, grants, letters, limits, sessions};
 use crate::account::store::{self, Inserted};
 use crate::audit::model::Entry;
@@ -56,9 +57,10 @@ pub async fn start_sign_up(portal: &Portal, actor: &Actor, client: &Client, comm
 /// Begins sign-up or recovery: both do the same work for known and unknown contact points.
 pub async fn start(portal: &Portal, actor: &Actor, client: &Client, command: AskCode, purpose: CodePurpose) -> Result<Challenge, Refused> {
     let contact = Contact::parse(&command.contact).ok_or_else(|| Rejection::at(Code::ContactMalformed, "input.contact"))?;
-    limits::count(portal, Attempt::CodeRequest, contact.value(), client).await?;
+    let index = letters::index_of(portal, &contact);
+    limits::count(portal, Attempt::CodeRequest, Subject::Contact(contact.value(), &index), client).await?;
     let txn = portal.db.begin_write().await?;
-    let known = store::account_by_contact(&txn, &letters::index_of(portal, &contact)).await?;
+    let known = store::account_by_contact(&txn, &index).await?;
     let recovery = purpose == CodePurpose::Recovery;
     let account = known.as_ref().filter(|a| recovery && a.active).map(|a| a.id);
     let with_code = if recovery { account.is_some() } else { known.is_none() };
@@ -75,7 +77,7 @@ pub async fn start(portal: &Portal, actor: &Actor, client: &Client, command: Ask
 /// [`Code::PasswordWeak`], the codes of a person's name, [`Code::AlreadyExists`] where the contact point was taken
 /// meanwhile, and those of `acceptInvitation`.
 pub async fn complete_sign_up(portal: &Portal, actor: &Actor, client: &Client, command: CompleteSignUp) -> Result<SessionPair, Refused> {
-    limits::count(portal, Attempt::CodeEntry, &command.challenge.global(), client).await?;
+    limits::count(portal, Attempt::CodeEntry, Subject::Own(&command.challenge.global()), client).await?;
     let names = [command.person.name_zh.clone(), command.person.name_latin.clone()];
     let mut context: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
     let mut problems = password::check(&command.password, &context, "input.password");
@@ -109,6 +111,7 @@ pub async fn complete_sign_up(portal: &Portal, actor: &Actor, client: &Client, c
     if !store::use_code(&txn, command.challenge, now).await? {
         return Err(invalid());
     }
+    letters::forget(&txn, portal, command.challenge).await?;
     let person = crate::person::model::profile::NewPerson { language: Some(command.language), ..person };
     persons::new_person(&txn, portal, person_id, person).await?;
     store::insert_account(&txn, account, person_id, command.language, &hash, now).await?;
@@ -117,7 +120,7 @@ pub async fn complete_sign_up(portal: &Portal, actor: &Actor, client: &Client, c
         return Err(Rejection::at(Code::AlreadyExists, "input.challenge").into());
     }
     if let Some(token) = &command.invitation {
-        grants::accept_in(&txn, portal, person_id, token, "input.invitationToken").await?;
+        grants::accept_in(&txn, portal, (account, person_id), token, "input.invitationToken").await?;
     }
     let pair = sessions::begin(&txn, portal, account, client).await?;
     let entry = Entry::new("COMPLETE_SIGN_UP").object(ACCOUNT, account.0).person(person_id).detail("session", pair.session.global());

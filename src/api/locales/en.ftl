@@ -25,6 +25,8 @@ UNIT_MISPLACED = The unit cannot stand at this place of the tree.
 DOCUMENT_MISMATCH = The number is not that of the document.
 DOCUMENT_TAKEN = The number was verified for another person already.
 DOCUMENT_VERIFIED = The document is verified and is not changed any more.
+DOCUMENT_EXPIRED = The document has expired.
+NAME_MISMATCH = The name on the document is not that of this person.
 MERGE_IMPOSSIBLE = The two records cannot be merged.
 FORM_INVALID = { $keyword ->
     [required] This must be answered.
@@ -82,3 +84,18 @@ UNAVAILABLE = The service is not available. Try again later.
 INTERNAL = Internal error.
 DOCUMENT_INVALID = The GraphQL document is not valid.
 DOCUMENT_TOO_COMPLEX = The GraphQL document exceeds a bound.
+# For what a counter checks a card.
+CARD_CHECK_PURPOSE_VALIDITY = Whether the card is good
+CARD_CHECK_PURPOSE_HOUSEHOLD_REGISTRATION = Household registration
+CARD_CHECK_PURPOSE_STAY_AND_EXIT_ENTRY = Stay, residence, exit and entry
+CARD_CHECK_PURPOSE_SCHOOL_ADMISSION = Admission of a child to a school
+CARD_CHECK_PURPOSE_MEDICAL_INSURANCE = Medical insurance
+CARD_CHECK_PURPOSE_MEDICAL_SERVICE = Treatment in a hospital
+CARD_CHECK_PURPOSE_SOCIAL_INSURANCE = Social insurance
+CARD_CHECK_PURPOSE_HOUSING = Housing, housing fund and loans
+CARD_CHECK_PURPOSE_TRANSPORT = Lounge or fast lane
+CARD_CHECK_PURPOSE_VEHICLE = Vehicle purchase and driving licence
+CARD_CHECK_PURPOSE_TITLE_REVIEW = Professional titles and qualifications
+CARD_CHECK_PURPOSE_SPOUSE_EMPLOYMENT = Employment of the spouse
+CARD_CHECK_PURPOSE_CUSTOMS = Customs
+CARD_CHECK_PURPOSE_BUSINESS_AND_FINANCE = Business, finance and registration

@@ -25,6 +25,8 @@ UNIT_MISPLACED = A unidade não pode ficar neste nível.
 DOCUMENT_MISMATCH = O número não corresponde ao documento.
 DOCUMENT_TAKEN = O número já foi confirmado para outra pessoa.
 DOCUMENT_VERIFIED = O documento está confirmado e já não pode ser alterado.
+DOCUMENT_EXPIRED = O documento caducou.
+NAME_MISMATCH = O nome no documento não é o desta pessoa.
 MERGE_IMPOSSIBLE = Não é possível juntar os dois registos.
 FORM_INVALID = { $keyword ->
     [required] Esta resposta é obrigatória.
@@ -82,3 +84,18 @@ UNAVAILABLE = O serviço não está disponível. Tente mais tarde.
 INTERNAL = Erro interno.
 DOCUMENT_INVALID = O documento GraphQL não é válido.
 DOCUMENT_TOO_COMPLEX = O documento GraphQL excede um limite.
+# For what a counter checks a card.
+CARD_CHECK_PURPOSE_VALIDITY = Se o cartão é válido
+CARD_CHECK_PURPOSE_HOUSEHOLD_REGISTRATION = Registo de residência (hukou)
+CARD_CHECK_PURPOSE_STAY_AND_EXIT_ENTRY = Permanência, residência, saída e entrada
+CARD_CHECK_PURPOSE_SCHOOL_ADMISSION = Admissão escolar de um filho
+CARD_CHECK_PURPOSE_MEDICAL_INSURANCE = Seguro médico
+CARD_CHECK_PURPOSE_MEDICAL_SERVICE = Assistência hospitalar
+CARD_CHECK_PURPOSE_SOCIAL_INSURANCE = Segurança social
+CARD_CHECK_PURPOSE_HOUSING = Habitação, fundo de habitação e empréstimos
+CARD_CHECK_PURPOSE_TRANSPORT = Sala de espera ou via rápida
+CARD_CHECK_PURPOSE_VEHICLE = Compra de veículo e carta de condução
+CARD_CHECK_PURPOSE_TITLE_REVIEW = Títulos profissionais e qualificações
+CARD_CHECK_PURPOSE_SPOUSE_EMPLOYMENT = Emprego do cônjuge
+CARD_CHECK_PURPOSE_CUSTOMS = Alfândega
+CARD_CHECK_PURPOSE_BUSINESS_AND_FINANCE = Negócios, finanças e registo

@@ -163,13 +163,15 @@ impl Application {
     async fn answers(&self, ctx: &Context<'_>) -> Option<Result<Json, ApiError>> {
         view::answers(ctx.portal(), &self.0, &self.1).await.map(|answers| answers.map(Json)).map_err(ApiError::from).transpose()
     }
-    /// Documents handed in, by key of the material. Empty for beneficiaries and employers.
+    /// Documents handed in, by key of the material. Null for beneficiaries and employers.
     async fn materials(&self, ctx: &Context<'_>) -> Option<Result<Vec<BoundMaterial>, ApiError>> {
-        Some(view::materials(ctx.portal(), self.0.id, &self.1).await.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
+        let rows = view::materials(ctx.portal(), self.0.id, &self.1).await.transpose()?;
+        Some(rows.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
     }
-    /// Documents issued in the case: receipt, notice of acceptance, decision. Empty for beneficiaries and employers.
+    /// Documents issued in the case: receipt, notice of acceptance, decision. Null for beneficiaries and employers.
     async fn documents(&self, ctx: &Context<'_>) -> Option<Result<Vec<CaseDocument>, ApiError>> {
-        Some(view::documents(ctx.portal(), self.0.id, &self.1).await.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
+        let rows = view::documents(ctx.portal(), self.0.id, &self.1).await.transpose()?;
+        Some(rows.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
     }
     /// What has happened, oldest first.
     async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {

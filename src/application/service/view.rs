@@ -164,9 +164,9 @@ pub struct Opened {
 }
 
 /// The documents of a case, oldest first; none for who sees no papers of it.
-pub async fn documents(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Vec<Opened>, Fault> {
+pub async fn documents(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Option<Vec<Opened>>, Fault> {
     if !sight.papers() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let rows = store::documents_of(portal.db.read(), &[id]).await?;
     let mut opened = Vec::with_capacity(rows.len());
@@ -179,7 +179,7 @@ pub async fn documents(portal: &Portal, id: ApplicationId, sight: &Sight) -> Res
         let jws = String::from_utf8(jws.to_vec()).map_err(Fault::internal)?;
         opened.push(Opened { row, content, jws });
     }
-    Ok(opened)
+    Ok(Some(opened))
 }
 
 /// An event as it is shown: kind, time, role.
@@ -248,11 +248,11 @@ pub async fn may_hear_queue(portal: &Portal, actor: &Actor, unit: UnitId) -> Res
 }
 
 /// Document versions bound to a case; none for who sees no papers of it.
-pub async fn materials(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Vec<MaterialRow>, Fault> {
+pub async fn materials(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Option<Vec<MaterialRow>>, Fault> {
     if !sight.papers() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    Ok(store::materials_of(portal.db.read(), &[id]).await?)
+    Ok(Some(store::materials_of(portal.db.read(), &[id]).await?))
 }
 
 /// The state that holds now, acceptance by lapse of time included.

@@ -198,6 +198,17 @@ fn structure(content: &VersionContent) -> Vec<VersionProblem> {
             wrong(path, "the confirmer points to no field of the form");
         }
     }
+    if let Some(spec) = &content.fulfilment {
+        let needed: &[&str] = if spec.kind == "TALENT_CARD" { &["product", "grade_pointer", "contract_pointer"] } else { &[] };
+        for name in needed.iter().filter(|name| !spec.params[**name].is_string()) {
+            wrong(format!("/fulfilment/params/{name}"), "the handler needs it");
+        }
+        for (name, value) in spec.params.as_object().into_iter().flatten().filter(|(name, _)| name.ends_with("_pointer")) {
+            if !value.as_str().is_some_and(|pointer| answers_have(&content.form.schema, pointer)) {
+                wrong(format!("/fulfilment/params/{name}"), "it points to no field of the form");
+            }
+        }
+    }
     problems
 }
 

@@ -60,6 +60,20 @@ impl IdentityDocumentKind {
 }
 
 impl IdentityDocumentKind {
+    /// Whether its numbers tell the sex, so that verifying one verifies it.
+    pub const fn tells_sex(self) -> bool {
+        match self {
+            Self::ResidentIdCard | Self::HkMacaoTaiwanResidencePermit => true,
+            Self::HomeReturnPermit
+            | Self::HomeReturnPermitNonChinese
+            | Self::Hkid
+            | Self::MacaoBir
+            | Self::Passport
+            | Self::TaiwanPermit
+            | Self::ForeignPermanentResidentId => false,
+        }
+    }
+
     /// Whether its numbers tell the birth date, so that verifying one verifies the date.
     pub const fn tells_birth(self) -> bool {
         match self {

@@ -1,11 +1,12 @@
 //! Identity documents of a person, and when two persons are one.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::kernel::ids::{IdentityDocumentId, PersonId};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::person::model::document::{DocumentNumber, IdentityDocumentKind};
-use crate::person::model::profile::Person;
+use crate::person::model::profile::{Person, PersonName};
 
 /// The most documents of one person.
 pub const DOCUMENTS_MAX: usize = 20;
@@ -84,6 +85,23 @@ pub fn agrees(person: &Person, number: &DocumentNumber) -> bool {
     birth && sex
 }
 
+/// Whether the name that an officer read is the person's, as far as both are known: spaces, case and width do not count.
+///
+/// `NAME_MISMATCH` at the name that differs.
+pub fn same_name(read: &PersonName, person: &Person) -> Result<(), Rejection> {
+    let plain = |name: &str| -> String { fold(name).chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect() };
+    for (read, own, field) in [(&read.zh, &person.name.zh, "input.nameZh"), (&read.latin, &person.name.latin, "input.nameLatin")] {
+        if read.as_deref().zip(own.as_deref()).is_some_and(|(read, own)| plain(read) != plain(own)) {
+            return Err(Rejection::at(Code::NameMismatch, field));
+        }
+    }
+    Ok(())
+}
+
+fn fold(name: &str) -> String {
+    name.nfkc().collect()
+}
+
 /// Whether a person has another verified number of a kind of which nobody has two.
 pub fn contradicts(documents: &[StoredDocument], kind: IdentityDocumentKind, index: &[u8]) -> bool {
     kind.one_number_for_life() && documents.iter().any(|d| d.verified_at.is_some() && d.kind == kind && d.number_index != index)
@@ -115,6 +133,22 @@ pub fn merge(at_counter: &Person, holder: &Person, verified: (&[StoredDocument],
         return Err(Rejection::at(Code::MergeImpossible, "input.personId"));
     }
     Ok(if at_counter.has_account { Merge { survivor: at_counter.id, merged: holder.id } } else { Merge { survivor: holder.id, merged: at_counter.id } })
+}
+
+/// The last day of the document on which a person stays: the newest verified residence or travel permit that has one, where
+/// there is none the newest such passport or foreigner's card. Identity cards do not bound a stay.
+pub fn stay_until(documents: &[StoredDocument]) -> Option<NaiveDate> {
+    let newest = |kinds: &[IdentityDocumentKind]| {
+        let bound = documents.iter().filter(|d| kinds.contains(&d.kind) && d.valid_until.is_some());
+        bound.filter_map(|d| Some((d.verified_at?, d.id, d.valid_until?))).max_by_key(|(at, id, _)| (*at, *id)).map(|(_, _, until)| until)
+    };
+    newest(&[
+        IdentityDocumentKind::HkMacaoTaiwanResidencePermit,
+        IdentityDocumentKind::HomeReturnPermit,
+        IdentityDocumentKind::HomeReturnPermitNonChinese,
+        IdentityDocumentKind::TaiwanPermit,
+    ])
+    .or_else(|| newest(&[IdentityDocumentKind::Passport, IdentityDocumentKind::ForeignPermanentResidentId]))
 }
 
 #[cfg(test)]
@@ -182,6 +216,18 @@ mod tests {
     }
 
     #[test]
+    fn a_name_read_is_the_persons_but_for_spaces_case_and_width() {
+        let person = Person { name: PersonName { zh: Some("陈大文".into()), latin: Some("Chan Tai-man".into()) }, ..nobody(1) };
+        let read = |zh: Option<&str>, latin: Option<&str>| same_name(&PersonName { zh: zh.map(Into::into), latin: latin.map(Into::into) }, &person);
+        assert!(read(None, None).is_ok());
+        assert!(read(Some(" 陈 大文"), Some("CHAN, TAI MAN")).is_ok());
+        assert!(read(None, Some("ＣＨＡＮ tai man")).is_ok());
+        assert_eq!(read(Some("陈小文"), None), Err(Rejection::at(Code::NameMismatch, "input.nameZh")));
+        assert_eq!(read(Some("陈大文"), Some("Wong")), Err(Rejection::at(Code::NameMismatch, "input.nameLatin")));
+        assert!(same_name(&PersonName { zh: Some("陈".into()), latin: None }, &Person { name: PersonName::default(), ..nobody(1) }).is_ok());
+    }
+
+    #[test]
     fn a_number_has_to_agree_with_what_is_known() {
         let number = DocumentNumber::parse(IdentityDocumentKind::ResidentIdCard, "440402189202290017", None, day(2026, 1, 1)).unwrap();
         let mut person = nobody(1);
@@ -205,6 +251,26 @@ mod tests {
         assert!(contradicts(&documents, IdentityDocumentKind::Hkid, &[2]));
         assert!(!contradicts(&documents, IdentityDocumentKind::Passport, &[2]));
         assert!(!contradicts(&documents, IdentityDocumentKind::MacaoBir, &[2]));
+    }
+
+    #[test]
+    fn a_stay_ends_with_the_newest_verified_permit_and_only_without_one_with_a_passport() {
+        let person = nobody(1);
+        let document = |id: u128, kind, verified: bool, until| StoredDocument {
+            id: IdentityDocumentId(Uuid::from_u128(id)),
+            verified_at: verified.then_some(DateTime::UNIX_EPOCH),
+            valid_until: until,
+            ..super::tests::verified(&person, kind, 1)
+        };
+        let (passport, permit) = (IdentityDocumentKind::Passport, IdentityDocumentKind::HomeReturnPermit);
+        let (early, late) = (Some(day(2027, 1, 1)), Some(day(2030, 1, 1)));
+        assert_eq!(stay_until(&[]), None);
+        assert_eq!(stay_until(&[document(1, IdentityDocumentKind::Hkid, true, early)]), None);
+        assert_eq!(stay_until(&[document(1, permit, false, early)]), None);
+        assert_eq!(stay_until(&[document(1, passport, true, early)]), early);
+        assert_eq!(stay_until(&[document(2, passport, true, early), document(1, permit, true, late)]), late);
+        assert_eq!(stay_until(&[document(1, permit, true, late), document(2, permit, true, early)]), early);
+        assert_eq!(stay_until(&[document(1, permit, true, late), document(2, permit, true, None)]), late);
     }
 
     #[test]

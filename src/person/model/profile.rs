@@ -7,7 +7,7 @@ use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Assurance;
 use crate::kernel::text::Language;
 use crate::person::model::country::Country;
-use crate::person::model::document::Sex;
+use crate::person::model::document::{IdentityDocumentKind, Sex};
 
 /// The longest name, in characters.
 pub const NAME_MAX: usize = 100;
@@ -183,17 +183,17 @@ pub struct Change {
 
 /// Applies what a person changes about herself.
 ///
-/// Once an officer has compared an original, what it proves (names, birth date, sex, nationality) is completed but
-/// not changed by the person herself: another original is needed for that.
-pub fn change_own(person: &Person, new: NewPerson) -> Result<Change, Vec<Rejection>> {
+/// Once an officer has compared an original, the names on it, and birth date and sex where the number of a verified kind
+/// tells them, are completed but not changed by the person herself: another original is needed for that.
+pub fn change_own(person: &Person, verified: &[IdentityDocumentKind], new: NewPerson) -> Result<Change, Vec<Rejection>> {
     let proved = person.assurance >= Assurance::L2;
     let change = apply(person, new);
     let fixed = |field: &str| match field {
         "nameZh" => person.name.zh.is_some(),
         "nameLatin" => person.name.latin.is_some(),
-        "birthDate" => person.birth_date.is_some(),
-        "sex" => person.sex.is_some(),
-        "nationality" => person.nationality.is_some(),
+        "birthDate" => person.birth_date.is_some() && verified.iter().any(|kind| kind.tells_birth()),
+        "sex" => person.sex.is_some() && verified.iter().any(|kind| kind.tells_sex()),
+        // No number tells the nationality.
         _ => false,
     };
     let refused: Vec<_> =
@@ -336,14 +336,25 @@ pub(crate) mod tests {
             language: Some(Language::Pt),
             ..NewPerson::default()
         };
-        let change = change_own(&person, new.clone()).unwrap();
+        let change = change_own(&person, &[], new.clone()).unwrap();
         assert_eq!(change.changed, ["nameZh", "nameLatin", "preferredLanguage"]);
         assert_eq!(change.person.name.zh.as_deref(), Some("陈大武"));
         person.assurance = Assurance::L2;
-        assert_eq!(change_own(&person, new.clone()).unwrap_err(), [Rejection::at(Code::DocumentVerified, "input.nameZh")]);
+        assert_eq!(change_own(&person, &[], new.clone()).unwrap_err(), [Rejection::at(Code::DocumentVerified, "input.nameZh")]);
         let rest = NewPerson { name: PersonName { zh: person.name.zh.clone(), ..new.name.clone() }, ..new };
-        assert_eq!(change_own(&person, rest).unwrap().changed, ["nameLatin", "preferredLanguage"]);
-        assert_eq!(change_own(&person, NewPerson::default()).unwrap().changed, [""; 0]);
+        assert_eq!(change_own(&person, &[], rest).unwrap().changed, ["nameLatin", "preferredLanguage"]);
+        assert_eq!(change_own(&person, &[], NewPerson::default()).unwrap().changed, [""; 0]);
+    }
+
+    #[test]
+    fn birth_date_and_sex_are_proved_by_a_number_that_tells_them_and_by_no_other() {
+        let mut person = nobody(1);
+        (person.assurance, person.birth_date, person.sex, person.nationality) = (Assurance::L2, Some(day(1890, 1, 1)), Some(Sex::Male), Some("CHN".into()));
+        let new = NewPerson { birth_date: Some(day(1891, 1, 1)), sex: Some(Sex::Female), nationality: Some("PRT".into()), ..NewPerson::default() };
+        let by = |kind| change_own(&person, &[kind], new.clone()).map(|change| change.changed);
+        assert_eq!(by(IdentityDocumentKind::Hkid).unwrap(), ["birthDate", "sex", "nationality"]);
+        let proved = [Rejection::at(Code::DocumentVerified, "input.birthDate"), Rejection::at(Code::DocumentVerified, "input.sex")];
+        assert_eq!(by(IdentityDocumentKind::ResidentIdCard).unwrap_err(), proved);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Identity documents: claimed by a person, verified by an officer who reads the original, and what follows from it.
 
-use chrono::NaiveDate;
-use sea_orm::DatabaseTransaction;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use crate::audit::model::{Entry, Message};
 use crate::audit::service::{self as audit, Claim};
@@ -15,8 +18,8 @@ use crate::person::model::access::wait;
 use crate::person::model::country::Country;
 use crate::person::model::dealing::{AttendanceKind, REFUSALS_PER_HOUR};
 use crate::person::model::document::{BirthTold, DocumentNumber, IdentityDocumentKind, NumberWarning};
-use crate::person::model::identity::{DOCUMENTS_MAX, IdentityDocument, StoredDocument, agrees, check_validity, contradicts, merge};
-use crate::person::model::profile::{Person, complete};
+use crate::person::model::identity::{DOCUMENTS_MAX, IdentityDocument, StoredDocument, agrees, check_validity, contradicts, merge, same_name, stay_until};
+use crate::person::model::profile::{Person, PersonName, complete};
 use crate::person::policy;
 use crate::person::service::merge::MergeFollowers;
 use crate::person::service::profile::conflict;
@@ -37,10 +40,20 @@ pub async fn documents(portal: &Portal, actor: &Actor, person: &Person) -> Resul
 
 /// The kinds of which a person has a verified document. For rules.
 pub async fn verified_kinds(portal: &Portal, person: PersonId) -> Result<Vec<IdentityDocumentKind>, Fault> {
-    let mut kinds: Vec<_> = store::documents(portal.db.read(), person).await?.iter().filter(|d| d.verified_at.is_some()).map(|d| d.kind).collect();
+    kinds_verified(portal.db.read(), person).await
+}
+
+/// The same by a connection of the caller's, for example a transaction.
+pub async fn kinds_verified(db: &impl ConnectionTrait, person: PersonId) -> Result<Vec<IdentityDocumentKind>, Fault> {
+    let mut kinds: Vec<_> = store::documents(db, person).await?.iter().filter(|d| d.verified_at.is_some()).map(|d| d.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
     Ok(kinds)
+}
+
+/// Until when the travel or residence document is valid on which a person stays, as an officer read it: see [`stay_until`].
+pub async fn permit_until(db: &impl ConnectionTrait, person: PersonId) -> Result<Option<NaiveDate>, Fault> {
+    Ok(stay_until(&store::documents(db, person).await?))
 }
 
 /// A document that a person claims to hold.
@@ -115,6 +128,16 @@ pub async fn remove_document(portal: &Portal, actor: &Actor, id: IdentityDocumen
     Ok(id)
 }
 
+/// How many originals an officer compares in an hour. Each try counts, since each answers whether a number is somebody's.
+#[async_trait]
+pub trait OfficerLimit: Send + Sync {
+    /// Takes a try. Errors: [`Fault::RateLimited`] with the seconds to wait.
+    async fn take(&self, portal: &Portal, officer: PersonId) -> Result<(), Fault>;
+}
+
+/// The limit that is in force, a part of the portal: a later slice keeps limits, `app` registers it.
+pub struct VerifyLimit(pub Arc<dyn OfficerLimit>);
+
 /// What an officer reads from an original.
 #[derive(Clone, Debug)]
 pub struct VerifyIdentity {
@@ -124,6 +147,8 @@ pub struct VerifyIdentity {
     pub document: Option<IdentityDocumentId>,
     /// What is read from the original.
     pub original: AddDocument,
+    /// The name as read from it, in Chinese characters, in Latin letters or both, where the officer typed it.
+    pub name: PersonName,
     /// The version of the person that the officer saw.
     pub expected_version: Option<i64>,
 }
@@ -153,10 +178,16 @@ pub struct Verified {
 ///
 /// Rejections: those of the number; `NOT_FOUND` for person or document; `CONFLICT`; `OWN_CASE` (nobody verifies
 /// herself); `DOCUMENT_MISMATCH` (not the claimed number, or birth date, sex or another verified number contradict);
-/// `DOCUMENT_TAKEN`; `MERGE_IMPOSSIBLE`.
+/// `DOCUMENT_EXPIRED`; `NAME_MISMATCH` (the name read is not that of the person, or of whom she would be merged with);
+/// `DOCUMENT_TAKEN`; `MERGE_IMPOSSIBLE`. Past the limit of an officer's hour: [`Fault::RateLimited`].
 pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIdentity) -> Result<Verified, Refused> {
     let officer = policy::window_officer(actor)?.person;
+    portal.part::<VerifyLimit>()?.0.take(portal, officer).await?;
     let number = read_number(portal, &command.original)?;
+    if command.original.valid_until.is_some_and(|until| until < portal.env.today()) {
+        return Err(Rejection::at(Code::DocumentExpired, "input.validUntil").into());
+    }
+    let validity = (command.original.valid_from, command.original.valid_until);
     let index = index_of(portal, &number);
     let nobody = || Refused::from(Rejection::at(Code::NotFound, "input.personId"));
     let asked = store::person(portal.db.read(), command.person).await?.ok_or_else(nobody)?;
@@ -194,10 +225,13 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
     if let Err(reason) = compare(&command, &person, &documents, &number, &index) {
         return Err(refuse(txn, portal, actor, person.id, reason).await);
     }
+    if let Some(reason) = std::iter::once(&person).chain(&other).find_map(|known| same_name(&command.name, known).err()) {
+        return Err(refuse(txn, portal, actor, person.id, reason).await);
+    }
     let mut changed = vec!["identityDocuments"];
     let mut merged = None;
     let (survivor, row) = match (holder, other) {
-        (Some(row), None) => (person, row),
+        (Some(row), None) => (person, verify_again(&txn, row, officer, validity, now).await?),
         (Some(row), Some(other)) => {
             let decided = match merge(&person, &other, (&verified_of(&documents), &verified_of(&store::documents(&txn, other.id).await?))) {
                 Ok(decided) => decided,
@@ -212,21 +246,26 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
             merged = Some(absorbed.id);
             let change = complete(&survivor, &absorbed);
             changed.extend(change.changed);
+            let row = verify_again(&txn, row, officer, validity, now).await?;
             (Person { assurance: survivor.assurance.max(absorbed.assurance), ..change.person }, row)
         }
         (None, _) => {
+            let verified = |row: StoredDocument| {
+                let (valid_from, valid_until) = validity;
+                StoredDocument { verified_at: Some(now), verified_by: Some(officer), valid_from, valid_until, ..row }
+            };
             let claimed = documents.into_iter().find(|d| d.kind == number.kind() && d.number_index == index);
             let row = if let Some(claimed) = claimed {
-                let written = store::mark_verified(&txn, claimed.id, officer, now).await?;
-                (written, StoredDocument { verified_at: Some(now), verified_by: Some(officer), ..claimed })
+                (store::mark_verified(&txn, claimed.id, officer, validity, now).await?, verified(claimed))
             } else {
-                let row = record_of(portal, &key, IdentityDocumentId::new(&portal.env), person.id, &number, &command.original);
-                let row = StoredDocument { verified_at: Some(now), verified_by: Some(officer), ..row };
+                let row = verified(record_of(portal, &key, IdentityDocumentId::new(&portal.env), person.id, &number, &command.original));
                 (store::insert_document(&txn, row.clone()).await?, row)
             };
             match row {
                 (Written::Done, row) => (person, row),
                 (Written::Taken, _) => return Err(Rejection::at(Code::DocumentTaken, "input.documentNumber").into()),
+                // Its holder removed the claim while the officer looked; she asks anew and sees what is there.
+                (Written::Gone, _) => return Err(conflict(&txn, &person, expected).await?.into()),
             }
         }
     };
@@ -288,6 +327,23 @@ fn compare(command: &VerifyIdentity, person: &Person, documents: &[StoredDocumen
         }
     }
     if agrees(person, number) && !contradicts(documents, number.kind(), index) { Ok(()) } else { Err(mismatch) }
+}
+
+/// A verified document whose original was read again: a renewed permit keeps its number and has other dates.
+async fn verify_again(
+    txn: &DatabaseTransaction,
+    row: StoredDocument,
+    officer: PersonId,
+    (from, until): (Option<NaiveDate>, Option<NaiveDate>),
+    now: DateTime<Utc>,
+) -> Result<StoredDocument, Refused> {
+    if (from.is_none() && until.is_none()) || (from, until) == (row.valid_from, row.valid_until) {
+        return Ok(row);
+    }
+    match store::mark_verified(txn, row.id, officer, (from, until), now).await? {
+        Written::Done => Ok(StoredDocument { verified_at: Some(now), verified_by: Some(officer), valid_from: from, valid_until: until, ..row }),
+        Written::Taken | Written::Gone => Err(Fault::bug("a verified document changed or vanished").into()),
+    }
 }
 
 fn verified_of(documents: &[StoredDocument]) -> Vec<StoredDocument> {

@@ -39,7 +39,6 @@ pub async fn person_in(txn: &impl ConnectionTrait, id: PersonId) -> Result<Perso
     store::person(txn, id).await?.ok_or(Fault::NotFound)
 }
 
-/// The person that an id means now, for a caller: herself, or staff who deal with her.
 /// The same, and nobody merges her before the transaction ends.
 pub async fn lock_person(txn: &impl ConnectionTrait, id: PersonId) -> Result<Person, Fault> {
     let mut id = person_in(txn, id).await?.id;
@@ -53,7 +52,7 @@ pub async fn lock_person(txn: &impl ConnectionTrait, id: PersonId) -> Result<Per
     }
 }
 
-/// The person that an id means now, for a caller: herself, or staff who handle cases.
+/// The person that an id means now, for a caller: herself, or staff who deal with her.
 ///
 /// Errors: [`Fault::Unauthenticated`]; [`Fault::NotFound`] for anybody else.
 pub async fn person_for(portal: &Portal, actor: &Actor, id: PersonId) -> Result<Person, Fault> {
@@ -70,6 +69,21 @@ pub async fn resolve(db: &impl ConnectionTrait, id: PersonId) -> Result<PersonId
     Ok(person_in(db, id).await?.id)
 }
 
+/// The id that an id means now, locked until the transaction ends, so that she is not merged meanwhile.
+///
+/// Errors: [`Fault::NotFound`].
+pub async fn lock(txn: &impl ConnectionTrait, id: PersonId) -> Result<PersonId, Fault> {
+    let mut id = id;
+    // A redirect leads to a survivor; one that is merged while we wait for the lock leads on.
+    for _ in 0..4 {
+        match store::lock_persons(txn, &[id]).await?.pop().ok_or(Fault::NotFound)?.merged_into {
+            None => return Ok(id),
+            Some(survivor) => id = survivor,
+        }
+    }
+    Err(Fault::bug("redirects of persons lead on and on"))
+}
+
 /// All ids that mean a person: her own and those that redirect to her. Lists of what belongs to a person filter by
 /// them, since rows stay under the id for which they were written.
 pub async fn identities(db: &impl ConnectionTrait, id: PersonId) -> Result<Vec<PersonId>, Fault> {
@@ -79,6 +93,12 @@ pub async fn identities(db: &impl ConnectionTrait, id: PersonId) -> Result<Vec<P
 /// Persons by the ids that were asked, redirects followed. Two statements at most, whatever the number of ids.
 pub async fn persons_of(db: &impl ConnectionTrait, ids: &[PersonId]) -> Result<HashMap<PersonId, Person>, Fault> {
     if ids.is_empty() { Ok(HashMap::new()) } else { Ok(store::persons(db, ids).await?) }
+}
+
+/// Persons as they were written down under these ids, redirects not followed: after a merge what somebody told of a person,
+/// not what the person tells of herself. One statement at most.
+pub async fn told_of(db: &impl ConnectionTrait, ids: &[PersonId]) -> Result<HashMap<PersonId, Person>, Fault> {
+    if ids.is_empty() { Ok(HashMap::new()) } else { Ok(store::rows(db, ids).await?) }
 }
 
 /// Names by id, for lists. Ids that nobody has are missing. Two statements at most, whatever the number of ids.

@@ -12,6 +12,7 @@ use crate::kernel::role::Role;
 use crate::person::model::dealing::AttendanceKind;
 use crate::person::model::profile::{Person, PersonInput, change_own};
 use crate::person::policy;
+use crate::person::service::identity::kinds_verified;
 use crate::person::service::{OBJECT, dealing, new_person, person_in};
 use crate::person::store;
 use crate::portal::Portal;
@@ -62,7 +63,7 @@ pub async fn update_profile(portal: &Portal, actor: &Actor, command: UpdateProfi
     if person.version != command.expected_version {
         return Err(conflict(&txn, &person, command.expected_version).await?.into());
     }
-    let change = change_own(&person, new).map_err(Refused::Rejected)?;
+    let change = change_own(&person, &kinds_verified(&txn, own).await?, new).map_err(Refused::Rejected)?;
     if change.changed.is_empty() {
         return Ok(person);
     }

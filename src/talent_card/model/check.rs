@@ -65,6 +65,8 @@ coded_enum! {
         Valid => "VALID",
         /// It is not; why is not said.
         NotValid => "NOT_VALID",
+        /// The number was shown with a document that is not the holder's. The counter was refused; only the holder sees it.
+        Mismatch => "MISMATCH",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Products, versions by legal basis, and benefits.
 
-use chrono::{Datelike as _, Months, NaiveDate};
+use chrono::{Datelike as _, NaiveDate};
 
 use crate::coded_enum;
 use crate::kernel::code::Verification;
@@ -223,9 +223,13 @@ impl Version {
 }
 
 impl Benefit {
-    /// Whether a card of `grade` gives it to `beneficiary` at a place with this region code.
-    pub fn is_given(&self, grade: &str, beneficiary: Beneficiary, place: &str) -> bool {
-        self.grade == grade && self.beneficiary == beneficiary && self.region_code.as_deref().is_none_or(|region| region_covers(region, place))
+    /// Whether a card of `grade` gives it to `beneficiary` at a place with this region code, by this body: the delivering
+    /// one where the benefit names it.
+    pub fn is_given(&self, grade: &str, beneficiary: Beneficiary, place: &str, body: Option<BodyId>) -> bool {
+        self.grade == grade
+            && self.beneficiary == beneficiary
+            && self.region_code.as_deref().is_none_or(|region| region_covers(region, place))
+            && self.authority_body.is_none_or(|authority| body == Some(authority))
     }
 }
 
@@ -252,7 +256,12 @@ pub fn region_covers(outer: &str, inner: &str) -> bool {
 /// `None` where that day lies before `from`, that is, where contract or permit have ended.
 /// Source of the five years: guide to the card of 2018, read in a copy (REPORTED).
 pub fn validity_end(from: NaiveDate, max_years: u32, contract_until: Option<NaiveDate>, permit_until: Option<NaiveDate>) -> Option<NaiveDate> {
-    let longest = from.checked_add_months(Months::new(max_years.checked_mul(12)?))?.pred_opt()?;
+    let year = from.year().checked_add(i32::try_from(max_years).ok()?)?;
+    // A 29 February that the last year does not have: the day before it is the 28th.
+    let longest = match from.with_year(year) {
+        Some(same_day) => same_day.pred_opt()?,
+        None => NaiveDate::from_ymd_opt(year, 2, 28)?,
+    };
     let end = [Some(longest), contract_until, permit_until].into_iter().flatten().min()?;
     (end >= from).then_some(end)
 }
@@ -284,7 +293,9 @@ mod tests {
         ] {
             assert_eq!(validity_end(from, 5, contract.map(day), permit.map(day)), end.map(day), "{contract:?} {permit:?}");
         }
-        assert_eq!(validity_end(day("2028-02-29"), 5, None, None), Some(day("2033-02-27")));
+        assert_eq!(validity_end(day("2028-02-29"), 5, None, None), Some(day("2033-02-28")));
+        assert_eq!(validity_end(day("2028-02-29"), 4, None, None), Some(day("2032-02-28")));
+        assert_eq!(validity_end(day("2028-03-01"), 5, None, None), Some(day("2033-02-28")));
         assert_eq!(validity_end(NaiveDate::MAX, 5, None, None), None);
     }
 

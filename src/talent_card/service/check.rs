@@ -1,10 +1,11 @@
 //! Tokens, checks at the counter, uses of benefits, and what counters may check for.
 
-use std::sync::Arc;
-
 use chrono::Duration;
+use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
+use crate::account::model::limit::Rate;
+use crate::account::service::limits;
 use crate::audit::model::{Entry, Message};
 use crate::audit::service::{self as audit, Claim};
 use crate::kernel::actor::Actor;
@@ -12,6 +13,8 @@ use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{BenefitEntryId, BenefitId, CardCheckId, CardId, PersonId, TypedId as _};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::seal::Place;
+use crate::kernel::text::Text;
+use crate::organisation::service as organisation;
 use crate::person::model::document::{DocumentNumber, IdentityDocumentKind};
 use crate::person::service as person;
 use crate::person::service::keys;
@@ -22,12 +25,18 @@ use crate::talent_card::model::card::{Card, mask_name};
 use crate::talent_card::model::check::{Check, CheckAnswer, CheckMeans, CheckPurpose, Counter, TOKEN_SECONDS, TOKEN_TYPE, TokenClaims, valid_until};
 use crate::talent_card::model::ledger::{Balance, BalanceKey, check_use};
 use crate::talent_card::model::number::{CardNumber, NumberProblem};
-use crate::talent_card::model::product::{Beneficiary, Benefit, Offer, ledger_year};
+use crate::talent_card::model::product::{Beneficiary, Benefit, ledger_year};
 use crate::talent_card::service::{OBJECT, view};
 use crate::talent_card::{policy, store};
 
-/// The region of a counter whose own region is not known: the province, where every benefit without a region is given.
+/// The region of a body whose own region is not known: the province, where every benefit without a region is given.
 const PROVINCE: &str = "440000";
+/// Name of the limit on card numbers shown with another's document.
+const MISMATCH: &str = "card-mismatch";
+/// Mismatches of one card number, whether there is such a card or not: five, then one in twelve minutes.
+const PER_CARD: Rate = Rate::new(5, 12 * 60);
+/// Mismatches of one person at counters: twenty, then one in three minutes.
+const PER_COUNTER: Rate = Rate::new(20, 3 * 60);
 
 /// A token with its end.
 #[derive(Clone, Debug)]
@@ -79,6 +88,8 @@ pub enum Shown {
 pub struct CheckResult {
     /// The check.
     pub check: Check,
+    /// Name of the unit or body whose counter checked.
+    pub place: Option<Text>,
     /// Grade, where the purpose needs it.
     pub grade: Option<String>,
     /// Masked name of the holder, where the purpose needs it.
@@ -96,6 +107,9 @@ struct CheckKey<'a> {
 }
 
 /// Checks a card for a purpose. The token is spent by the database, once; what is answered depends on the purpose only.
+///
+/// A number with another's document is refused with DOCUMENT_MISMATCH and written down: in the trail, and where there is
+/// such a card among its checks, which its holder sees. Past the limits: [`Fault::RateLimited`].
 pub async fn check_card(portal: &Portal, actor: &Actor, shown: Shown, purpose: CheckPurpose, key: &str) -> Result<CheckResult, Refused> {
     let (member, counters) = policy::counter(actor)?;
     let by = member.person;
@@ -109,6 +123,11 @@ pub async fn check_card(portal: &Portal, actor: &Actor, shown: Shown, purpose: C
         return answer(portal, check).await;
     }
     let counter = store::counter_for(&txn, &counters, purpose).await?.ok_or(Rejection::at(Code::PurposeNotAllowed, "input.purpose"))?;
+    let check = |card: &Card, via, answer| {
+        let until = if answer == CheckAnswer::Valid { valid_until(now) } else { now };
+        Check { id, card: card.id, checked_by: by, counter, purpose, via, at: now, valid_until: until, answer }
+    };
+    let entry = Entry::new("CHECK_CARD").detail("purpose", purpose.code());
     let (card, via) = match read {
         Read::Token(claims, card) => {
             if claims.is_over(now) {
@@ -120,36 +139,60 @@ pub async fn check_card(portal: &Portal, actor: &Actor, shown: Shown, purpose: C
             (store::card(&txn, card).await?.ok_or(Fault::bug("a token of a card that is not there"))?, CheckMeans::Token)
         }
         Read::Number(number, document) => {
-            // An unknown number and another's document are answered alike.
-            let mismatch = || Refused::from(Rejection::at(Code::DocumentMismatch, "input.by.number"));
-            let card = store::card_of_number(&txn, number.as_str()).await?.ok_or_else(mismatch)?;
-            let card = store::card(&txn, card).await?.ok_or_else(mismatch)?;
-            let holder = person::resolve(&txn, card.holder).await?;
-            if !person::holds_document(portal, &txn, holder, &document).await? {
-                return Err(mismatch());
+            let limits = [(number.as_str().to_owned(), PER_CARD), (by.global(), PER_COUNTER)];
+            for (subject, rate) in &limits {
+                // Taken before the look, so that tries at once wait for each other here; given back where it fits.
+                limits::take(&txn, portal, MISMATCH, subject, *rate).await?;
+            }
+            let card = match store::card_of_number(&txn, number.as_str()).await? {
+                Some(card) => store::card(&txn, card).await?,
+                None => None,
+            };
+            let fits = match &card {
+                Some(card) => person::holds_document(portal, &txn, person::resolve(&txn, card.holder).await?, &document).await?,
+                None => false,
+            };
+            let card = match card {
+                Some(card) if fits => card,
+                other => {
+                    let seen = other.map(|card| (check(&card, CheckMeans::Number, CheckAnswer::Mismatch), card.holder));
+                    return Err(mismatch(txn, portal, actor, key, entry, seen).await?);
+                }
+            };
+            for (subject, rate) in &limits {
+                limits::give_back(&txn, portal, MISMATCH, subject, *rate).await?;
             }
             let replaced = card.number().is_none_or(|current| current.number != number.as_str());
             (Card { numbers: if replaced { Vec::new() } else { card.numbers }, ..card }, CheckMeans::Number)
         }
     };
     let good = card.is_good_on(portal.env.today()) && card.number().is_some();
-    let check = Check {
-        id,
-        card: card.id,
-        checked_by: by,
-        counter,
-        purpose,
-        via,
-        at: now,
-        valid_until: valid_until(now),
-        answer: if good { CheckAnswer::Valid } else { CheckAnswer::NotValid },
-    };
+    let check = check(&card, via, if good { CheckAnswer::Valid } else { CheckAnswer::NotValid });
     store::insert_check(&txn, &check).await?;
-    let entry = Entry::new("CHECK_CARD").object(OBJECT, card.id.0).person(card.holder).detail("purpose", purpose.code()).detail("check", id.global());
-    audit::record(&txn, portal, actor, entry).await?;
+    audit::record(&txn, portal, actor, entry.object(OBJECT, card.id.0).person(card.holder).detail("check", id.global())).await?;
     audit::announce(&txn, portal, Message::new("CARD_CHECKED", OBJECT, card.id.0).data(serde_json::json!({ "check": id.global() }))).await?;
     portal.commit(txn).await?;
     answer(portal, check).await
+}
+
+/// Writes a mismatch down and gives the refusal: an unknown number and another's document are answered alike.
+async fn mismatch(
+    txn: DatabaseTransaction,
+    portal: &Portal,
+    actor: &Actor,
+    key: &str,
+    entry: Entry,
+    seen: Option<(Check, PersonId)>,
+) -> Result<Refused, Refused> {
+    let mut entry = entry.refused(Code::DocumentMismatch.code());
+    if let Some((check, holder)) = seen {
+        store::insert_check(&txn, &check).await?;
+        entry = entry.object(OBJECT, check.card.0).person(holder).detail("check", check.id.global());
+    }
+    audit::forget_key(&txn, actor, "checkCard", key).await?;
+    audit::record(&txn, portal, actor, entry).await?;
+    portal.commit(txn).await?;
+    Ok(Rejection::at(Code::DocumentMismatch, "input.by.number").into())
 }
 
 enum Read {
@@ -182,10 +225,6 @@ fn read_shown(portal: &Portal, shown: &Shown) -> Result<Read, Refused> {
     }
 }
 
-async fn offer_of(portal: &Portal, card: &Card) -> Result<Arc<Offer>, Fault> {
-    view::offers_of(portal, &[card.product_version]).await?.remove(&card.product_version).ok_or(Fault::bug("a card of a version that is not there"))
-}
-
 /// The family of a holder as beneficiaries, with masked names.
 async fn family(portal: &Portal, holder: PersonId) -> Result<Vec<(PersonId, Beneficiary, String)>, Fault> {
     Ok(talent::family_of(portal, holder)
@@ -197,20 +236,21 @@ async fn family(portal: &Portal, holder: PersonId) -> Result<Vec<(PersonId, Bene
                 FamilyRelation::Child => Beneficiary::Child,
                 FamilyRelation::Parent => Beneficiary::Parent,
             };
-            (entry.member.id, relation, mask_name(entry.member.name.display()))
+            (entry.member, relation, mask_name(entry.typed.name_zh.as_deref().or(entry.typed.name_latin.as_deref()).unwrap_or_default()))
         })
         .collect())
 }
 
 /// What a check tells: nothing beyond NOT_VALID, and of a good card what the purpose needs.
 async fn answer(portal: &Portal, check: Check) -> Result<CheckResult, Refused> {
-    let mut result = CheckResult { check, grade: None, holder_name: None, benefits: Vec::new(), beneficiaries: Vec::new() };
-    if result.check.answer == CheckAnswer::NotValid {
+    let place = view::place_names(portal, std::slice::from_ref(&check)).await?.remove(&check.counter);
+    let mut result = CheckResult { check, place, grade: None, holder_name: None, benefits: Vec::new(), beneficiaries: Vec::new() };
+    if result.check.answer != CheckAnswer::Valid {
         return Ok(result);
     }
     let purpose = result.check.purpose;
     let card = store::card(portal.db.read(), result.check.card).await?.ok_or(Fault::NotFound)?;
-    let offer = offer_of(portal, &card).await?;
+    let offer = view::offer_of(portal, portal.db.read(), card.product_version).await?;
     let holder = person::person(portal, card.holder).await?;
     if purpose.shows_holder() {
         let name = mask_name(holder.name.display());
@@ -250,6 +290,48 @@ pub struct RecordUse {
     pub note: Option<String>,
 }
 
+/// A use as judged by what never changes, and by who the persons are.
+struct Planned {
+    check: Check,
+    holder: PersonId,
+    beneficiary: PersonId,
+    benefit: Benefit,
+}
+
+/// Judges a use before its transaction begins: whose check it is, who has the benefit, and whether it is given there.
+async fn plan_use(portal: &Portal, counters: &[Counter], command: &RecordUse) -> Result<Planned, Refused> {
+    let db = portal.db.read();
+    let too_old = || Refused::from(Rejection::at(Code::CheckExpired, "input.checkId"));
+    let check = store::check(db, command.check).await?.filter(|c| counters.contains(&c.counter)).ok_or_else(too_old)?;
+    let card = store::card(db, check.card).await?.ok_or(Fault::NotFound)?;
+    let offer = view::offer_of(portal, db, card.product_version).await?;
+    let holder = person::resolve(db, card.holder).await?;
+    let nobody = || Refused::from(Rejection::at(Code::BenefitNotGranted, "input.beneficiaryId"));
+    let beneficiary = match command.beneficiary {
+        None => holder,
+        Some(id) => match person::resolve(db, id).await {
+            Err(Fault::NotFound) => return Err(nobody()),
+            other => other?,
+        },
+    };
+    let relation = if beneficiary == holder {
+        Some(card.beneficiary)
+    } else if let Some(relation) = store::sub_card_relation(db, card.id, beneficiary).await? {
+        Some(relation)
+    } else {
+        family(portal, holder).await?.into_iter().find(|(id, _, _)| *id == beneficiary).map(|(_, relation, _)| relation)
+    };
+    let relation = relation.ok_or_else(nobody)?;
+    let (region, body) = match check.counter {
+        Counter::Unit(id) => organisation::unit(db, id).await?.map_or((None, None), |unit| (Some(unit.region_code), Some(unit.body))),
+        Counter::Body(id) => (organisation::body(db, id).await?.and_then(|body| body.region_code), Some(id)),
+    };
+    let given = |b: &&Benefit| b.is_given(&card.grade, relation, region.as_deref().unwrap_or(PROVINCE), body);
+    let benefit = offer.benefits.iter().find(|b| b.id == command.benefit && check.purpose.areas().contains(&b.area)).filter(given);
+    let benefit = benefit.ok_or(Rejection::at(Code::BenefitNotGranted, "input.benefitId"))?.clone();
+    Ok(Planned { check, holder, beneficiary, benefit })
+}
+
 /// Records a use under a check of the same counter. The last unit of a quota is used once: the database decides.
 pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordUse, key: &str) -> Result<(BenefitEntryId, Balance), Refused> {
     let (member, counters) = policy::counter(actor)?;
@@ -259,49 +341,40 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
         return Err(Refused::Rejected(problems));
     }
     let now = portal.env.now();
-    // Checks never change, so that they may be read before the transaction; so may keys and family.
-    let too_old = || Refused::from(Rejection::at(Code::CheckExpired, "input.checkId"));
-    let check = store::check(portal.db.read(), command.check).await?.filter(|c| counters.contains(&c.counter)).ok_or_else(too_old)?;
-    let seen = store::card(portal.db.read(), check.card).await?.ok_or(Fault::NotFound)?;
-    let offer = offer_of(portal, &seen).await?;
-    let not_given = || Refused::from(Rejection::at(Code::BenefitNotGranted, "input.benefitId"));
-    let holder = person::resolve(portal.db.read(), seen.holder).await?;
-    let beneficiary = command.beneficiary.unwrap_or(holder);
-    let relation = if beneficiary == holder {
-        Some(seen.beneficiary)
-    } else if let Some(relation) = store::sub_card_relation(portal.db.read(), seen.id, beneficiary).await? {
-        Some(relation)
-    } else {
-        family(portal, holder).await?.into_iter().find(|(id, _, _)| *id == beneficiary).map(|(_, relation, _)| relation)
-    };
-    let relation = relation.ok_or(Rejection::at(Code::BenefitNotGranted, "input.beneficiaryId"))?;
-    let benefit = offer.benefits.iter().find(|b| b.id == command.benefit && check.purpose.areas().contains(&b.area)).ok_or_else(not_given)?;
-    if !benefit.is_given(&seen.grade, relation, PROVINCE) {
-        return Err(not_given());
-    }
     let id = BenefitEntryId::new(&portal.env);
-    let note_sealed = match command.note.as_deref().map(str::trim).filter(|n| !n.is_empty()) {
-        None => None,
-        Some(note) => Some(keys::ensure_key(portal, holder).await?.seal(&portal.env, Place::new("benefit_entry", "note_sealed", id.0), note.as_bytes())),
+    // Judged before the transaction, which has the one connection; told after the key, since a replay is not judged anew.
+    let planned = plan_use(portal, &counters, &command).await;
+    let note_sealed = match (&planned, command.note.as_deref().map(str::trim).filter(|n| !n.is_empty())) {
+        (Ok(planned), Some(note)) => {
+            let key = keys::ensure_key(portal, planned.holder).await?;
+            Some(key.seal(&portal.env, Place::new("benefit_entry", "note_sealed", id.0), note.as_bytes()))
+        }
+        _ => None,
     };
     let txn = portal.db.begin_write().await?;
     if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "recordBenefitUse", key, &command, id.0).await? {
         let made = BenefitEntryId(made);
         let key = store::entry_key(&txn, made).await?.ok_or(Fault::NotFound)?;
+        // She may be another by now, to whom the balance went.
+        let key = BalanceKey { beneficiary: person::resolve(&txn, key.beneficiary).await?, ..key };
         let balance = store::balances(&txn, &[key.card], key.year).await?.remove(&key.card).unwrap_or_default();
         txn.rollback().await?;
         let balance = balance.into_iter().find(|b| b.key == key).ok_or(Fault::bug("an entry without a balance"))?;
         return Ok((made, balance));
     }
+    let Planned { check, holder, beneficiary, benefit } = planned?;
     if !check.is_open(now) {
-        return Err(too_old());
+        return Err(Rejection::at(Code::CheckExpired, "input.checkId").into());
     }
+    // Held until the end, so that no merge moves her balances meanwhile and her uses under several cards are counted.
+    let beneficiary = person::lock(&txn, beneficiary).await?;
     let card = store::card(&txn, check.card).await?.ok_or(Fault::NotFound)?;
     if !card.is_good_on(portal.env.today()) {
         return Err(Rejection::at(Code::CardNotActive, "input.checkId").into());
     }
     let key = BalanceKey { card: card.entitlement(), benefit: benefit.id, beneficiary, year: ledger_year(portal.env.today()) };
-    let balance = store::take(&txn, key, benefit.yearly_quota, command.amount).await?.ok_or(Rejection::at(Code::QuotaExhausted, "input.amount"))?;
+    let beside = if benefit.yearly_quota.is_some() { store::used_beside(&txn, key).await? } else { 0 };
+    let balance = store::take(&txn, key, benefit.yearly_quota, command.amount, beside).await?.ok_or(Rejection::at(Code::QuotaExhausted, "input.amount"))?;
     store::insert_entry(&txn, store::NewEntry { id, key, delta: command.amount, check: check.clone(), at: now, by, note_sealed }).await?;
     let entry = Entry::new("RECORD_BENEFIT_USE").object(OBJECT, card.id.0).person(holder).detail("entry", id.global()).detail("benefit", benefit.id.global());
     audit::record(&txn, portal, actor, entry).await?;
@@ -312,7 +385,16 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
 
 /// Allows the counters of a unit or body to check cards for a purpose, or takes it back. Repeating it changes nothing.
 pub async fn allow_counter_purpose(portal: &Portal, actor: &Actor, counter: Counter, purpose: CheckPurpose, allowed: bool) -> Result<(), Refused> {
-    let by = policy::may_allow(actor, counter)?.person;
+    policy::signed_in(actor)?;
+    let path = match counter {
+        // A unit that is not there is under nobody: who supervises none is refused, system administration is told.
+        Counter::Unit(id) => organisation::unit_path(portal.db.read(), id).await?,
+        Counter::Body(_) => None,
+    };
+    let by = policy::may_allow(actor, counter, path.as_deref())?.person;
+    if matches!(counter, Counter::Unit(_)) && path.is_none() {
+        return Err(Rejection::at(Code::NotFound, "input.unitId").into());
+    }
     let txn = portal.db.begin_write().await?;
     store::set_purpose(&txn, portal.env.uuid(), counter, purpose, allowed, by, portal.env.now()).await?;
     let (kind, id): (&'static str, Uuid) = match counter {

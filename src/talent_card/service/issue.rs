@@ -1,5 +1,7 @@
 //! Issuing and withdrawing cards, inside the transaction of a decision.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use sea_orm::DatabaseTransaction;
 
@@ -13,8 +15,8 @@ use crate::kernel::seal::{Place, SecretKey};
 use crate::portal::Portal;
 use crate::talent_card::model::card::{Card, CardEventKind, CardStatus, NumberEnd};
 use crate::talent_card::model::number::CardNumber;
-use crate::talent_card::model::product::{Beneficiary, Product, Version, validity_end};
-use crate::talent_card::service::OBJECT;
+use crate::talent_card::model::product::{Beneficiary, Offer, validity_end};
+use crate::talent_card::service::{OBJECT, view};
 use crate::talent_card::store;
 
 /// What a decided case gives.
@@ -38,28 +40,18 @@ pub struct IssueCard {
     pub permit_until: Option<NaiveDate>,
 }
 
-/// A version with its product, as far as the issue of a card asks.
-struct Terms {
-    product: Product,
-    version: Version,
-}
-
-async fn terms(txn: &DatabaseTransaction, product: &str, version: i32) -> Result<Option<Terms>, Fault> {
-    let known = store::versions_of(txn, product).await?.into_iter().find(|(_, v)| v.number == version);
-    Ok(known.map(|(product, version)| Terms { product, version }))
-}
-
 /// Why the card could not be issued as things are; empty where it can.
-pub async fn check_issue(txn: &DatabaseTransaction, command: &IssueCard) -> Result<Vec<Rejection>, Fault> {
-    Ok(match plan(txn, command).await? {
+pub async fn check_issue(txn: &DatabaseTransaction, portal: &Portal, command: &IssueCard) -> Result<Vec<Rejection>, Fault> {
+    Ok(match plan(txn, portal, command).await? {
         Ok(_) => Vec::new(),
         Err(reasons) => reasons,
     })
 }
 
-async fn plan(txn: &DatabaseTransaction, command: &IssueCard) -> Result<Result<(Terms, NaiveDate), Vec<Rejection>>, Fault> {
+async fn plan(txn: &DatabaseTransaction, portal: &Portal, command: &IssueCard) -> Result<Result<(Arc<Offer>, NaiveDate), Vec<Rejection>>, Fault> {
     let impossible = || vec![Rejection::new(Code::FulfilmentImpossible)];
-    let Some(offer) = terms(txn, &command.product, command.version).await? else { return Ok(Err(impossible())) };
+    let Some(version) = store::version_numbered(txn, &command.product, command.version).await? else { return Ok(Err(impossible())) };
+    let offer = view::offer_of(portal, txn, version).await?;
     let Some(max_years) = offer.version.max_years.filter(|_| offer.version.grade(&command.grade).is_some()) else { return Ok(Err(impossible())) };
     let mut reasons = Vec::new();
     let end = validity_end(command.from, max_years, command.contract_until, command.permit_until);
@@ -78,7 +70,7 @@ async fn plan(txn: &DatabaseTransaction, command: &IssueCard) -> Result<Result<(
 /// Issues a card with its first number. Refused with CARD_EXISTS where the holder has one of the product in force, and
 /// with FULFILMENT_IMPOSSIBLE where the version has no rules or no such grade, or contract or permit have ended.
 pub async fn issue_card(txn: &DatabaseTransaction, portal: &Portal, actor: &Actor, command: IssueCard) -> Result<CardId, Refused> {
-    let (offer, valid_to) = plan(txn, &command).await?.map_err(Refused::Rejected)?;
+    let (offer, valid_to) = plan(txn, portal, &command).await?.map_err(Refused::Rejected)?;
     let now = portal.env.now();
     store::expire(txn, command.holder, offer.product.id, command.from).await?;
     let sequence = store::take_sequences(txn, offer.product.id, 1).await?.ok_or(Fault::bug("a product vanished while its card was issued"))?;

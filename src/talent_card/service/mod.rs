@@ -3,6 +3,7 @@
 pub mod check;
 pub mod fulfilment;
 pub mod issue;
+pub mod merge;
 pub mod publish;
 pub mod view;
 

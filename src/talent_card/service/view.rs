@@ -3,13 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sea_orm::ConnectionTrait;
+
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{CardId, CardProductVersionId};
 use crate::kernel::page::{Page, PageRequest};
+use crate::kernel::text::Text;
+use crate::organisation::service as organisation;
 use crate::portal::Portal;
 use crate::talent_card::model::card::Card;
-use crate::talent_card::model::check::Check;
+use crate::talent_card::model::check::{Check, Counter};
 use crate::talent_card::model::ledger::Balance;
 use crate::talent_card::model::product::{Offer, ledger_year};
 use crate::talent_card::{policy, store};
@@ -52,27 +56,45 @@ pub async fn card(portal: &Portal, actor: &Actor, id: CardId) -> Result<CardView
     complete(portal, vec![card]).await?.pop().ok_or(Fault::NotFound)
 }
 
-/// Every product version with its benefits. Open to everybody. One statement.
-pub async fn products(portal: &Portal) -> Result<Vec<Offer>, Fault> {
-    Ok(store::offers(portal.db.read(), None).await?)
+/// Every product version with its benefits. Open to everybody. One statement; a second where one was not read before.
+pub async fn products(portal: &Portal) -> Result<Vec<Arc<Offer>>, Fault> {
+    let ids = store::versions(portal.db.read()).await?;
+    let offers = offers_of(portal, portal.db.read(), &ids).await?;
+    Ok(ids.iter().filter_map(|id| offers.get(id).cloned()).collect())
 }
 
-/// Who checked a card of the caller, newest first.
-pub async fn checks(portal: &Portal, actor: &Actor, card: CardId, request: &PageRequest) -> Result<Page<Check>, Fault> {
+/// Who checked a card of the caller, newest first, each with the name of the unit or body. Four statements at most.
+pub async fn checks(portal: &Portal, actor: &Actor, card: CardId, request: &PageRequest) -> Result<Page<(Check, Option<Text>)>, Fault> {
     let holder = policy::signed_in(actor)?.person;
     store::card_of_holder(portal.db.read(), holder, card).await?.ok_or(Fault::NotFound)?;
     let before = request.after.as_ref().map(|keys| keys.first().and_then(|k| k.parse().ok()).ok_or(Fault::CursorInvalid)).transpose()?;
     let rows = store::checks_of_card(portal.db.read(), card, before, request.limit()).await?;
-    Ok(Page::cut(rows, request, CHECK_ORDER, |check| vec![check.id.0.to_string()]))
+    let names = place_names(portal, &rows).await?;
+    let rows = rows.into_iter().map(|check| (names.get(&check.counter).cloned(), check)).map(|(name, check)| (check, name)).collect();
+    Ok(Page::cut(rows, request, CHECK_ORDER, |(check, _)| vec![check.id.0.to_string()]))
 }
 
-/// The version with its benefits, from the cache or the database.
-pub(crate) async fn offers_of(portal: &Portal, ids: &[CardProductVersionId]) -> Result<HashMap<CardProductVersionId, Arc<Offer>>, Fault> {
+/// Names of the units and bodies whose counters made these checks. Two statements at most.
+pub(crate) async fn place_names(portal: &Portal, checks: &[Check]) -> Result<HashMap<Counter, Text>, Fault> {
+    let units: Vec<_> = checks.iter().filter_map(|check| check.counter.unit()).collect();
+    let bodies: Vec<_> = checks.iter().filter_map(|check| check.counter.body()).collect();
+    let units = organisation::units_by_ids(portal.db.read(), &units).await?;
+    let bodies = organisation::bodies_by_ids(portal.db.read(), &bodies).await?;
+    let units = units.into_iter().map(|(id, unit)| (Counter::Unit(id), unit.name));
+    Ok(units.chain(bodies.into_iter().map(|(id, body)| (Counter::Body(id), body.name))).collect())
+}
+
+/// The versions with their benefits, from the cache or by `db`, which inside a transaction is the transaction.
+pub(crate) async fn offers_of(
+    portal: &Portal,
+    db: &impl ConnectionTrait,
+    ids: &[CardProductVersionId],
+) -> Result<HashMap<CardProductVersionId, Arc<Offer>>, Fault> {
     let cache = portal.part::<OfferCache>()?;
     let mut found: HashMap<_, _> = ids.iter().filter_map(|id| Some((*id, cache.0.get(id)?))).collect();
     let missing: Vec<_> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
     if !missing.is_empty() {
-        for offer in store::offers(portal.db.read(), Some(&missing)).await? {
+        for offer in store::offers(db, &missing).await? {
             let (id, offer) = (offer.version.id, Arc::new(offer));
             cache.0.insert(id, offer.clone());
             found.insert(id, offer);
@@ -81,11 +103,16 @@ pub(crate) async fn offers_of(portal: &Portal, ids: &[CardProductVersionId]) -> 
     Ok(found)
 }
 
+/// The version of a row that names it.
+pub(crate) async fn offer_of(portal: &Portal, db: &impl ConnectionTrait, id: CardProductVersionId) -> Result<Arc<Offer>, Fault> {
+    offers_of(portal, db, &[id]).await?.remove(&id).ok_or(Fault::bug("a card of a version that is not there"))
+}
+
 async fn complete(portal: &Portal, cards: Vec<Card>) -> Result<Vec<CardView>, Fault> {
     let mut versions: Vec<_> = cards.iter().map(|c| c.product_version).collect();
     versions.sort_unstable();
     versions.dedup();
-    let offers = offers_of(portal, &versions).await?;
+    let offers = offers_of(portal, portal.db.read(), &versions).await?;
     let entitlements: Vec<CardId> = cards.iter().map(Card::entitlement).collect();
     let balances = store::balances(portal.db.read(), &entitlements, ledger_year(portal.env.today())).await?;
     cards
