@@ -804,7 +804,6 @@ async fn papers_of_a_case_are_opened_by_its_staff_alone(app: TestApp) {
     // What is not handed in is nobody's business yet.
     let line = world.card_line(&materials, json!({})).await;
     let draft = world.save(&talent, json!({ "lines": [line] })).await.unwrap()["applications"][0].clone();
-    world.execute("UPDATE application SET current_unit_id = $1 WHERE id = $2", [world.units.city.into(), case_id(&draft).into()]).await;
     assert_eq!(world.paper(Some(&officer), "createCaseDownload", &draft, version).await.unwrap_err(), "NOT_FOUND");
 }
 

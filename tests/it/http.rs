@@ -189,7 +189,7 @@ async fn a_bad_document_is_told_with_its_place(app: TestApp) {
         ("{\n today\n order(id: 5.5) { id } }", 3, 8),
         ("query($x: Nothing) { today }", 1, 7),
         ("{ viewer }", 1, 3),
-        ("{ today ...F }\nfragment F on Query { ...F }", 2, 21),
+        ("{ today ...F }\nfragment F on Query { ...F }", 2, 23),
         ("mutation { signIn(input: { contact: \"x\", passwort: \"y\" }) { userErrors { code } } }", 1, 19),
     ] {
         let (status, answer) = modern(&app, &json!({ "query": query })).await;
@@ -253,15 +253,15 @@ async fn fragments_that_double_are_answered_at_once(app: TestApp) {
     let served = serve(&app).await;
     let mut socket = served.ready(Value::Null).await;
     let cycle = "{ viewer { ...A } } fragment A on Viewer { ...B ...B } fragment B on Viewer { ...A ...A }";
-    for (query, wanted) in [
+    for (id, (query, wanted)) in ["1", "2", "3"].into_iter().zip([
         (doubled(40), "DOCUMENT_TOO_COMPLEX"),
         (doubled(40).replace("{ viewer { ...f0 } }", "{ today }"), "DOCUMENT_TOO_COMPLEX"),
         (cycle.to_owned(), "DOCUMENT_INVALID"),
-    ] {
+    ]) {
         let begun = Instant::now();
         let (statements, (status, answer)) = app.statements(modern(&app, &json!({ "query": query }))).await;
         assert_eq!((status, code(&answer), statements), (StatusCode::BAD_REQUEST, wanted, 0), "{answer}");
-        say(&mut socket, &subscribe("1", &query)).await;
+        say(&mut socket, &subscribe(id, &query)).await;
         let refused = hear(&mut socket).await;
         assert_eq!((&refused["type"], &refused["payload"][0]["extensions"]["code"]), (&json!("error"), &json!(wanted)), "{refused}");
         assert!(begun.elapsed() < Duration::from_millis(200), "{:?} for two answers", begun.elapsed());
@@ -502,7 +502,7 @@ async fn a_panic_ends_one_request_only(app: TestApp) {
     let refused = hear(&mut socket).await;
     assert_eq!((&refused["type"], &refused["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("INTERNAL")), "{refused}");
     assert!(!refused.to_string().contains("spring"), "{refused}");
-    say(&mut socket, &subscribe("1", "{ __typename }")).await;
+    say(&mut socket, &subscribe("2", "{ __typename }")).await;
     assert_eq!(hear(&mut socket).await["type"], "next");
     assert_eq!(send("{ __typename }").await, (StatusCode::OK, r#"{"data":{"__typename":"Query"}}"#.to_owned()));
 }
