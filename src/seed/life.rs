@@ -132,9 +132,7 @@ pub fn life(plan: &Plan<'_>, staff: &Staff, calendar: &Calendar, chance: &mut Ch
         Course::Claimed => {
             let at = pace.after(1, 3);
             tell(Event::Claimed { by: staff.officer }, at, officer);
-            let at = pace.after(1, 1);
-            tell(Event::Accepted, at, officer);
-            tell(Event::Released, at + Duration::minutes(1), officer);
+            tell(Event::Accepted, pace.after(1, 1), officer);
         }
         Course::Ordinary => tell(Event::Accepted, pace.after(1, 4), officer),
     }

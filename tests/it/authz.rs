@@ -265,6 +265,7 @@ impl Schema {
             ("Boolean", _) => json!(false),
             ("JSON", _) => json!({}),
             ("Date", _) => json!("2026-01-05"),
+            ("DateTime", "endsAt") => json!("2026-06-01T00:00:00Z"),
             ("DateTime", _) => json!("2026-01-05T00:00:00Z"),
             ("String", "idempotencyKey") => json!(format!("authorisation-{cell:0>6}")),
             ("String", "contact") if field == "signIn" => match &asker.someone {
@@ -666,6 +667,13 @@ async fn target(world: &World, talent: &Someone, counter: &Someone, number: &'st
     let cart = world.save(talent, json!({ "lines": [line] })).await.unwrap();
     let card = talent_card::issue(&world.app, talent_card::order(&world.app, talent.person), &member(talent)).await.unwrap().global();
     let mut target = Target { order: cart["version"].as_i64().unwrap(), card: card.clone(), holder_token: talent.token.clone(), number, ..Target::default() };
+    let portal = world.app.portal();
+    let command = GrantMandate {
+        agent: PersonId::parse_global(&talent_of_none(world).await).unwrap(),
+        scope: MandateScope::All,
+        ends_at: portal.env.now() + chrono::Duration::days(10),
+    };
+    let mandate = grant_mandate(portal, &member(talent), command, "authorisation-spare1").await.unwrap().id;
     let token = target.token(world).await;
     let input = json!({ "by": { "token": token }, "purpose": "TRANSPORT", "idempotencyKey": world.key() });
     let document = "mutation($i: CheckCardInput!) { checkCard(input: $i) { check { id } benefits { id } userErrors { code } } }";
@@ -691,6 +699,8 @@ async fn target(world: &World, talent: &Someone, counter: &Someone, number: &'st
         ("categoryId", category),
         ("benefitId", text(&checked["benefits"][0]["id"])),
         ("checkId", text(&checked["check"]["id"])),
+        ("endMandate.mandateId", mandate.global()),
+        ("grantMandate.agentId", talent_of_none(world).await),
         ("challenge", PendingCodeId::new(&world.app.portal().env).global()),
     ] {
         target.ids.insert(name.to_owned(), value);

@@ -30,7 +30,7 @@ both_engines!(
     numbers_cannot_be_guessed_by_comparing,
     a_mandate_that_was_withdrawn_opens_and_submits_nothing,
     who_was_an_officer_sees_no_more_what_she_filled,
-    an_employer_sees_what_is_said_of_the_employment_until_the_decision,
+    an_employer_sees_what_is_said_of_the_employment_until_she_has_confirmed,
 );
 
 const HKID: &str = "A123456(3)";
@@ -452,9 +452,9 @@ async fn who_was_an_officer_sees_no_more_what_she_filled(app: TestApp) {
     let case = world.submit(&officer, &submitted, json!({})).await.unwrap()["applications"][0].clone();
     let cart = world.save(&officer, input).await.unwrap();
     assert_eq!(filled(&world, &officer, &submitted).await, Ok(vec![json!({ "city": "440100" })]));
-    // The case went to another city: the order is hers to see still, the case is not.
+    // The case went to another city, and the order, of which she sees nothing more, with it.
     hand_over(&world, case_id(&case), other_city(&world).await).await;
-    assert_eq!(filled(&world, &officer, &submitted).await, Ok(Vec::new()));
+    assert_eq!(filled(&world, &officer, &submitted).await, Err("NOT_FOUND".into()));
     assert_eq!(filled(&world, &officer, &cart).await, Ok(vec![json!({ "city": "440100" })]));
     end_grants(&world, &security, &officer).await;
     for order in [&submitted, &cart] {
@@ -473,7 +473,7 @@ pub(crate) async fn end_grants(world: &World, security: &Someone, of: &Someone) 
     }
 }
 
-async fn an_employer_sees_what_is_said_of_the_employment_until_the_decision(app: TestApp) {
+async fn an_employer_sees_what_is_said_of_the_employment_until_she_has_confirmed(app: TestApp) {
     let world = World::new(app).await;
     let (talent, officer, confirmer) = (world.talent("talent").await, world.staff("officer").await, world.staff("confirmer").await);
     let (reviewer, province, approver) = (world.staff("reviewer").await, world.staff("reviewer2").await, world.staff("approver").await);
@@ -489,11 +489,12 @@ async fn an_employer_sees_what_is_said_of_the_employment_until_the_decision(app:
     let text = "mutation($i: CompleteStepInput!) { completeStep(input: $i) { application { version answers documents { jws } } userErrors { code } } }";
     let input = json!({ "applicationId": case["id"], "expectedVersion": case["version"], "stepKey": "employer_confirmation", "outcome": "POSITIVE" });
     let done = world.app.graphql(Some(&confirmer.token), text, json!({ "i": input })).await.ok()["completeStep"]["application"].take();
-    assert_eq!((&done["answers"], &done["documents"]), (&employment, &Value::Null));
+    // She has answered: from now on she sees how it stands.
+    assert_eq!((&done["answers"], &done["documents"]), (&Value::Null, &Value::Null));
     let case = json!({ "id": case["id"], "version": done["version"] });
     let case = world.done(&reviewer, "completeStep", &case, json!({ "stepKey": "city_review", "outcome": "POSITIVE" })).await;
     let case = world.done(&province, "completeStep", &case, json!({ "stepKey": "province_review", "outcome": "POSITIVE" })).await;
-    assert!(opened(&world, &confirmer, &case).await.is_ok());
     let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "REFUSED", "reason": "材料不足" })).await;
-    assert_eq!(opened(&world, &confirmer, &case).await, Err("NOT_FOUND".into()));
+    let seen = opened(&world, &confirmer, &case).await.unwrap();
+    assert_eq!((&seen["answers"], &seen["materials"], &seen["documents"]), (&Value::Null, &Value::Null, &Value::Null));
 }

@@ -141,22 +141,22 @@ async fn changes_are_heard_in_order_by_who_may_see_the_case(app: TestApp) {
     assert_eq!(no(&heard(&mut anonymous).await), ("1", "UNAUTHENTICATED"));
 
     let mut hers = listening(&world, &served, &talent, CASE, &case["id"]).await;
-    let mut employers = listening(&world, &served, &confirmer, CASE, &case["id"]).await;
     let mut queue = listening(&world, &served, &officer, QUEUE, &window).await;
     let case = world.done(&officer, "claimApplication", &case, json!({})).await;
-    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
     let seen = told(&mut hers).await;
     assert_eq!((&seen["refetch"], &seen["application"]["id"], &seen["application"]["claimed"]), (&json!(false), &case["id"], &json!(true)));
     // Each event tells the case as it is when it is told, never as it was before.
     let mut version = seen["application"]["version"].as_i64().unwrap();
     assert!(version >= 2, "{seen}");
+    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
     let seen = told(&mut hers).await;
     assert_eq!((&seen["application"]["state"], seen["application"]["version"].as_i64()), (&json!("ACCEPTED"), Some(3)));
     version = version.max(3);
     for _ in 0..2 {
         assert_eq!(told(&mut queue).await, json!({ "refetch": false, "applicationId": case["id"] }));
     }
-    let _accepted = (told(&mut employers).await, told(&mut employers).await);
+    // An employer hears of it from the moment at which she is asked.
+    let mut employers = listening(&world, &served, &confirmer, CASE, &case["id"]).await;
     let case = world.done(&confirmer, "completeStep", &case, json!({ "stepKey": "employer_confirmation", "outcome": "POSITIVE" })).await;
     for socket in [&mut hers, &mut employers] {
         let seen = told(socket).await;
