@@ -62,6 +62,7 @@ pub struct Config {
 }
 
 /// Settings that services ask for.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Whether the portal serves real people.

@@ -128,22 +128,21 @@ async fn look_after(sockets: Sockets, portal: Portal, key: Vec<u8>, token: Strin
         if watched.strong_count() == 0 {
             break;
         }
-        match account::session_actor(&portal, &token).await {
-            Ok(found) => {
-                let Some(watched) = watched.upgrade() else { break };
-                let session = watched.standing.borrow().as_ref().map(|member| member.session);
-                let now = found.map(|found| found.member).filter(|member| Some(member.session) == session);
-                let over = now.is_none();
-                watched.standing.send_if_modified(|standing| {
-                    let changed = *standing != now;
-                    *standing = now;
-                    changed
-                });
-                if over {
-                    break;
-                }
-            }
-            Err(_) => tracing::warn!("a session cannot be looked up; its sockets stay"),
+        let Ok(found) = account::session_actor(&portal, &token).await else {
+            tracing::warn!("a session cannot be looked up; its sockets stay");
+            continue;
+        };
+        let Some(watched) = watched.upgrade() else { break };
+        let session = watched.standing.borrow().as_ref().map(|member| member.session);
+        let now = found.map(|found| found.member).filter(|member| Some(member.session) == session);
+        let over = now.is_none();
+        watched.standing.send_if_modified(|standing| {
+            let changed = *standing != now;
+            *standing = now;
+            changed
+        });
+        if over {
+            break;
         }
     }
     let mut counts = sockets.counts();

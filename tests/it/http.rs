@@ -245,7 +245,7 @@ async fn documents_are_bounded_before_they_cost(app: TestApp) {
 
 /// A document with fragments that each spread the next one twice.
 fn doubled(levels: usize) -> String {
-    let inner: String = (0..levels).map(|n| format!("fragment f{n} on Viewer {{ ...f{m} ...f{m} }} ", m = n + 1)).collect();
+    let inner = (0..levels).map(|n| format!("fragment f{n} on Viewer {{ ...f{m} ...f{m} }} ", m = n + 1)).collect::<Vec<_>>().concat();
     format!("{{ viewer {{ ...f0 }} }} {inner}fragment f{levels} on Viewer {{ assurance }}")
 }
 
