@@ -26,7 +26,7 @@ pub fn request(path: &str, token: Option<&str>, forwarded_for: Option<&str>, bod
     let mut head = format!("POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in [("Authorization: Bearer ", token), ("X-Forwarded-For: ", forwarded_for)] {
         if let Some(value) = value {
-            head.push_str(&format!("{name}{value}\r\n"));
+            head.extend([name, value, "\r\n"]);
         }
     }
     format!("{head}\r\n{body}").into_bytes()

@@ -17,6 +17,7 @@ use talent_portal::kernel::ids::TypedId as _;
 
 mod client;
 mod floor;
+#[expect(clippy::expect_used, reason = "shared with the tests, which end with what they cannot do without")]
 #[path = "../../tests/it/support/postgres.rs"]
 mod postgres;
 mod process;

@@ -54,14 +54,12 @@ impl Server {
                 break;
             }
         }
-        match address {
-            Some(address) => Ok(Self { child, _told: told, address }),
-            None => {
-                let _gone = child.kill();
-                child.wait()?;
-                anyhow::bail!("the server did not start: {}", fs::read_to_string(log)?)
-            }
-        }
+        let Some(address) = address else {
+            let _gone = child.kill();
+            child.wait()?;
+            anyhow::bail!("the server did not start: {}", fs::read_to_string(log)?)
+        };
+        Ok(Self { child, _told: told, address })
     }
 
     /// Id of the process.

@@ -250,14 +250,13 @@ async fn work_queue(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: B
     let told = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
     for row in rows.iter().take(usize::try_from(asked.first)?) {
         let (id, item): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(2)?);
-        let item_name = match names.get(&item) {
-            Some(known) => known.clone(),
-            None => {
-                let Json(name): Json<Text> = row.try_get(3)?;
-                let name = words(&name, member.language);
-                names.insert(item, name.clone());
-                name
-            }
+        let item_name = if let Some(known) = names.get(&item) {
+            known.clone()
+        } else {
+            let Json(name): Json<Text> = row.try_get(3)?;
+            let name = words(&name, member.language);
+            names.insert(item, name.clone());
+            name
         };
         let due: DateTime<Utc> = row.try_get(11)?;
         let (state, deemed): (String, Option<DateTime<Utc>>) = (row.try_get(6)?, row.try_get(16)?);

@@ -22,14 +22,13 @@ type Names = HashMap<ItemId, Arc<Text>>;
 
 fn row(r: &QueryResult, names: &mut Names, now: DateTime<Utc>) -> Result<QueueRow, DbErr> {
     let item: ItemId = r.try_get_by_index(2)?;
-    let item_name = match names.get(&item) {
-        Some(known) => known.clone(),
-        None => {
-            let name: serde_json::Value = r.try_get_by_index(3)?;
-            let name: Arc<Text> = Arc::new(serde_json::from_value(name).map_err(|e| DbErr::Json(e.to_string()))?);
-            names.insert(item, name.clone());
-            name
-        }
+    let item_name = if let Some(known) = names.get(&item) {
+        known.clone()
+    } else {
+        let name: serde_json::Value = r.try_get_by_index(3)?;
+        let name: Arc<Text> = Arc::new(serde_json::from_value(name).map_err(|e| DbErr::Json(e.to_string()))?);
+        names.insert(item, name.clone());
+        name
     };
     let state: State = r.try_get_by_index(7)?;
     let deemed: Option<DateTime<Utc>> = r.try_get_by_index(17)?;
