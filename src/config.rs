@@ -62,7 +62,6 @@ pub struct Config {
 }
 
 /// Settings that services ask for.
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own, on or off")]
 pub struct Settings {
