@@ -239,7 +239,6 @@ say "the province reviewed it, by another person"
 act "$approver" claim-application claimApplication
 act "$approver" decide-application decideApplication '{decision: "APPROVED"}'
 expect '.state == "DECIDED" and .decision == "APPROVED"'
-act "$approver" release-application releaseApplication
 say "the approver decided: APPROVED"
 
 act "$officer" record-delivery recordDelivery '{channel: "ONLINE"}'

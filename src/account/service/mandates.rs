@@ -97,7 +97,7 @@ pub async fn end_mandate(portal: &Portal, actor: &Actor, id: MandateId) -> Resul
     Ok(Mandate { withdrawn_at: Some(now), ..mandate })
 }
 
-/// The mandates that the caller gave or holds, newest first, at most [`MAX_LISTED`]; those that ended stay in the list.
+/// The mandates that the caller gave or holds, newest first, at most 100; those that ended stay in the list.
 pub async fn my_mandates(portal: &Portal, actor: &Actor) -> Result<Vec<Mandate>, Fault> {
     let member = policy::signed_in(actor)?;
     let db = portal.db.read();

@@ -41,7 +41,7 @@ use crate::portal::Portal;
 /// Hands a cart in. All lines or none.
 ///
 /// The same key again answers with the same order. Every reason of a no is told at once, with the line that it is about:
-/// besides those of [`judge`], `NOT_ALLOWED` at a line whose unit the officer does not receive for, `MANDATE_INVALID` at a
+/// besides those of `judge`, `NOT_ALLOWED` at a line whose unit the officer does not receive for, `MANDATE_INVALID` at a
 /// line that the mandate does not cover, and what [`check_receipt`] says of a stated receipt.
 pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, key: &str) -> Result<OrderId, Refused> {
     let member = policy::signed_in(actor)?;
