@@ -33,10 +33,10 @@ pub enum Verified {
 }
 
 impl HashPool {
-    /// A pool with the settings' parameters; makes one hash, against which unknown names are checked.
+    /// A pool with the settings' parameters.
     pub fn new(settings: &Settings) -> anyhow::Result<Self> {
         let params = Params::new(settings.argon2_memory_kib, settings.argon2_passes, 1, None).map_err(|e| anyhow::anyhow!("argon2: {e}"))?;
-        let dummy = hash(&params, b"nobody has this password", &[7; 16]).map_err(|e| anyhow::anyhow!("argon2: {e}"))?;
+        let dummy = dummy(&params);
         Ok(Self {
             running: Arc::new(Semaphore::new(settings.hash_workers)),
             places: Arc::new(Semaphore::new(settings.hash_workers + settings.hash_queue)),
@@ -88,4 +88,33 @@ impl HashPool {
 
 fn hash(params: &Params, password: &[u8], salt: &[u8]) -> Result<String, argon2::password_hash::Error> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone()).hash_password_with_salt(password, salt)?.to_string())
+}
+
+/// The hash of no password, against which unknown names are checked with as much work as a hash of these parameters
+/// costs. It is written, not computed: a computation would leave its memory with the process that has just started.
+fn dummy(params: &Params) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+    let (salt, output) = (STANDARD_NO_PAD.encode([7; 16]), STANDARD_NO_PAD.encode([7; 32]));
+    format!("$argon2id$v=19$m={},t={},p={}${salt}${output}", params.m_cost(), params.t_cost(), params.p_cost())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One that does not parse would be refused without any work, which tells unknown names apart.
+    #[test]
+    fn the_hash_of_no_password_has_the_form_of_a_real_one() {
+        let params = Params::new(64, 3, 1, None).unwrap();
+        let (written, real) = (dummy(&params), hash(&params, b"one of the passwords", &[9; 16]).unwrap());
+        let parsed = PasswordHash::new(&written).unwrap();
+        let read = Params::try_from(&parsed).unwrap();
+        assert_eq!((read.m_cost(), read.t_cost(), read.p_cost()), (64, 3, 1));
+        assert_eq!(written.len(), real.len());
+        assert_eq!(written.split('$').take(4).collect::<Vec<_>>(), real.split('$').take(4).collect::<Vec<_>>());
+        let refused = Argon2::default().verify_password(b"one of the passwords", &parsed).unwrap_err();
+        assert!(matches!(refused, argon2::password_hash::Error::PasswordInvalid), "{refused}");
+    }
 }
