@@ -225,9 +225,9 @@ pub async fn account_of_person(db: &impl ConnectionTrait, person: PersonId) -> R
     db.query_one_raw(sql(db, text, vec![person.into()])).await?.map(|row| row.try_get_by_index(0)).transpose()
 }
 
-/// Whether there is any account or person.
-pub async fn has_people(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-    Ok(db.query_one_raw(sql(db, "SELECT 1 FROM person LIMIT 1", vec![])).await?.is_some())
+/// Whether there is any person, or anybody was invited: an installation that was begun is no empty one.
+pub async fn is_begun(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    Ok(db.query_one_raw(sql(db, "SELECT 1 FROM person UNION ALL SELECT 1 FROM invitation LIMIT 1", vec![])).await?.is_some())
 }
 
 /// Adds an account.

@@ -503,6 +503,8 @@ async fn nobody_holds_two_administrators_roles(app: TestApp) {
     let accept = async |by: &str, token: &str| mutate(&app, Some(by), "acceptInvitation", "grant { role unitId bodyId }", json!({ "token": token })).await;
     let [system, security] = [Role::SystemAdmin, Role::SecurityAdmin].map(|role| create_admin_invitation(portal, role));
     let (system, security) = (system.await.unwrap(), security.await.unwrap());
+    // An installation that an administrator was invited to is not made a demo, with staff whose tokens are printed.
+    assert_eq!(mark_demo(portal).await.unwrap(), DemoMark::Refused);
     let one = sign_up(&app, "one@example.com").await;
     let two = sign_up(&app, "two@example.com").await;
     assert_eq!(accept(&one.access, &system).await["grant"], json!({ "role": "SYSTEM_ADMIN", "unitId": null, "bodyId": null }));

@@ -39,13 +39,13 @@ pub async fn is_demo(portal: &Portal) -> Result<bool, Fault> {
     audit::marker(portal.db.read(), MARK).await
 }
 
-/// Marks an empty database as a demo; one with people in it is refused.
+/// Marks an empty database as a demo; one with people in it, or with an invitation, is refused.
 pub async fn mark_demo(portal: &Portal) -> Result<DemoMark, Fault> {
     let txn = portal.db.begin_write().await?;
     if audit::marker(&txn, MARK).await? {
         return Ok(DemoMark::WasDemo);
     }
-    if store::has_people(&txn).await? {
+    if store::is_begun(&txn).await? {
         return Ok(DemoMark::Refused);
     }
     audit::set_marker(&txn, portal, MARK).await?;
