@@ -189,15 +189,15 @@ impl OrganisationQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Only those directly inside the region with this code.")] parent_code: Option<String>,
         #[graphql(desc = "Only those of this level.")] level: Option<RegionLevel>,
-    ) -> Result<Vec<RegionObject>, ApiError> {
-        let regions = units::regions(ctx.portal(), parent_code.as_deref(), level).await?;
-        Ok(regions.into_iter().map(|region| RegionObject::of(region, ctx.language())).collect())
+    ) -> Option<Result<Vec<RegionObject>, ApiError>> {
+        let regions = units::regions(ctx.portal(), parent_code.as_deref(), level).await;
+        nullable(regions.map(|r| Some(r.into_iter().map(|region| RegionObject::of(region, ctx.language())).collect())))
     }
 
     /// The zones with rules of their own, by code. Everybody may read them.
-    async fn zones(&self, ctx: &Context<'_>) -> Result<Vec<ZoneObject>, ApiError> {
-        let zones = units::zones(ctx.portal()).await?;
-        Ok(zones.into_iter().map(|zone| ZoneObject::of(zone, ctx.language())).collect())
+    async fn zones(&self, ctx: &Context<'_>) -> Option<Result<Vec<ZoneObject>, ApiError>> {
+        let zones = units::zones(ctx.portal()).await;
+        nullable(zones.map(|z| Some(z.into_iter().map(|zone| ZoneObject::of(zone, ctx.language())).collect())))
     }
 
     /// The open units in the order of the tree, a unit before those below it. Everybody may read them.

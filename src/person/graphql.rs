@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::api::connection;
 use crate::api::context::ContextExt as _;
-use crate::api::error::{ApiError, UserError, payload};
+use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
 use crate::api::scalars::Date;
 use crate::api::text::ApiLanguage;
@@ -92,9 +92,9 @@ impl PersonObject {
     }
 
     /// Her identity documents, oldest first, numbers masked.
-    async fn identity_documents(&self, ctx: &Context<'_>) -> Result<Vec<IdentityDocumentObject>, ApiError> {
-        let documents = identity::documents(ctx.portal(), ctx.actor(), &self.0).await?;
-        Ok(documents.into_iter().map(Into::into).collect())
+    async fn identity_documents(&self, ctx: &Context<'_>) -> Option<Result<Vec<IdentityDocumentObject>, ApiError>> {
+        let documents = identity::documents(ctx.portal(), ctx.actor(), &self.0).await;
+        nullable(documents.map(|d| Some(d.into_iter().map(Into::into).collect())))
     }
 
     /// Who looked at her data in full, newest first. Only for the person herself; `NOT_FOUND` for anybody else.

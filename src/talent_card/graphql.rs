@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::api::connection;
 use crate::api::context::ContextExt as _;
-use crate::api::error::{ApiError, UserError, payload};
+use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
 use crate::api::messages::message;
 use crate::api::scalars::Date;
@@ -298,11 +298,13 @@ impl TalentCard {
         ctx: &Context<'_>,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
-    ) -> Result<Connection<String, CardCheck, EmptyFields, EmptyFields>, ApiError> {
-        let request = PageRequest::parse(first, after.as_deref(), CHECK_ORDER, 1)?;
-        Ok(connection::of(view::checks(ctx.portal(), ctx.actor(), self.0.card.id, &request).await?, |(check, place)| {
-            CardCheck::of(&check, place.as_ref(), ctx.language())
-        }))
+    ) -> Option<Result<Connection<String, CardCheck, EmptyFields, EmptyFields>, ApiError>> {
+        let page = async {
+            let request = PageRequest::parse(first, after.as_deref(), CHECK_ORDER, 1)?;
+            let checks = view::checks(ctx.portal(), ctx.actor(), self.0.card.id, &request).await?;
+            Ok(Some(connection::of(checks, |(check, place)| CardCheck::of(&check, place.as_ref(), ctx.language()))))
+        };
+        nullable(page.await)
     }
 }
 
@@ -356,8 +358,9 @@ pub struct TalentCardQuery;
 #[Object]
 impl TalentCardQuery {
     /// The caller's cards, oldest first.
-    async fn my_cards(&self, ctx: &Context<'_>) -> Result<Vec<TalentCard>, ApiError> {
-        Ok(view::my_cards(ctx.portal(), ctx.actor()).await?.into_iter().map(TalentCard).collect())
+    async fn my_cards(&self, ctx: &Context<'_>) -> Option<Result<Vec<TalentCard>, ApiError>> {
+        let cards = view::my_cards(ctx.portal(), ctx.actor()).await;
+        nullable(cards.map(|c| Some(c.into_iter().map(TalentCard).collect())))
     }
 
     /// A card of the caller.
@@ -370,8 +373,9 @@ impl TalentCardQuery {
     }
 
     /// Every version of every card product. Open to everybody; look at `verification` before relying on a row.
-    async fn card_products(&self, ctx: &Context<'_>) -> Result<Vec<CardProductVersion>, ApiError> {
-        Ok(view::products(ctx.portal()).await?.into_iter().map(CardProductVersion).collect())
+    async fn card_products(&self, ctx: &Context<'_>) -> Option<Result<Vec<CardProductVersion>, ApiError>> {
+        let products = view::products(ctx.portal()).await;
+        nullable(products.map(|p| Some(p.into_iter().map(CardProductVersion).collect())))
     }
 }
 
