@@ -544,10 +544,10 @@ async fn a_card_ends_with_the_contract_and_with_the_permit_that_was_verified(app
     let case = |contract: &str| FulfilmentCase {
         application: ApplicationId::new(&portal.env),
         item_code: "TALENT_CARD_APPLY".into(),
-        params: json!({ "product": "GUANGDONG_TALENT_CARD", "grade_pointer": "/grade", "contract_pointer": "/work/until" }),
+        params: json!({ "product": "GUANGDONG_TALENT_CARD", "grade_pointer": "/grade", "contract_pointer": "/job/until" }),
         applicant: holder,
         beneficiaries: Vec::new(),
-        form: json!({ "grade": "A", "work": { "until": contract } }),
+        form: json!({ "grade": "A", "job": { "until": contract } }),
         on: portal.env.today(),
         region_code: None,
     };

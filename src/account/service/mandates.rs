@@ -114,10 +114,7 @@ pub async fn my_mandates(portal: &Portal, actor: &Actor) -> Result<Vec<Mandate>,
 
 /// Whether a mandate binds `agent` to `principal`, is in its term and not withdrawn, whatever the item.
 pub async fn mandate_holds(db: &impl ConnectionTrait, id: MandateId, agent: PersonId, principal: PersonId, now: DateTime<Utc>) -> Result<bool, Fault> {
-    match store::mandate(db, id).await? {
-        Some(mandate) if mandate.holds_at(now) => binds(db, &mandate, agent, principal).await,
-        _ => Ok(false),
-    }
+    held(db, id, agent, principal, now, |_| true).await
 }
 
 /// Whether `agent` may act for `principal` under this mandate for the service item with this code, now.
@@ -129,14 +126,20 @@ pub async fn mandate_in_force(
     item: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
-    match store::mandate(db, id).await? {
-        Some(mandate) if mandate.holds_at(now) && mandate.scope.covers(item) => binds(db, &mandate, agent, principal).await,
-        _ => Ok(false),
-    }
+    held(db, id, agent, principal, now, |scope| scope.covers(item)).await
 }
 
-/// Rows stay under the ids for which they were written; a merged person is the one that she became.
-async fn binds(db: &impl ConnectionTrait, mandate: &Mandate, agent: PersonId, principal: PersonId) -> Result<bool, Fault> {
+/// Whether a mandate that holds now, and whose scope is `wide` enough, binds the two. Rows stay under the ids for which
+/// they were written; a merged person is the one that she became.
+async fn held(
+    db: &impl ConnectionTrait,
+    id: MandateId,
+    agent: PersonId,
+    principal: PersonId,
+    now: DateTime<Utc>,
+    wide: impl Fn(&MandateScope) -> bool,
+) -> Result<bool, Fault> {
+    let Some(mandate) = store::mandate(db, id).await?.filter(|m| m.holds_at(now) && wide(&m.scope)) else { return Ok(false) };
     Ok(persons::resolve(db, mandate.agent).await? == persons::resolve(db, agent).await?
         && persons::resolve(db, mandate.principal).await? == persons::resolve(db, principal).await?)
 }

@@ -58,9 +58,9 @@ mod tests {
 
     #[test]
     fn an_employer_sees_the_fields_named_and_nothing_else() {
-        let answers = json!({ "employer": "body_1", "income": 5, "work": { "post": "engineer", "illness": "none" }, "a/b": true });
-        let sight = Sight::Fields(["/employer", "/work/post", "/a~1b", "/missing"].map(str::to_owned).to_vec());
-        assert_eq!(sight.answers(answers.clone()), Some(json!({ "employer": "body_1", "work": { "post": "engineer" }, "a/b": true })));
+        let answers = json!({ "employer": "body_1", "income": 5, "job": { "post": "engineer", "illness": "none" }, "a/b": true });
+        let sight = Sight::Fields(["/employer", "/job/post", "/a~1b", "/missing"].map(str::to_owned).to_vec());
+        assert_eq!(sight.answers(answers.clone()), Some(json!({ "employer": "body_1", "job": { "post": "engineer" }, "a/b": true })));
         assert_eq!(Sight::Row.answers(answers.clone()), None);
         assert_eq!(Sight::Whole.answers(answers.clone()), Some(answers));
         assert!(Sight::Whole.papers() && !sight.papers() && !Sight::Row.papers());

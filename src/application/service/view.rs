@@ -1,7 +1,6 @@
 //! Reading orders, cases and the queue of a unit.
 
 use chrono::{DateTime, Utc};
-use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -228,16 +227,6 @@ fn after_due(request: &PageRequest) -> Result<Option<(DateTime<Utc>, Uuid)>, Fau
     let Some([due, id]) = request.after.as_deref() else { return Ok(None) };
     let due = Cursor::instant(due).ok_or(Fault::CursorInvalid)?;
     Ok(Some((due, Uuid::try_parse(id).map_err(|_| Fault::CursorInvalid)?)))
-}
-
-/// Whether a listener may hear of a case: asked for each event, since roles and mandates end.
-pub async fn may_hear(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, id: ApplicationId) -> Result<bool, Fault> {
-    let calendar = organisation::calendar(portal).await?;
-    match engine::load(portal, db, &calendar, actor, id).await {
-        Ok(_) => Ok(true),
-        Err(Fault::NotFound | Fault::Unauthenticated) => Ok(false),
-        Err(fault) => Err(fault),
-    }
 }
 
 /// Whether a listener may hear of the queue of a unit.
