@@ -166,9 +166,13 @@ impl MigrationTrait for Migration {
                     .col(instant("at"))
                     .col(uuid_null("actor_id"))
                     .col(text_null("actor_role"))
+                    .col(uuid_null("on_behalf_of"))
+                    .col(uuid_null("mandate_id"))
                     .col(uuid_null("unit_id"))
                     .col(text("payload"))
                     .foreign_key(&mut refers("application_event", "application_id", "application"))
+                    .foreign_key(&mut refers("application_event", "on_behalf_of", "person"))
+                    .foreign_key(&mut refers("application_event", "mandate_id", "mandate"))
                     .check(Expr::cust("seq > 0"))
                     .to_owned(),
             )

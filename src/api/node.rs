@@ -52,7 +52,7 @@ async fn find(ctx: &Context<'_>, id: &ID, field: &str) -> Result<Node, ApiError>
         return Ok(Node::Application(Application::of(applications::application(portal, actor, id).await?, portal.env.now())));
     }
     if let Some(id) = OrderId::parse_global(text) {
-        return Ok(Node::Order(Order(applications::order(portal, actor, id).await?)));
+        return Ok(Node::Order(Order::of(applications::order(portal, actor, id).await?)));
     }
     if let Some(id) = CardId::parse_global(text) {
         return Ok(Node::TalentCard(TalentCard(cards::card(portal, actor, id).await?)));

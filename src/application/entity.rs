@@ -102,7 +102,7 @@ pub mod event {
     use sea_orm::entity::prelude::*;
 
     use crate::application::model::case::EventKind;
-    use crate::kernel::ids::{ApplicationId, EventId, PersonId, UnitId};
+    use crate::kernel::ids::{ApplicationId, EventId, MandateId, PersonId, UnitId};
     use crate::kernel::role::Role;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -117,6 +117,8 @@ pub mod event {
         pub at: DateTime<Utc>,
         pub actor_id: Option<PersonId>,
         pub actor_role: Option<Role>,
+        pub on_behalf_of: Option<PersonId>,
+        pub mandate_id: Option<MandateId>,
         pub unit_id: Option<UnitId>,
         pub payload: String,
     }

@@ -16,10 +16,12 @@ pub struct Standing {
     pub side: Option<Side>,
     /// Whether it is for her besides the applicant. She sees how it stands, and works on it as little as the applicant.
     pub beneficiary: bool,
-    /// Staff roles that reach the unit of the case.
+    /// Staff roles that reach the unit that works on the case.
     pub roles: Vec<Role>,
     /// The units for which she holds them.
     pub grants: Vec<(Role, UnitId)>,
+    /// Staff roles that reach the unit that received it, which answers for it to the applicant wherever it is.
+    pub received: Vec<Role>,
     /// Confirmer of the employer named in the form.
     pub confirms: bool,
 }
@@ -32,29 +34,43 @@ pub fn signed_in(actor: &Actor) -> Result<&Member, Fault> {
 impl Standing {
     /// The same, or NOT_FOUND where nothing ties her to the case: she may not know that it exists.
     pub fn or_not_found(self) -> Result<Self, Fault> {
-        if self.side.is_some() || self.beneficiary || self.confirms || !self.roles.is_empty() { Ok(self) } else { Err(Fault::NotFound) }
+        if self.side.is_some() || self.beneficiary || self.confirms || self.staff() { Ok(self) } else { Err(Fault::NotFound) }
     }
+
+    /// Whether she is staff of a unit that has to do with it.
+    pub fn staff(&self) -> bool {
+        !self.roles.is_empty() || !self.received.is_empty()
+    }
+}
+
+/// The units for which the caller holds a role of the staff.
+pub fn staff_units(actor: &Actor) -> Vec<UnitId> {
+    STAFF.into_iter().flat_map(|role| actor.units_of(role)).collect()
 }
 
 /// What ties the caller to a case, or NOT_FOUND where nothing does.
 ///
-/// `beneficiaries` are those besides the applicant; `acts_for` tells how the caller acts for another; `unit_path` is that
-/// of the unit that works on the case.
+/// `beneficiaries` are those besides the applicant; `acts_for` tells how the caller acts for another; `current` and
+/// `receiving` are the paths of the unit that works on the case and of the one that received it.
 pub fn standing(
     actor: &Actor,
     applicant: PersonId,
     beneficiaries: &[PersonId],
     acts_for: Option<Side>,
-    unit_path: Option<&str>,
+    (current, receiving): (Option<&str>, Option<&str>),
     employer: Option<BodyId>,
 ) -> Result<Standing, Fault> {
     let member = signed_in(actor)?;
     let side = if applicant == member.person { Some(Side::Applicant) } else { acts_for };
     let beneficiary = beneficiaries.contains(&member.person);
-    let grants: Vec<(Role, UnitId)> = unit_path.map(|path| STAFF.into_iter().flat_map(|role| actor.units_reaching(role, path)).collect()).unwrap_or_default();
-    let roles: Vec<Role> = STAFF.into_iter().filter(|role| grants.iter().any(|(held, _)| held == role)).collect();
+    let reaching = |path: Option<&str>| -> Vec<(Role, UnitId)> {
+        path.map(|path| STAFF.into_iter().flat_map(|role| actor.units_reaching(role, path)).collect()).unwrap_or_default()
+    };
+    let held = |grants: &[(Role, UnitId)]| STAFF.into_iter().filter(|role| grants.iter().any(|(held, _)| held == role)).collect();
+    let grants = reaching(current);
+    let (roles, received) = (held(&grants), if current == receiving { held(&grants) } else { held(&reaching(receiving)) });
     let confirms = employer.is_some_and(|body| actor.reaches_body(Role::EmployerConfirmer, body));
-    Standing { side, beneficiary, roles, grants, confirms }.or_not_found()
+    Standing { side, beneficiary, roles, grants, received, confirms }.or_not_found()
 }
 
 /// Staff who may read the queue of a unit: any staff role that reaches it.
@@ -63,10 +79,10 @@ pub fn may_read_queue(actor: &Actor, unit_path: &str) -> Result<(), Fault> {
     if actor.reaches_unit(&STAFF, unit_path) { Ok(()) } else { Err(Fault::NotFound) }
 }
 
-/// Staff of the unit read the papers of a case and compare originals; neither the confirmer of an employer nor whom the
+/// Staff of its units read the papers of a case and compare originals; neither the confirmer of an employer nor whom the
 /// case is about, who is a party to it also where she is staff.
 pub fn may_read_papers(standing: &Standing) -> Result<(), Fault> {
-    if standing.side.is_some() || standing.beneficiary || standing.roles.is_empty() { Err(Fault::NotFound) } else { Ok(()) }
+    if standing.side.is_some() || standing.beneficiary || !standing.staff() { Err(Fault::NotFound) } else { Ok(()) }
 }
 
 /// Whether the caller takes papers for the unit with this path.

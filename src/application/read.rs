@@ -14,8 +14,8 @@ use crate::kernel::ids::{BodyId, ItemId, PersonId, UnitId};
 use crate::kernel::text::Text;
 
 const COLUMNS: &str = "SELECT a.id, a.number, a.item_id, i.name, a.applicant_person_id, p.name_zh, p.name_latin, a.state, a.step_key, a.claimed_by, a.version, \
-    a.received_at, a.due_at, a.promised_due_at, a.statutory_due_at, a.near_breach_at, a.provisional, a.deemed_at, a.version_id \
-    FROM application a JOIN service_item i ON i.id = a.item_id JOIN person p ON p.id = a.applicant_person_id";
+    a.received_at, a.due_at, a.promised_due_at, a.statutory_due_at, a.near_breach_at, a.provisional, a.deemed_at, a.version_id, c.name_zh, c.name_latin \
+    FROM application a JOIN service_item i ON i.id = a.item_id JOIN person p ON p.id = a.applicant_person_id LEFT JOIN person c ON c.id = a.claimed_by";
 
 /// Names of items by id: a page has many rows and few items, and a name is JSON in four languages.
 type Names = HashMap<ItemId, Arc<Text>>;
@@ -44,6 +44,7 @@ fn row(r: &QueryResult, names: &mut Names, now: DateTime<Utc>) -> Result<QueueRo
         state: if lapsed { State::Accepted } else { state },
         step_key: r.try_get_by_index(8)?,
         claimed_by: r.try_get_by_index(9)?,
+        claimed_by_name: r.try_get_by_index::<Option<String>>(19)?.or(r.try_get_by_index(20)?),
         version: r.try_get_by_index(10)?,
         pinned: r.try_get_by_index(18)?,
         received_at: r.try_get_by_index(11)?,

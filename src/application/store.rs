@@ -16,7 +16,9 @@ use crate::application::model::order::{MaterialBasis, OrderState};
 use crate::application::model::projection::Projection;
 use crate::catalogue::model::offering::Channel;
 use crate::kernel::env::Env;
-use crate::kernel::ids::{ApplicationId, BoundMaterialId, CaseDocumentId, DocumentVersionId, EventId, ItemId, OrderId, PersonId, TypedId as _, UnitId};
+use crate::kernel::ids::{
+    ApplicationId, BoundMaterialId, CaseDocumentId, DocumentVersionId, EventId, ItemId, MandateId, OrderId, PersonId, TypedId as _, UnitId,
+};
 use crate::kernel::role::Role;
 
 /// An order as stored.
@@ -215,6 +217,14 @@ pub async fn beneficiaries_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) 
     Ok(by_case)
 }
 
+/// Cases by id.
+pub async fn applications(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<Vec<application::Model>, DbErr> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    application::Entity::find().filter(application::Column::Id.is_in(ids.iter().copied())).all(db).await
+}
+
 /// Events of a case, oldest first.
 pub async fn events(db: &impl ConnectionTrait, id: ApplicationId) -> Result<Vec<event::Model>, DbErr> {
     event::Entity::find().filter(event::Column::ApplicationId.eq(id)).order_by_asc(event::Column::Seq).all(db).await
@@ -239,6 +249,10 @@ pub struct EventBy {
     pub role: Option<Role>,
     /// In which unit.
     pub unit: Option<UnitId>,
+    /// For whom, where she acts for another.
+    pub on_behalf_of: Option<PersonId>,
+    /// The mandate under which she does.
+    pub mandate: Option<MandateId>,
 }
 
 /// Outcome of writing to a case whose version others may change at the same time.
@@ -272,17 +286,12 @@ pub async fn insert_event(
         at: Set(at),
         actor_id: Set(by.person),
         actor_role: Set(by.role),
+        on_behalf_of: Set(by.on_behalf_of),
+        mandate_id: Set(by.mandate),
         unit_id: Set(by.unit),
         payload: Set(payload),
     });
     insert.exec_without_returning(txn).await.map(|_| ())
-}
-
-/// Columns that a submission sets besides the projection.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// Everything, as it shall be.
-    pub row: application::Model,
 }
 
 /// Writes the projection of a case that still has `version`.
@@ -307,8 +316,8 @@ pub async fn write_projection(
 }
 
 /// Turns a draft into a case.
-pub async fn write_submission(txn: &impl ConnectionTrait, submission: Submission, projection: &Projection, now: DateTime<Utc>) -> Result<Written, DbErr> {
-    let row = submission.row;
+pub async fn write_submission(txn: &impl ConnectionTrait, row: &application::Model, projection: &Projection, now: DateTime<Utc>) -> Result<Written, DbErr> {
+    let row = row.clone();
     let change = application::ActiveModel {
         number: Set(row.number),
         version_id: Set(row.version_id),
@@ -318,7 +327,6 @@ pub async fn write_submission(txn: &impl ConnectionTrait, submission: Submission
         mandate_id: Set(row.mandate_id),
         channel: Set(row.channel),
         receiving_unit_id: Set(row.receiving_unit_id),
-        current_unit_id: Set(row.current_unit_id),
         received_at: Set(row.received_at),
         open_key: Set(row.open_key),
         judged_on: Set(row.judged_on),
@@ -341,6 +349,7 @@ fn columns(p: &Projection, now: DateTime<Utc>) -> application::ActiveModel {
         decision: Set(p.decision),
         step_index: Set(p.step_index),
         step_key: Set(p.step_key.clone()),
+        current_unit_id: Set(p.unit),
         version: Set(p.version),
         claimed_by: Set(p.claimed_by),
         claimed_at: Set(p.claimed_at),
@@ -359,6 +368,30 @@ fn columns(p: &Projection, now: DateTime<Utc>) -> application::ActiveModel {
     }
 }
 
+/// Puts a projection into a row, as it was written.
+pub fn project(row: &mut application::Model, p: &Projection, now: DateTime<Utc>) {
+    let p = p.clone();
+    row.state = p.state;
+    row.decision = p.decision;
+    row.step_index = p.step_index;
+    row.step_key = p.step_key;
+    row.current_unit_id = p.unit;
+    row.version = p.version;
+    row.claimed_by = p.claimed_by;
+    row.claimed_at = p.claimed_at;
+    row.accepted_at = p.accepted_at;
+    row.decided_at = p.decided_at;
+    row.closed_at = p.closed_at;
+    row.deemed_at = p.deemed_at;
+    row.promised_due_at = p.promised_due_at;
+    row.statutory_due_at = p.statutory_due_at;
+    row.near_breach_at = p.near_breach_at;
+    row.next_clock_at = p.next_clock_at;
+    row.due_at = p.due_at;
+    row.provisional = p.provisional;
+    row.updated_at = now;
+}
+
 /// The projection that is stored.
 pub fn stored_projection(row: &application::Model) -> Projection {
     Projection {
@@ -366,6 +399,7 @@ pub fn stored_projection(row: &application::Model) -> Projection {
         decision: row.decision,
         step_index: row.step_index,
         step_key: row.step_key.clone(),
+        unit: row.current_unit_id,
         version: row.version,
         claimed_by: row.claimed_by,
         claimed_at: row.claimed_at,

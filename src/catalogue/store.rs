@@ -234,13 +234,11 @@ pub async fn insert_version(txn: &impl ConnectionTrait, version: &Version, now: 
     Ok(())
 }
 
-/// An offering by id.
-pub async fn offering_by_id(db: &impl ConnectionTrait, id: OfferingId) -> Result<Option<Offering>, DbErr> {
-    item_offering::Entity::find_by_id(id).one(db).await?.map(offering).transpose()
-}
-
 /// Offerings by id.
 pub async fn offerings_by_ids(db: &impl ConnectionTrait, ids: &[OfferingId]) -> Result<Vec<Offering>, DbErr> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     item_offering::Entity::find().filter(item_offering::Column::Id.is_in(ids.iter().copied())).all(db).await?.into_iter().map(offering).collect()
 }
 

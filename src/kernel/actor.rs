@@ -85,12 +85,12 @@ impl Actor {
     /// The units for which the caller holds the role, as far as they reach the unit with this path.
     pub fn units_reaching(&self, role: Role, unit_path: &str) -> Vec<(Role, UnitId)> {
         let reaching = self.grants(role).filter(|g| g.scope.reaches(unit_path));
-        reaching
-            .filter_map(|g| match &g.scope {
-                Scope::Unit { id, .. } => Some((role, *id)),
-                Scope::Portal | Scope::Body(_) => None,
-            })
-            .collect()
+        reaching.filter_map(|g| Some((role, g.scope.unit()?))).collect()
+    }
+
+    /// The units for which the caller holds the role.
+    pub fn units_of(&self, role: Role) -> impl Iterator<Item = UnitId> {
+        self.grants(role).filter_map(|grant| grant.scope.unit())
     }
 
     /// Whether the caller holds the role for this body (of the body itself, or of a unit of it).
@@ -119,6 +119,14 @@ impl Actor {
 }
 
 impl Scope {
+    /// The unit, where it is one.
+    pub const fn unit(&self) -> Option<UnitId> {
+        match self {
+            Self::Unit { id, .. } => Some(*id),
+            Self::Portal | Self::Body(_) => None,
+        }
+    }
+
     /// Whether the unit with this path is the granted one or below it.
     pub fn reaches(&self, unit_path: &str) -> bool {
         match self {

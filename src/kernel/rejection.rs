@@ -93,6 +93,8 @@ coded_enum! {
         ClaimedByAnother => "CLAIMED_BY_ANOTHER",
         /// The case must be claimed first.
         NotClaimed => "NOT_CLAIMED",
+        /// The caller has claimed the case already.
+        AlreadyClaimed => "ALREADY_CLAIMED",
         /// Who did an earlier step may not do this one.
         SamePerson => "SAME_PERSON",
         /// Nobody decides or handles her own case.

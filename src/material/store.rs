@@ -178,15 +178,6 @@ pub async fn document(db: &impl ConnectionTrait, owner: &[PersonId], id: Documen
     Ok(found.map(Document::from))
 }
 
-/// Documents by id, whoever asks: for edges whose parent was authorised.
-pub async fn documents_by_ids(db: &impl ConnectionTrait, ids: &[DocumentId]) -> Result<Vec<Document>, DbErr> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = document::Entity::find().filter(document::Column::Id.is_in(ids.iter().copied())).all(db).await?;
-    Ok(rows.into_iter().map(Document::from).collect())
-}
-
 /// Documents of this owner, newest first.
 pub async fn documents_of(
     db: &impl ConnectionTrait,

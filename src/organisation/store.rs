@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable as _, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, SqlErr,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable as _, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, SqlErr, Statement,
 };
 
 use crate::kernel::ids::{BodyId, UnitId};
@@ -14,7 +14,7 @@ use crate::organisation::entity::{body, calendar_day, calendar_year, region, uni
 use crate::organisation::model::body::{Body, BodyKind, NewBody};
 use crate::organisation::model::calendar::DayKind;
 use crate::organisation::model::reference::{CalendarYear, Region, RegionLevel, Zone, region_prefix};
-use crate::organisation::model::unit::{NewUnit, Unit, UnitLevel};
+use crate::organisation::model::unit::{NewUnit, Unit, UnitLevel, UnitNode};
 
 /// How an insert ended that a unique index may refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -302,6 +302,20 @@ pub async fn unit(db: &impl ConnectionTrait, id: UnitId) -> Result<Option<Unit>,
 /// The path of the unit with this id.
 pub async fn unit_path(db: &impl ConnectionTrait, id: UnitId) -> Result<Option<String>, DbErr> {
     unit::Entity::find_by_id(id).select_only().column(unit::Column::Path).into_tuple().one(db).await
+}
+
+/// A unit and those above it, nearest first, with their levels and paths.
+pub async fn lineage(db: &impl ConnectionTrait, id: UnitId) -> Result<Vec<UnitNode>, DbErr> {
+    let rows = db
+        .query_all_raw(Statement::from_sql_and_values(
+            db.get_database_backend(),
+            "WITH RECURSIVE above (id, parent_id, level, path) AS (SELECT id, parent_id, level, path FROM unit WHERE id = $1 \
+             UNION ALL SELECT u.id, u.parent_id, u.level, u.path FROM unit u JOIN above a ON u.id = a.parent_id) \
+             SELECT id, level, path FROM above ORDER BY length(path) DESC",
+            [id.0.into()],
+        ))
+        .await?;
+    rows.iter().map(|row| Ok(UnitNode { id: row.try_get_by_index(0)?, level: row.try_get_by_index(1)?, path: row.try_get_by_index(2)? })).collect()
 }
 
 /// Units by id. One statement.

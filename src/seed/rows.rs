@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::account::model::contact::Contact;
 use crate::app::told;
 use crate::application::entity::{application, document, event, order};
-use crate::application::model::case::{Case, Decision, Event, State, case_number, number_prefix};
+use crate::application::model::case::{Case, Decision, Event, State, case_number, number_prefix, pin};
 use crate::application::model::clock::Lapse;
 use crate::application::model::document::DocumentKind;
 use crate::application::model::order::OrderState;
@@ -401,12 +401,8 @@ impl<'a> Maker<'a> {
         } else {
             &offered.answers
         };
-        let submitted = Event::Submitted {
-            offering: offering.id,
-            unit: offering.unit,
-            received_at: submitted_at,
-            steps: version.content.steps.iter().map(|step| step.key.clone()).collect(),
-        };
+        let submitted =
+            Event::Submitted { offering: offering.id, unit: offering.unit, received_at: submitted_at, steps: pin(&version.content.steps, &offered.lineage) };
         let clock_of = |case: &Case| engine::clock_of(portal, &world.calendar, case, Some(offering));
         let received = Case::fold([(&submitted, submitted_at)]);
         let lapse = clock_of(&received).and_then(|clock| received.lapsed(&clock, DateTime::<Utc>::MAX_UTC)).unwrap_or(Lapse { at: submitted_at, as_of: day });
@@ -442,7 +438,7 @@ impl<'a> Maker<'a> {
             zone_code: None,
             category: None,
             receiving_unit_id: Some(offering.unit),
-            current_unit_id: Some(offering.unit),
+            current_unit_id: p.unit,
             state: p.state,
             decision: p.decision,
             step_index: p.step_index,
@@ -472,6 +468,7 @@ impl<'a> Maker<'a> {
         self.digest.update(format!("{} {} {} {}\n", row.number.as_deref().unwrap_or_default(), row.state, row.version, row.due_at));
         let mut so_far = Case::draft();
         for Told { event, at, by } in &told_all {
+            let unit = so_far.unit.or(Some(offering.unit));
             so_far.apply(event, *at);
             self.batch.event.model(EventRow {
                 id: chance.id::<EventId>(*at),
@@ -482,7 +479,9 @@ impl<'a> Maker<'a> {
                 at: *at,
                 actor_id: by.map(|(person, _)| person),
                 actor_role: by.map(|(_, role)| role),
-                unit_id: Some(offering.unit),
+                on_behalf_of: None,
+                mandate_id: None,
+                unit_id: unit,
                 payload: serde_json::to_string(event)?,
             })?;
             self.made.events += 1;

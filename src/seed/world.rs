@@ -18,6 +18,7 @@ use crate::catalogue::service as catalogue;
 use crate::kernel::clock::start_of_day;
 use crate::kernel::ids::{DocumentVersionId, ItemId, PersonId, TypedId as _};
 use crate::organisation::model::calendar::Calendar;
+use crate::organisation::model::unit::UnitNode;
 use crate::organisation::service as organisation;
 use crate::portal::Portal;
 use crate::seed::life::Staff;
@@ -70,6 +71,8 @@ pub struct Offered {
     pub offering: Offering,
     /// The version.
     pub version: Arc<CompiledVersion>,
+    /// The unit that receives and those above, nearest first.
+    pub lineage: Vec<UnitNode>,
     /// Answers, where they do not depend on who answers.
     pub answers: Value,
 }
@@ -113,6 +116,7 @@ impl World {
         let (mut card, mut services) = (None, Vec::new());
         for offering in offerings {
             let Some(version) = versions.get(&offering.version).cloned() else { bail!("an offering has no version") };
+            let lineage = organisation::lineage(db, offering.unit).await.map_err(told)?;
             if version.item_code == CARD {
                 let sample = card_answers(
                     &staff,
@@ -125,12 +129,12 @@ impl World {
                     DocumentVersionId(uuid::Uuid::nil()),
                 );
                 check(&version, &sample, today)?;
-                card.get_or_insert(Offered { offering, version, answers: Value::Null });
+                card.get_or_insert(Offered { offering, version, lineage, answers: Value::Null });
             } else {
                 let answers = json!({ "city": offering.region });
                 // An item whose form asks for more is left out.
                 if check(&version, &answers, today).is_ok() {
-                    services.push(Offered { offering, version, answers });
+                    services.push(Offered { offering, version, lineage, answers });
                 }
             }
         }

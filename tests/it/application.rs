@@ -702,7 +702,8 @@ impl World {
         let line = self.card_line(&materials, json!({})).await;
         let order = self.save(talent, json!({ "lines": [line] })).await.unwrap();
         let case = self.submit(talent, &order, json!({})).await.unwrap()["applications"][0].clone();
-        self.execute("UPDATE application SET current_unit_id = $1 WHERE id = $2", [self.units.city.into(), case_id(&case).into()]).await;
+        self.execute("UPDATE application SET current_unit_id = $1, receiving_unit_id = $1 WHERE id = $2", [self.units.city.into(), case_id(&case).into()])
+            .await;
         (case, materials)
     }
 

@@ -213,6 +213,8 @@ async fn a_draft_is_taken_out_of_its_cart_and_never_withdrawn(app: TestApp) {
         at: sea_orm::Set(at("2026-01-05T01:00:00Z")),
         actor_id: sea_orm::Set(None),
         actor_role: sea_orm::Set(None),
+        on_behalf_of: sea_orm::Set(None),
+        mandate_id: sea_orm::Set(None),
         unit_id: sea_orm::Set(None),
         payload: sea_orm::Set(json!({ "event": "WITHDRAWN" }).to_string()),
     };

@@ -6,6 +6,7 @@ mod application;
 mod application_rights;
 mod architecture;
 mod authz;
+mod case_units;
 mod catalogue;
 mod dealing;
 mod documents;

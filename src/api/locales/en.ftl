@@ -51,6 +51,7 @@ WRONG_STEP = The case is at another step by now.
 ALREADY_ACCEPTED = The case counts as accepted; nothing more can be asked for.
 CLAIMED_BY_ANOTHER = Another officer has claimed it.
 NOT_CLAIMED = Claim it first.
+ALREADY_CLAIMED = You have claimed it already.
 SAME_PERSON = Who did an earlier step may not do this one.
 OWN_CASE = Nobody handles her own case.
 REASON_REQUIRED = Give a reason.

@@ -51,6 +51,7 @@ WRONG_STEP = O processo está agora noutra fase.
 ALREADY_ACCEPTED = O processo considera-se admitido; já não se pode pedir aperfeiçoamento.
 CLAIMED_BY_ANOTHER = Já foi atribuído a outro funcionário.
 NOT_CLAIMED = Atribua-o primeiro a si.
+ALREADY_CLAIMED = Já o atribuiu a si.
 SAME_PERSON = Quem fez uma fase anterior não pode fazer esta.
 OWN_CASE = Ninguém trata do seu próprio processo.
 REASON_REQUIRED = Indique o motivo.

@@ -51,6 +51,7 @@ WRONG_STEP = 办理环节已变化。
 ALREADY_ACCEPTED = 已视为受理，不能再要求补正。
 CLAIMED_BY_ANOTHER = 已由其他人员领办。
 NOT_CLAIMED = 请先领办。
+ALREADY_CLAIMED = 您已领办此件。
 SAME_PERSON = 前一环节的办理人员不得办理本环节。
 OWN_CASE = 不得办理本人的申请。
 REASON_REQUIRED = 请说明理由。

@@ -51,6 +51,7 @@ WRONG_STEP = 辦理環節已變更。
 ALREADY_ACCEPTED = 已視為受理，不能再要求補正。
 CLAIMED_BY_ANOTHER = 已由其他人員領辦。
 NOT_CLAIMED = 請先領辦。
+ALREADY_CLAIMED = 您已領辦此件。
 SAME_PERSON = 前一環節的辦理人員不得辦理本環節。
 OWN_CASE = 不得辦理本人的申請。
 REASON_REQUIRED = 請說明理由。

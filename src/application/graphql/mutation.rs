@@ -221,7 +221,7 @@ fn save_command(input: &SaveCartInput) -> Result<SaveCart, ApiError> {
 }
 
 async fn order_of(ctx: &Context<'_>, result: Result<OrderId, Refused>) -> Result<Order, Refused> {
-    Ok(Order(view::order(ctx.portal(), ctx.actor(), result?).await?))
+    Ok(Order::of(view::order(ctx.portal(), ctx.actor(), result?).await?))
 }
 
 /// Root fields of orders and cases that write.
@@ -260,11 +260,10 @@ impl ApplicationMutation {
             received_reason: input.received_reason,
         };
         let submitted = submit::submit_cart(ctx.portal(), ctx.actor(), command, &input.idempotency_key).await;
-        let result = order_of(ctx, submitted).await;
         payload(
             ctx.ctx(),
-            result,
-            |order| SubmitCartPayload { order: Some(order), user_errors: Vec::new() },
+            submitted,
+            |order| SubmitCartPayload { order: Some(Order::of(order)), user_errors: Vec::new() },
             |user_errors| SubmitCartPayload { order: None, user_errors },
         )
     }

@@ -57,7 +57,7 @@ impl ApplicationQuery {
     async fn order(&self, ctx: &Context<'_>, #[graphql(desc = "The order.")] id: ID) -> Option<Result<Order, ApiError>> {
         let read = async {
             let id = ids::decode::<OrderId>(&id, "id")?;
-            Ok(Order(view::order(ctx.portal(), ctx.actor(), id).await?))
+            Ok(Order::of(view::order(ctx.portal(), ctx.actor(), id).await?))
         };
         Some(read.await)
     }
@@ -72,7 +72,8 @@ impl ApplicationQuery {
     ) -> Option<Result<Page<Application>, ApiError>> {
         let read = async {
             let request = PageRequest::parse(first, after.as_deref(), view::OWN_ORDER, 1)?;
-            Ok(connection::of(view::my_applications(ctx.portal(), ctx.actor(), request).await?, |row| Application(row, Sight::Whole)))
+            let page = view::my_applications(ctx.portal(), ctx.actor(), request).await?;
+            Ok(connection::all_of(page, |rows| Application::beside(rows.into_iter().map(|row| (row, Sight::Whole)).collect())))
         };
         Some(read.await)
     }
@@ -87,7 +88,9 @@ impl ApplicationQuery {
     ) -> Option<Result<Page<Order>, ApiError>> {
         let read = async {
             let request = PageRequest::parse(first, after.as_deref(), view::OWN_ORDER, 1)?;
-            Ok(connection::of(view::my_orders(ctx.portal(), ctx.actor(), request).await?, |row| Order(SeenOrder { row, own: true })))
+            let page = view::my_orders(ctx.portal(), ctx.actor(), request).await?;
+            let seen = |row| SeenOrder { row, own: true, lines: None };
+            Ok(connection::all_of(page, |rows| Order::beside(rows.into_iter().map(seen).collect())))
         };
         Some(read.await)
     }
@@ -114,8 +117,7 @@ impl ApplicationQuery {
                 claimed_by: if filter.mine { ctx.actor().person() } else { None },
                 unclaimed: filter.unclaimed,
             };
-            let language = ctx.language();
-            Ok(connection::of(view::work_queue(ctx.portal(), ctx.actor(), unit, filter, request).await?, |row| QueueEntry::of(row, language)))
+            Ok(QueueEntry::page(view::work_queue(ctx.portal(), ctx.actor(), unit, filter, request).await?, ctx.language()))
         };
         Some(read.await)
     }
@@ -132,8 +134,7 @@ impl ApplicationQuery {
         let read = async {
             let body = ids::decode::<BodyId>(&body_id, "bodyId")?;
             let request = PageRequest::parse(first, after.as_deref(), view::QUEUE_ORDER, 2)?;
-            let language = ctx.language();
-            Ok(connection::of(view::employer_queue(ctx.portal(), ctx.actor(), body, request).await?, |row| QueueEntry::of(row, language)))
+            Ok(QueueEntry::page(view::employer_queue(ctx.portal(), ctx.actor(), body, request).await?, ctx.language()))
         };
         Some(read.await)
     }

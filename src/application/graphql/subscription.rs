@@ -129,7 +129,7 @@ impl ApplicationSubscription {
         }))
     }
 
-    /// Each change in the queue of a unit. It ends with an error once the viewer may not read it any more.
+    /// Each change in the queue of a unit, cases that leave it included. It ends with an error once the viewer may not read it any more.
     async fn work_queue_changed(
         &self,
         ctx: &Context<'_>,
@@ -140,7 +140,7 @@ impl ApplicationSubscription {
         view::may_hear_queue(ctx.portal(), ctx.actor(), unit).await?;
         let wanted = unit.uuid().to_string();
         Ok(stream(listener, async move |listener: &mut Listener| {
-            let heard = listener.next(|heard| heard.data["unit"].as_str() == Some(wanted.as_str())).await?;
+            let heard = listener.next(|heard| ["unit", "left"].iter().any(|unit| heard.data[unit].as_str() == Some(wanted.as_str()))).await?;
             let look = async {
                 let now = listener.now().await?;
                 view::may_hear_queue(&listener.ctx.portal, &now, unit).await?;

@@ -1,14 +1,19 @@
 //! Types of orders and cases.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use crate::api::context::ContextExt;
 use crate::api::error::{ApiError, UserError};
-use crate::api::ids;
 use crate::api::messages::message;
 use crate::api::scalars::Json;
 use crate::api::text::LocalizedText;
+use crate::api::{connection, ids};
+use crate::application::graphql::page::{Cases, Orders};
 use crate::application::model::case::{Action, Decision, DeliveryChannel, EventKind, State, StepOutcome};
 use crate::application::model::document::DocumentKind;
 use crate::application::model::order::{MaterialBasis, OrderState};
@@ -16,12 +21,17 @@ use crate::application::model::projection::never;
 use crate::application::model::queue::QueueRow;
 use crate::application::model::sight::Sight;
 use crate::application::service::engine::Loaded;
-use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, SeenCase, SeenOrder};
+use crate::application::service::view::{self, Available, CaseRow, EventRow, MaterialRow, Opened, OrderRow, Queue, SeenOrder};
+use crate::catalogue::model::item::CompiledVersion;
+use crate::catalogue::model::offering::Channel;
 use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
+use crate::kernel::fault::Fault;
+use crate::kernel::ids::{ItemVersionId, UnitId};
 use crate::kernel::rejection::Code;
-use crate::kernel::role::Role;
-use crate::person::service as persons;
+use crate::kernel::role::{Assurance, Role};
+use crate::kernel::text::Language;
+use crate::organisation::graphql::UnitObject;
 
 api_enum!(State, "ApplicationState", "State of a case (办件).");
 api_enum!(Decision, "Decision", "What was decided.");
@@ -35,19 +45,25 @@ api_enum!(DocumentKind, "CaseDocumentKind", "Kind of a case document.");
 
 /// A case (办件): one request for one service item, from the cart to the delivery of the decision.
 #[derive(Clone, Debug)]
-pub struct Application(pub CaseRow, pub Sight);
+pub struct Application {
+    /// The stored row.
+    pub row: CaseRow,
+    sight: Sight,
+    cases: Arc<Cases>,
+}
 
 impl Application {
     /// The case as far as whoever it was loaded for sees it at this instant.
     pub fn of(loaded: Loaded, now: DateTime<Utc>) -> Self {
-        let sight = loaded.sight(now);
-        Self(loaded.row, sight)
+        let (row, sight) = (loaded.row.clone(), loaded.sight(now));
+        let cases = Cases::of(&[(row.clone(), sight.clone())]).with(loaded);
+        Self { row, sight, cases: Arc::new(cases) }
     }
-}
 
-impl From<SeenCase> for Application {
-    fn from(seen: SeenCase) -> Self {
-        Self(seen.row, seen.sight)
+    /// Cases beside each other in one answer, as far as its reader sees each.
+    pub fn beside(cases: Vec<(CaseRow, Sight)>) -> Vec<Self> {
+        let shared = Arc::new(Cases::of(&cases));
+        cases.into_iter().map(|(row, sight)| Self { row, sight, cases: shared.clone() }).collect()
     }
 }
 
@@ -56,45 +72,45 @@ impl From<SeenCase> for Application {
 impl Application {
     /// Global id.
     pub async fn id(&self) -> ID {
-        ids::encode(self.0.id)
+        ids::encode(self.row.id)
     }
     /// Number of the case, with a check character; drafts have none.
     async fn number(&self) -> Option<&str> {
-        self.0.number.as_deref()
+        self.row.number.as_deref()
     }
     /// The order that it was handed in with.
     async fn order_id(&self) -> ID {
-        ids::encode(self.0.order_id)
+        ids::encode(self.row.order_id)
     }
     /// The service item.
     async fn item_id(&self) -> ID {
-        ids::encode(self.0.item_id)
+        ids::encode(self.row.item_id)
     }
     /// Code of the service item, for example `GD-TALENT-CARD`.
     async fn item_code(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
-        Some(catalogue::version(ctx.portal(), self.0.version_id).await.map(|v| v.item_code.clone()).map_err(ApiError::from))
+        Some(catalogue::version(ctx.portal(), self.row.version_id).await.map(|v| v.item_code.clone()).map_err(ApiError::from))
     }
     /// Name of the service item under the pinned version.
     async fn item_name(&self, ctx: &Context<'_>) -> Option<Result<LocalizedText, ApiError>> {
-        let version = catalogue::version(ctx.portal(), self.0.version_id).await;
+        let version = catalogue::version(ctx.portal(), self.row.version_id).await;
         Some(version.map(|v| LocalizedText::of(&v.content.name, ctx.language())).map_err(ApiError::from))
     }
     /// Version of the case: send it back as `expectedVersion`.
     async fn version(&self) -> i64 {
-        self.0.version
+        self.row.version
     }
     /// State that holds now. A case that nobody answered in time is ACCEPTED from the lapse on, whether or not anything has run.
     async fn state(&self, ctx: &Context<'_>) -> State {
-        view::state_now(ctx.portal(), &self.0)
+        view::state_now(ctx.portal(), &self.row)
     }
     /// What was decided.
     async fn decision(&self) -> Option<Decision> {
-        self.0.decision
+        self.row.decision
     }
     /// The step of the review that is due.
     async fn step(&self, ctx: &Context<'_>) -> Option<Result<Step, ApiError>> {
-        let key = self.0.step_key.as_deref()?;
-        match catalogue::version(ctx.portal(), self.0.version_id).await {
+        let key = self.row.step_key.as_deref()?;
+        match catalogue::version(ctx.portal(), self.row.version_id).await {
             Err(fault) => Some(Err(fault.into())),
             Ok(version) => {
                 version.content.step(key).map(|s| Ok(Step { key: s.key.clone(), name: LocalizedText::of(&s.name, ctx.language()), kind: s.kind, role: s.role }))
@@ -103,97 +119,139 @@ impl Application {
     }
     /// How many steps are finished.
     async fn steps_done(&self) -> i32 {
-        self.0.step_index
+        self.row.step_index
     }
     /// When it was received; the clock runs from here.
     async fn received_at(&self) -> Option<DateTime<Utc>> {
-        self.0.received_at
+        self.row.received_at
     }
     /// When acceptance took effect.
     async fn accepted_at(&self) -> Option<DateTime<Utc>> {
-        self.0.accepted_at
+        self.row.accepted_at
     }
     /// When it was decided.
     async fn decided_at(&self) -> Option<DateTime<Utc>> {
-        self.0.decided_at
+        self.row.decided_at
     }
     /// When it was closed.
     async fn closed_at(&self) -> Option<DateTime<Utc>> {
-        self.0.closed_at
+        self.row.closed_at
     }
     /// From when on it counts as accepted unless it is answered before (24:00 UTC+8 of the fifth working day).
     async fn deemed_accepted_at(&self) -> Option<DateTime<Utc>> {
-        self.0.deemed_at
+        self.row.deemed_at
     }
     /// What is due next: acceptance, the promised limit, or the delivery. Null where nothing is.
     async fn due_at(&self) -> Option<DateTime<Utc>> {
-        (self.0.due_at != never()).then_some(self.0.due_at)
+        (self.row.due_at != never()).then_some(self.row.due_at)
     }
     /// End of the promised limit (承诺办结时限).
     async fn promised_due_at(&self) -> Option<DateTime<Utc>> {
-        self.0.promised_due_at
+        self.row.promised_due_at
     }
     /// End of the statutory limit (法定办结时限).
     async fn statutory_due_at(&self) -> Option<DateTime<Utc>> {
-        self.0.statutory_due_at
+        self.row.statutory_due_at
     }
     /// From when on the limit counts as nearly passed.
     async fn near_breach_at(&self) -> Option<DateTime<Utc>> {
-        self.0.near_breach_at
+        self.row.near_breach_at
     }
     /// Whether a date may still move, because the official calendar of that year is not published yet.
     async fn provisional(&self) -> bool {
-        self.0.provisional
+        self.row.provisional
     }
     /// Whether somebody has claimed it.
     async fn claimed(&self) -> bool {
-        self.0.claimed_by.is_some()
+        self.row.claimed_by.is_some()
+    }
+    /// How it came in.
+    async fn channel(&self) -> Channel {
+        self.row.channel
+    }
+    /// The unit that received it, and that answers for it to the applicant. Null for drafts.
+    async fn receiving_unit(&self, ctx: &Context<'_>) -> Option<Result<UnitObject, ApiError>> {
+        self.unit(ctx, self.row.receiving_unit_id?).await.transpose()
+    }
+    /// The unit that works on it now. Null for drafts.
+    async fn current_unit(&self, ctx: &Context<'_>) -> Option<Result<UnitObject, ApiError>> {
+        self.unit(ctx, self.row.current_unit_id?).await.transpose()
+    }
+    /// Why an officer stated an earlier receipt, in her words. Null for beneficiaries and employers.
+    async fn received_reason(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+        view::received_reason(ctx.portal(), &self.row, &self.sight).await.map_err(ApiError::from).transpose()
     }
     /// Name of the applicant.
     async fn applicant_name(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
-        let names = persons::names_of(ctx.portal().db.read(), &[self.0.applicant_person_id]).await;
-        Some(names.map(|n| n.values().next().map(|name| name.display().to_owned()).unwrap_or_default()).map_err(ApiError::from))
+        let name = self.cases.name(ctx.ctx(), self.row.applicant_person_id).await;
+        Some(name.map(|name| name.map(|name| name.display().to_owned()).unwrap_or_default()).map_err(ApiError::from))
     }
     /// The applicant, if it is a person.
     async fn applicant_id(&self) -> Option<ID> {
-        Some(ids::encode(self.0.applicant_person_id))
+        Some(ids::encode(self.row.applicant_person_id))
+    }
+    /// Level to which the applicant's identity must still be verified before the case can be approved. Null where she is
+    /// known surely enough, and for beneficiaries and employers.
+    async fn assurance_needed(&self, ctx: &Context<'_>) -> Option<Result<Assurance, ApiError>> {
+        if !self.sight.papers() {
+            return None;
+        }
+        let loaded = self.cases.loaded(ctx.ctx(), self.row.id).await;
+        loaded.map(|loaded| loaded.and_then(Loaded::assurance_needed)).map_err(ApiError::from).transpose()
+    }
+    /// Members of the family for whom it is, besides the applicant. Null for beneficiaries and employers.
+    async fn beneficiary_ids(&self, ctx: &Context<'_>) -> Option<Result<Vec<ID>, ApiError>> {
+        if !self.sight.papers() {
+            return None;
+        }
+        let found = self.cases.beneficiaries(ctx.ctx(), self.row.id).await;
+        Some(found.map(|found| found.iter().copied().map(ids::encode).collect()).map_err(ApiError::from))
     }
     /// Answers of the form, as given. An employer who is asked to confirm sees those about the employment; a beneficiary, and
     /// an employer who has confirmed, see none.
     async fn answers(&self, ctx: &Context<'_>) -> Option<Result<Json, ApiError>> {
-        view::answers(ctx.portal(), &self.0, &self.1).await.map(|answers| answers.map(Json)).map_err(ApiError::from).transpose()
+        view::answers(ctx.portal(), &self.row, &self.sight).await.map(|answers| answers.map(Json)).map_err(ApiError::from).transpose()
     }
     /// Documents handed in, by key of the material. Null for beneficiaries and employers.
     async fn materials(&self, ctx: &Context<'_>) -> Option<Result<Vec<BoundMaterial>, ApiError>> {
-        let rows = view::materials(ctx.portal(), self.0.id, &self.1).await.transpose()?;
-        Some(rows.map(|rows| rows.into_iter().map(BoundMaterial::from).collect()).map_err(ApiError::from))
+        if !self.sight.papers() {
+            return None;
+        }
+        let rows = self.cases.materials(ctx.ctx(), self.row.id).await;
+        Some(rows.map(|rows| rows.iter().cloned().map(BoundMaterial::from).collect()).map_err(ApiError::from))
     }
     /// Documents issued in the case: receipt, notice of acceptance, decision. Null for beneficiaries and employers.
     async fn documents(&self, ctx: &Context<'_>) -> Option<Result<Vec<CaseDocument>, ApiError>> {
-        let rows = view::documents(ctx.portal(), self.0.id, &self.1).await.transpose()?;
-        Some(rows.map(|rows| rows.into_iter().map(CaseDocument::from).collect()).map_err(ApiError::from))
+        if !self.sight.papers() {
+            return None;
+        }
+        let rows = self.cases.documents(ctx.ctx(), self.row.id).await;
+        Some(rows.map(|rows| rows.iter().cloned().map(CaseDocument::from).collect()).map_err(ApiError::from))
     }
     /// What has happened, oldest first.
     async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {
-        Some(view::events(ctx.portal(), self.0.id).await.map(|rows| rows.into_iter().map(ApplicationEvent::from).collect()).map_err(ApiError::from))
+        let rows = self.cases.events(ctx.ctx(), self.row.id).await;
+        Some(rows.map(|rows| rows.iter().cloned().map(ApplicationEvent::from).collect()).map_err(ApiError::from))
     }
     /// What the viewer may do now. An action that is barred says why.
     #[graphql(complexity = "20 + child_complexity")]
     async fn available_actions(&self, ctx: &Context<'_>) -> Option<Result<Vec<AvailableAction>, ApiError>> {
-        let read = async {
-            let loaded = view::application(ctx.portal(), ctx.actor(), self.0.id).await?;
-            let language = ctx.language();
-            Ok(view::available(ctx.portal(), ctx.actor(), &loaded)
-                .into_iter()
-                .map(|a| AvailableAction {
-                    action: a.action,
-                    allowed: a.reason.is_none(),
-                    reason: a.reason,
-                    message: a.reason.map(|code| message(language, code.code(), &[])),
-                })
-                .collect())
+        let language = ctx.language();
+        let action = |a: Available| AvailableAction {
+            action: a.action,
+            allowed: a.reason.is_none(),
+            reason: a.reason,
+            message: a.reason.map(|code| message(language, code.code(), &[])),
         };
-        Some(read.await)
+        let loaded = self.cases.loaded(ctx.ctx(), self.row.id).await;
+        let available = loaded.and_then(|loaded| Ok(view::available(ctx.portal(), ctx.actor(), loaded.ok_or(Fault::NotFound)?)));
+        Some(available.map(|all| all.into_iter().map(action).collect()).map_err(ApiError::from))
+    }
+}
+
+impl Application {
+    async fn unit(&self, ctx: &Context<'_>, id: UnitId) -> Result<Option<UnitObject>, ApiError> {
+        Ok(self.cases.unit(ctx.ctx(), id).await?.map(|unit| UnitObject::of(unit.clone(), ctx.language())))
     }
 }
 
@@ -241,11 +299,13 @@ pub struct ApplicationEvent {
     pub at: DateTime<Utc>,
     /// The role of who did it; null for the clock.
     pub by_role: Option<Role>,
+    /// The mandate under which it was done for the applicant, if it was.
+    pub mandate_id: Option<ID>,
 }
 
 impl From<EventRow> for ApplicationEvent {
     fn from(row: EventRow) -> Self {
-        Self { seq: row.seq, kind: row.kind, at: row.at, by_role: row.actor_role }
+        Self { seq: row.seq, kind: row.kind, at: row.at, by_role: row.actor_role, mandate_id: row.mandate_id.map(ids::encode) }
     }
 }
 
@@ -297,37 +357,52 @@ pub struct AvailableAction {
 
 /// An order: a cart, or what became of it.
 #[derive(Clone, Debug)]
-pub struct Order(pub SeenOrder);
+pub struct Order {
+    row: OrderRow,
+    orders: Arc<Orders>,
+}
+
+impl Order {
+    /// An order that the viewer may see.
+    pub fn of(seen: SeenOrder) -> Self {
+        Self { row: seen.row.clone(), orders: Orders::of(vec![seen]) }
+    }
+
+    /// Orders beside each other in one answer.
+    pub fn beside(seen: Vec<SeenOrder>) -> Vec<Self> {
+        let orders = Orders::of(seen.clone());
+        seen.into_iter().map(|seen| Self { row: seen.row, orders: orders.clone() }).collect()
+    }
+}
 
 /// An order: a cart, or what became of it.
 #[Object]
 impl Order {
     /// Global id.
     pub async fn id(&self) -> ID {
-        ids::encode(self.0.row.id)
+        ids::encode(self.row.id)
     }
     /// Version: send it back as `expectedVersion`.
     async fn version(&self) -> i64 {
-        self.0.row.version
+        self.row.version
     }
     /// Cart or submitted.
     async fn state(&self) -> OrderState {
-        self.0.row.state
+        self.row.state
     }
     /// When it was made.
     async fn created_at(&self) -> DateTime<Utc> {
-        self.0.row.created_at
+        self.row.created_at
     }
     /// When it was handed in.
     async fn submitted_at(&self) -> Option<DateTime<Utc>> {
-        self.0.row.submitted_at
+        self.row.submitted_at
     }
     /// Its lines: drafts in a cart, cases once it is handed in. Of an order that the viewer filled for another, those that she
     /// may see.
     #[graphql(complexity = "5 * child_complexity")]
     async fn applications(&self, ctx: &Context<'_>) -> Option<Result<Vec<Application>, ApiError>> {
-        let lines = view::lines(ctx.portal(), ctx.actor(), &self.0).await;
-        Some(lines.map(|lines| lines.into_iter().map(Application::from).collect()).map_err(ApiError::from))
+        Some(self.orders.lines(ctx.ctx(), self.row.id).await.map_err(ApiError::from))
     }
 }
 
@@ -348,8 +423,12 @@ pub struct QueueEntry {
     pub state: State,
     /// Key of the step that is due.
     pub step_key: Option<String>,
+    /// Name of the step that is due.
+    pub step_name: Option<LocalizedText>,
     /// Who claimed it.
     pub claimed_by_id: Option<ID>,
+    /// Her name.
+    pub claimed_by_name: Option<String>,
     /// Version of the case.
     pub version: i64,
     /// When it was received.
@@ -367,9 +446,17 @@ pub struct QueueEntry {
 }
 
 impl QueueEntry {
-    /// The row for its reader.
-    pub fn of(row: QueueRow, language: crate::kernel::text::Language) -> Self {
+    /// The rows of a page for their reader.
+    pub fn page(queue: Queue, language: Language) -> Connection<String, Self, EmptyFields, EmptyFields> {
+        let Queue { page, versions } = queue;
+        connection::of(page, |row| Self::of(row, &versions, language))
+    }
+
+    fn of(row: QueueRow, versions: &HashMap<ItemVersionId, Arc<CompiledVersion>>, language: Language) -> Self {
+        let step = row.step_key.as_deref().and_then(|key| versions.get(&row.pinned)?.content.step(key));
         Self {
+            step_name: step.map(|step| LocalizedText::of(&step.name, language)),
+            claimed_by_name: row.claimed_by_name,
             application_id: ids::encode(row.id),
             number: row.number,
             item_id: ids::encode(row.item),

@@ -6,11 +6,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::application::model::clock::{Acceptance, ClockState, Lapse, Timeline};
+use crate::catalogue::model::version::StepDefinition;
 use crate::coded_enum;
 use crate::kernel::ids::{OfferingId, PersonId, UnitId};
 use crate::kernel::rejection::Code;
 use crate::kernel::role::Role;
-use crate::organisation::model::unit::UnitLevel;
+use crate::organisation::model::unit::{UnitLevel, UnitNode};
 
 coded_enum! {
     /// State of a case (办件状态).
@@ -132,6 +133,39 @@ coded_enum! {
     }
 }
 
+impl EventKind {
+    /// Fields of the case that an event of this kind changes besides its version, as the API names them.
+    pub const fn changes(self) -> &'static [&'static str] {
+        match self {
+            Self::Submitted => &["state", "number", "receivedAt"],
+            Self::Claimed | Self::Released => &["claimed"],
+            Self::Accepted | Self::DeemedAccepted => &["state", "step", "currentUnit", "acceptedAt"],
+            Self::NotAccepted | Self::Delivered | Self::Withdrawn => &["state", "closedAt"],
+            Self::StepCompleted => &["state", "step", "stepsDone", "currentUnit"],
+            Self::Decided => &["state", "decision", "currentUnit", "decidedAt"],
+        }
+    }
+}
+
+/// A step as it was pinned at submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinnedStep {
+    /// Key of the step.
+    pub key: String,
+    /// The unit that works on it; `None` leaves the case where it is then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitId>,
+}
+
+/// The steps of a version as they are pinned: each goes to the unit of its level at or above the one that receives.
+///
+/// `lineage` is the receiving unit with those above it, nearest first. Where none has the level (东莞 and 中山 have no
+/// districts) the step is done where the case is.
+pub fn pin(steps: &[StepDefinition], lineage: &[UnitNode]) -> Vec<PinnedStep> {
+    let unit = |step: &StepDefinition| lineage.iter().find(|unit| Some(unit.level) == step.unit_level).map(|unit| unit.id);
+    steps.iter().map(|step| PinnedStep { key: step.key.clone(), unit: unit(step) }).collect()
+}
+
 /// What has happened to a case. Ids and codes only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "SCREAMING_SNAKE_CASE")]
@@ -144,8 +178,8 @@ pub enum Event {
         unit: UnitId,
         /// When it arrived, which for post and walk-ins may be before the event.
         received_at: DateTime<Utc>,
-        /// Keys of the steps that were pinned.
-        steps: Vec<String>,
+        /// The steps that were pinned.
+        steps: Vec<PinnedStep>,
     },
     /// An officer took it.
     Claimed {
@@ -230,10 +264,12 @@ pub struct Case {
     pub version: i64,
     /// The offering pinned at submission.
     pub offering: Option<OfferingId>,
-    /// The unit that works on it.
+    /// The unit that received it, and that delivers what was decided.
+    pub received_by: Option<UnitId>,
+    /// The unit that works on it: where it was received, then that of the step that is due, at last where it was received.
     pub unit: Option<UnitId>,
-    /// Keys of the pinned steps.
-    pub steps: Vec<String>,
+    /// The pinned steps.
+    pub steps: Vec<PinnedStep>,
     /// The finished steps; their number is the cursor.
     pub done: Vec<StepDone>,
     /// Who claimed it, and when.
@@ -255,6 +291,7 @@ impl Case {
             state: State::Draft,
             version: 0,
             offering: None,
+            received_by: None,
             unit: None,
             steps: Vec::new(),
             done: Vec::new(),
@@ -282,7 +319,7 @@ impl Case {
             Event::Submitted { offering, unit, received_at, steps } => {
                 self.state = State::Received;
                 self.offering = Some(*offering);
-                self.unit = Some(*unit);
+                (self.received_by, self.unit) = (Some(*unit), Some(*unit));
                 self.steps.clone_from(steps);
                 self.timeline = Some(Timeline { entered_at: at, ..Timeline::received(*received_at) });
             }
@@ -292,14 +329,17 @@ impl Case {
                 self.state = State::Accepted;
                 self.claimed = None;
                 self.accepted_at = Some(at);
+                self.go_to_step();
                 if let Some(timeline) = &mut self.timeline {
                     timeline.accepted_at = Some(at);
                 }
             }
             Event::DeemedAccepted { at: lapse, as_of } => {
                 self.state = State::Accepted;
+                self.claimed = None;
                 self.lapse_version = Some(self.version);
                 self.accepted_at = Some(*lapse);
+                self.go_to_step();
                 if let Some(timeline) = &mut self.timeline {
                     timeline.lapsed = Some(Lapse { at: *lapse, as_of: *as_of });
                 }
@@ -313,11 +353,13 @@ impl Case {
                 // A step outside the unit takes the case from no officer; inside, only its claimer finishes one.
                 self.claimed = self.claimed.filter(|(claimer, _)| claimer != by);
                 self.done.push(StepDone { key: key.clone(), by: *by, outcome: *outcome, at });
+                self.go_to_step();
             }
             Event::Decided { decision, .. } => {
                 self.state = State::Decided;
                 self.claimed = None;
                 self.decision = Some(*decision);
+                self.unit = self.received_by;
                 if let Some(timeline) = &mut self.timeline {
                     timeline.decided_at = Some(at);
                 }
@@ -343,9 +385,21 @@ impl Case {
         }
     }
 
+    /// The step that is due, as it was pinned.
+    pub fn pinned_step(&self) -> Option<&PinnedStep> {
+        self.steps.get(self.done.len())
+    }
+
     /// The key of the step that is due, if one is.
     pub fn step(&self) -> Option<&str> {
-        self.steps.get(self.done.len()).map(String::as_str)
+        self.pinned_step().map(|step| step.key.as_str())
+    }
+
+    /// After the last step the case stays where it is, for the decision.
+    fn go_to_step(&mut self) {
+        if let Some(unit) = self.pinned_step().and_then(|step| step.unit) {
+            self.unit = Some(unit);
+        }
     }
 
     /// The acceptance by lapse of time that is true at `now` although no event says so yet.
@@ -443,78 +497,101 @@ pub struct Who<'a> {
     pub confirms: bool,
 }
 
-/// Roles that work on a case before its decision.
+/// Roles that work on cases.
 const OFFICERS: [Role; 4] = [Role::WindowOfficer, Role::Reviewer, Role::Approver, Role::Supervisor];
 
-/// The role that claims a case for the work that it waits for, or another that works on cases.
-fn claiming(state: State, roles: &[Role], step: Option<StepRule<'_>>) -> Option<Role> {
-    let next = match state {
-        State::Accepted | State::InReview => step.map_or(Role::Approver, |s| s.role),
-        _ => Role::WindowOfficer,
-    };
-    std::iter::once(next).chain(OFFICERS).find(|role| OFFICERS.contains(role) && roles.contains(role))
+impl Who<'_> {
+    fn holds(&self, roles: &[Role]) -> bool {
+        self.roles.iter().any(|held| roles.contains(held))
+    }
+
+    /// One of these roles, in the order of preference.
+    fn holds_one(&self, roles: &[Role]) -> Result<Role, Code> {
+        roles.iter().copied().find(|role| self.roles.contains(role)).ok_or(Code::NotAllowed)
+    }
+
+    /// The role in which she finishes a step.
+    fn finishes(&self, case: &Case, step: StepRule<'_>) -> Result<Role, Code> {
+        let entitled = match (step.outside, step.level) {
+            (true, _) => self.confirms,
+            (false, None) => self.holds(&[step.role]),
+            (false, Some(level)) => self.levels.contains(&(step.role, level)),
+        };
+        if !entitled {
+            return Err(Code::NotAllowed);
+        }
+        let before = case.done.iter().any(|done| done.by == self.person && step.not_same_person_as.contains(&done.key));
+        if before { Err(Code::SamePerson) } else { Ok(if step.outside { Role::EmployerConfirmer } else { step.role }) }
+    }
+
+    /// The role in which she decides. Who reviewed does not decide: four eyes on every decision.
+    fn decides(&self, case: &Case) -> Result<Role, Code> {
+        let role = self.holds_one(&[Role::Approver])?;
+        if case.step().is_some() {
+            Err(Code::WrongStep)
+        } else if case.done.iter().any(|done| done.by == self.person) {
+            Err(Code::SamePerson)
+        } else {
+            Ok(role)
+        }
+    }
+
+    /// The role in which she does the work that a case in this state waits for.
+    fn works(&self, case: &Case, state: State, step: Option<StepRule<'_>>) -> Result<Role, Code> {
+        match (state, step) {
+            (State::Accepted | State::InReview, Some(step)) if step.outside => Err(Code::WrongStep),
+            (State::Accepted | State::InReview, Some(step)) => self.finishes(case, step),
+            (State::Accepted | State::InReview, None) => self.decides(case),
+            (State::Decided, _) => self.holds_one(&[Role::WindowOfficer, Role::Approver]),
+            _ => self.holds_one(&[Role::WindowOfficer]),
+        }
+    }
 }
 
 /// The role that entitles to an action now, or the one reason why it may not be done.
 ///
 /// `state` is the effective state. `step` is the rule of the step that is due. Nobody works on her own case, nor on one
-/// that is for her.
+/// that is for her; a case is claimed by who can do what it waits for.
 pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option<StepRule<'_>>) -> Result<Role, Code> {
-    let holds = |roles: &[Role]| who.roles.iter().any(|r| roles.contains(r));
     let by_applicant = matches!(action, Action::Submit | Action::Withdraw);
     if by_applicant && who.side.is_none() {
         return Err(Code::NotAllowed);
     }
-    if !by_applicant && (who.side.is_some() || who.beneficiary) {
+    // Who fills the cart of a walk-in is no party to it.
+    let party = who.beneficiary || matches!(who.side, Some(Side::Applicant | Side::Agent));
+    if !by_applicant && party {
         return Err(Code::OwnCase);
     }
     if !allowed_in(action).contains(&state) {
         let answers = matches!(action, Action::Accept | Action::RefuseAcceptance);
         return Err(if answers && case.accepted_by_lapse(state) { Code::AlreadyAccepted } else { Code::WrongState });
     }
-    let claimed_by_other = case.claimed.is_some_and(|(by, _)| by != who.person);
-    match action {
-        Action::Submit | Action::Withdraw => who.side.map(Side::role).ok_or(Code::NotAllowed),
-        Action::Claim => match claiming(state, who.roles, step) {
-            None => Err(Code::NotAllowed),
-            Some(_) if case.claimed.is_some() => Err(Code::ClaimedByAnother),
-            Some(role) => Ok(role),
-        },
-        Action::Release if case.claimed.is_none() => Err(Code::NotClaimed),
-        Action::Release if claimed_by_other => {
-            if holds(&[Role::Supervisor]) {
-                Ok(Role::Supervisor)
-            } else {
-                Err(Code::ClaimedByAnother)
-            }
-        }
-        Action::Release => claiming(state, who.roles, step).ok_or(Code::NotAllowed),
-        Action::CompleteStep => {
-            let Some(step) = step else { return Err(Code::WrongStep) };
-            let entitled = match (step.outside, step.level) {
-                (true, _) => who.confirms,
-                (false, None) => holds(&[step.role]),
-                (false, Some(level)) => who.levels.contains(&(step.role, level)),
+    let role = match action {
+        Action::Submit | Action::Withdraw => return who.side.map(Side::role).ok_or(Code::NotAllowed),
+        Action::Release => {
+            return match case.claimed {
+                None => Err(Code::NotClaimed),
+                Some((by, _)) if by == who.person => who.works(case, state, step).or_else(|_| who.holds_one(&OFFICERS)),
+                Some(_) if who.holds(&[Role::Supervisor]) => Ok(Role::Supervisor),
+                Some(_) if who.holds(&OFFICERS) => Err(Code::ClaimedByAnother),
+                Some(_) => Err(Code::NotAllowed),
             };
-            if !entitled {
-                return Err(Code::NotAllowed);
-            }
-            if !step.outside && claimed_by_other {
-                return Err(Code::ClaimedByAnother);
-            }
-            let before = case.done.iter().any(|done| done.by == who.person && step.not_same_person_as.contains(&done.key));
-            if before { Err(Code::SamePerson) } else { Ok(if step.outside { Role::EmployerConfirmer } else { step.role }) }
         }
-        Action::Accept | Action::RefuseAcceptance if !holds(&[Role::WindowOfficer]) => Err(Code::NotAllowed),
-        Action::Decide if !holds(&[Role::Approver]) => Err(Code::NotAllowed),
-        Action::Deliver if !holds(&[Role::WindowOfficer, Role::Approver]) => Err(Code::NotAllowed),
-        Action::Decide if case.step().is_some() => Err(Code::WrongStep),
-        // Who reviewed does not decide: four eyes on every decision.
-        Action::Decide if case.done.iter().any(|done| done.by == who.person) => Err(Code::SamePerson),
-        Action::Accept | Action::RefuseAcceptance | Action::Decide | Action::Deliver if claimed_by_other => Err(Code::ClaimedByAnother),
-        Action::Decide => Ok(Role::Approver),
-        Action::Deliver if !holds(&[Role::WindowOfficer]) => Ok(Role::Approver),
-        Action::Accept | Action::RefuseAcceptance | Action::Deliver => Ok(Role::WindowOfficer),
+        Action::Claim => who.works(case, state, step)?,
+        Action::Accept | Action::RefuseAcceptance => who.holds_one(&[Role::WindowOfficer])?,
+        Action::CompleteStep => match step {
+            None => return Err(Code::WrongStep),
+            // The employer's answer waits for no officer.
+            Some(step) if step.outside => return who.finishes(case, step),
+            Some(step) => who.finishes(case, step)?,
+        },
+        Action::Decide => who.decides(case)?,
+        Action::Deliver => who.holds_one(&[Role::WindowOfficer, Role::Approver])?,
+    };
+    match case.claimed {
+        Some((by, _)) if by != who.person => Err(Code::ClaimedByAnother),
+        Some(_) if action == Action::Claim => Err(Code::AlreadyClaimed),
+        Some(_) | None => Ok(role),
     }
 }
 
@@ -570,7 +647,7 @@ mod tests {
             offering: OfferingId(Uuid::from_u128(5)),
             unit: UnitId(Uuid::from_u128(6)),
             received_at: at(0),
-            steps: vec!["employer".into(), "review".into()],
+            steps: ["employer", "review"].map(|key| PinnedStep { key: key.into(), unit: None }).into(),
         }
     }
 
@@ -642,6 +719,57 @@ mod tests {
         assert_eq!(may(Action::Accept, &case, case.state, staff(OFFICER, &all), None), Ok(Role::WindowOfficer));
         assert_eq!(may(Action::Release, &case, case.state, staff(OTHER, &[Role::Supervisor]), None), Ok(Role::Supervisor));
         assert_eq!(may(Action::Release, &case, case.state, staff(OFFICER, &all), None), Ok(Role::WindowOfficer));
+        assert_eq!(may(Action::Claim, &case, case.state, staff(OFFICER, &all), None), Err(Code::AlreadyClaimed));
+    }
+
+    #[test]
+    fn a_case_is_claimed_by_who_can_do_what_it_waits_for() {
+        let mut case = Case::fold([(&submitted(), at(0))]);
+        let claim = |case: &Case, person, role, step| may(Action::Claim, case, case.state, staff(person, &[role]), step);
+        assert_eq!(claim(&case, OFFICER, Role::WindowOfficer, None), Ok(Role::WindowOfficer));
+        for role in [Role::Reviewer, Role::Approver, Role::Supervisor] {
+            assert_eq!(claim(&case, OFFICER, role, None), Err(Code::NotAllowed), "{role}");
+        }
+        case.apply(&Event::Accepted, at(1));
+        let outside = StepRule { role: Role::EmployerConfirmer, level: None, not_same_person_as: &[], outside: true };
+        let review = StepRule { role: Role::Reviewer, outside: false, ..outside };
+        assert_eq!(claim(&case, OFFICER, Role::Reviewer, Some(outside)), Err(Code::WrongStep), "it waits for the employer");
+        assert_eq!(claim(&case, OFFICER, Role::WindowOfficer, Some(review)), Err(Code::NotAllowed));
+        assert_eq!(claim(&case, OFFICER, Role::Reviewer, Some(review)), Ok(Role::Reviewer));
+        for key in ["employer", "review"] {
+            case.apply(&Event::StepCompleted { key: key.into(), by: OFFICER, outcome: StepOutcome::Positive }, at(2));
+        }
+        assert_eq!(claim(&case, OTHER, Role::Approver, None), Ok(Role::Approver));
+        assert_eq!(claim(&case, OFFICER, Role::Approver, None), Err(Code::SamePerson));
+    }
+
+    #[test]
+    fn a_case_goes_to_the_unit_of_each_step_and_back_for_the_delivery() {
+        let [window, city, province] = [6, 7, 8].map(|id| UnitId(Uuid::from_u128(id)));
+        let steps = [("employer", None), ("city", Some(city)), ("province", Some(province))];
+        let steps = steps.map(|(key, unit)| PinnedStep { key: key.into(), unit }).into();
+        let submitted = Event::Submitted { offering: OfferingId(Uuid::from_u128(5)), unit: window, received_at: at(0), steps };
+        let done = |key: &str| Event::StepCompleted { key: key.into(), by: OFFICER, outcome: StepOutcome::Positive };
+        let mut case = Case::draft();
+        let way = [
+            (submitted, window),
+            (Event::Accepted, window),
+            (done("employer"), city),
+            (done("city"), province),
+            (done("province"), province),
+            (Event::Decided { decision: Decision::Approved, by: OTHER }, window),
+        ];
+        for (event, unit) in way {
+            case.apply(&event, at(1));
+            assert_eq!(case.unit, Some(unit), "{event:?}");
+        }
+    }
+
+    #[test]
+    fn an_officer_who_fills_a_cart_is_no_party_to_it() {
+        let filler = Who { side: Some(Side::Window), ..staff(OFFICER, &[Role::WindowOfficer]) };
+        assert_eq!(may(Action::Claim, &Case::draft(), State::Draft, filler, None), Err(Code::WrongState));
+        assert_eq!(may(Action::Submit, &Case::draft(), State::Draft, filler, None), Ok(Role::WindowOfficer));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use crate::application::model::case::{Case, Decision, State};
 use crate::application::model::clock::{Acceptance, ClockState, DueAt};
-use crate::kernel::ids::PersonId;
+use crate::kernel::ids::{PersonId, UnitId};
 
 /// The columns that follow from the events, the calendar and the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Projection {
     pub step_index: i32,
     /// The step that is due.
     pub step_key: Option<String>,
+    /// The unit that works on it.
+    pub unit: Option<UnitId>,
     /// Number of the last event.
     pub version: i64,
     /// Who claimed it.
@@ -78,6 +80,7 @@ impl Projection {
             decision: case.decision,
             step_index: i32::try_from(case.done.len()).unwrap_or(i32::MAX),
             step_key: if case.state.is_closed() || case.state == State::Decided { None } else { case.step().map(str::to_owned) },
+            unit: case.unit,
             version: case.version,
             claimed_by: case.claimed.map(|(by, _)| by),
             claimed_at: case.claimed.map(|(_, at)| at),

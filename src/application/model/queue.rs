@@ -31,6 +31,8 @@ pub struct QueueRow {
     pub step_key: Option<String>,
     /// Who claimed it.
     pub claimed_by: Option<PersonId>,
+    /// Her name.
+    pub claimed_by_name: Option<String>,
     /// Version.
     pub version: i64,
     /// The pinned version of the item.

@@ -30,7 +30,7 @@ pub async fn check_projections(portal: &Portal, mut progress: impl FnMut(u64)) -
         let Some(last) = rows.last() else { return Ok(report) };
         after = Some(last.id);
         let ids: Vec<ApplicationId> = rows.iter().map(|r| r.id).collect();
-        let offerings = catalogue::offerings_by_ids(portal, &rows.iter().filter_map(|r| r.offering_id).collect::<Vec<_>>()).await?;
+        let offerings = catalogue::offerings_by_ids(db, &rows.iter().filter_map(|r| r.offering_id).collect::<Vec<_>>()).await?;
         let events = store::events_of(db, &ids).await?;
         for row in &rows {
             let own: Vec<_> = events.iter().filter(|e| e.application_id == row.id).cloned().collect();

@@ -1,5 +1,6 @@
 //! The core of the engine: a case is loaded with its events, judged, and advanced by one event in one transaction.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -7,7 +8,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::Value;
 
 use crate::account::service::mandates::mandate_in_force;
-use crate::application::model::case::{Action, Case, Event, Side, State, StepRule, Who, may};
+use crate::application::model::case::{Action, Case, Event, EventKind, Side, State, StepRule, Who, may};
 use crate::application::model::clock::{self, ClockSettings, ClockState, Lapse, Limits};
 use crate::application::model::document::{CaseFacts, DocumentKind, JWS_TYPE, Wording, write};
 use crate::application::model::projection::Projection;
@@ -24,9 +25,9 @@ use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{ApplicationId, CaseDocumentId, EventId, PersonId, TypedId};
+use crate::kernel::ids::{ApplicationId, CaseDocumentId, EventId, PersonId, TypedId, UnitId};
 use crate::kernel::rejection::{Code, Conflict, Rejection};
-use crate::kernel::role::Role;
+use crate::kernel::role::{Assurance, Role};
 use crate::kernel::seal::{Place, SecretKey};
 use crate::organisation::model::calendar::Calendar;
 use crate::organisation::model::unit::UnitLevel;
@@ -58,6 +59,8 @@ pub struct Loaded {
     pub outside: Vec<bool>,
     /// Levels of the units for which the caller holds her roles.
     pub levels: Vec<(Role, UnitLevel)>,
+    /// How surely the applicant is known, where that was asked.
+    pub assurance: Option<Assurance>,
 }
 
 /// The clock's settings, from those of the portal.
@@ -88,55 +91,101 @@ pub fn read_events(rows: &[store::EventRow]) -> Result<Vec<(Event, DateTime<Utc>
 pub async fn load(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, actor: &Actor, id: ApplicationId) -> Result<Loaded, Fault> {
     policy::signed_in(actor)?;
     let row = store::application(db, id).await?.ok_or(Fault::NotFound)?;
-    let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
+    load_all(portal, db, calendar, actor, vec![row]).await?.pop().ok_or(Fault::NotFound)
+}
+
+/// Loads those of the cases that something ties the caller to, in the order of their rows. Seven statements at most,
+/// whatever the number of rows, and one more for each case under a mandate and each draft that is not her own.
+pub async fn load_all(
+    portal: &Portal,
+    db: &impl ConnectionTrait,
+    calendar: &Arc<Calendar>,
+    actor: &Actor,
+    rows: Vec<store::CaseRow>,
+) -> Result<Vec<Loaded>, Fault> {
+    policy::signed_in(actor)?;
+    let ids: Vec<ApplicationId> = rows.iter().map(|row| row.id).collect();
+    let mut beneficiaries = store::beneficiaries_of(db, &ids).await?;
     // Who they turned out to be, where persons were merged.
-    let asked: Vec<PersonId> = std::iter::once(row.applicant_person_id).chain(beneficiaries.iter().copied()).collect();
+    let asked: Vec<PersonId> = rows.iter().map(|row| row.applicant_person_id).chain(beneficiaries.values().flatten().copied()).collect();
     let known = persons::persons_of(db, &asked).await?;
     let now_is = |id: &PersonId| known.get(id).map_or(*id, |person| person.id);
-    let (applicant, others) = (now_is(&row.applicant_person_id), beneficiaries.iter().map(now_is).collect::<Vec<_>>());
-    let path = match row.current_unit_id {
-        Some(unit) => organisation::unit_path(db, unit).await?,
-        None => None,
-    };
-    let acts_for = acts_for(portal, db, actor, &row).await?;
-    let standing = policy::standing(actor, applicant, &others, acts_for, path.as_deref(), row.employer_body_id)?;
-    let mut loaded = assemble(portal, db, calendar, row, beneficiaries, standing).await?;
-    // An employer named in a form learns of it when she is asked, not before.
-    loaded.standing.confirms &= loaded.confirmation(portal.env.now()).is_some();
-    loaded.standing = loaded.standing.or_not_found()?;
-    Ok(loaded)
+    let mut wanted = policy::staff_units(actor);
+    wanted.extend(rows.iter().flat_map(|row| [row.current_unit_id, row.receiving_unit_id]).flatten());
+    let units = organisation::units_by_ids(db, &wanted).await?;
+    let path = |unit: Option<UnitId>| Some(units.get(&unit?)?.path.as_str());
+    let mut seen = Vec::with_capacity(rows.len());
+    for row in rows {
+        let others: Vec<PersonId> = beneficiaries.get(&row.id).into_iter().flatten().map(now_is).collect();
+        let acts_for = acts_for(portal, db, actor, &row).await?;
+        let paths = (path(row.current_unit_id), path(row.receiving_unit_id));
+        match policy::standing(actor, now_is(&row.applicant_person_id), &others, acts_for, paths, row.employer_body_id) {
+            Ok(standing) => seen.push((row, standing)),
+            Err(Fault::NotFound) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    let level = |(role, unit): &(Role, UnitId)| Some((*role, units.get(unit)?.level));
+    let now = portal.env.now();
+    let mut all = Vec::with_capacity(seen.len());
+    for mut loaded in assemble(portal, db, calendar, seen).await? {
+        loaded.beneficiaries = beneficiaries.remove(&loaded.row.id).unwrap_or_default();
+        loaded.assurance = known.get(&loaded.row.applicant_person_id).map(|person| person.assurance);
+        loaded.levels = loaded.standing.grants.iter().filter_map(level).collect();
+        // An employer named in a form learns of it when she is asked, not before.
+        loaded.standing.confirms &= loaded.confirmation(now).is_some();
+        match std::mem::take(&mut loaded.standing).or_not_found() {
+            Ok(standing) => all.push(Loaded { standing, ..loaded }),
+            Err(Fault::NotFound) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(all)
 }
 
 /// Loads a case for a job of the portal, which no person stands behind.
 pub async fn load_for_clock(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, id: ApplicationId) -> Result<Option<Loaded>, Fault> {
     let Some(row) = store::application(db, id).await? else { return Ok(None) };
     let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
-    assemble(portal, db, calendar, row, beneficiaries, Standing::default()).await.map(Some)
+    let loaded = assemble(portal, db, calendar, vec![(row, Standing::default())]).await?.pop();
+    Ok(loaded.map(|loaded| Loaded { beneficiaries, ..loaded }))
 }
 
-async fn assemble(
-    portal: &Portal,
-    db: &impl ConnectionTrait,
-    calendar: &Arc<Calendar>,
-    row: store::CaseRow,
-    beneficiaries: Vec<PersonId>,
-    standing: Standing,
-) -> Result<Loaded, Fault> {
-    let id = row.id;
-    let events = read_events(&store::events(db, id).await?)?;
-    let case = Case::fold(events.iter().map(|(e, at)| (e, *at)));
-    let version = catalogue::version_in(portal, db, row.version_id).await?;
-    let offering = match case.offering {
-        Some(id) => catalogue::offering(db, id).await?,
-        None => None,
-    };
-    let clock = clock_of(portal, calendar, &case, offering.as_ref());
-    let units: Vec<_> = standing.grants.iter().map(|(_, unit)| *unit).collect();
-    let units = organisation::units_by_ids(db, &units).await?;
-    let levels = standing.grants.iter().filter_map(|(role, unit)| Some((*role, units.get(unit)?.level))).collect();
+/// Cases with their events, clocks, versions and offerings; who else they are for and who asks is the caller's to add.
+async fn assemble(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, rows: Vec<(store::CaseRow, Standing)>) -> Result<Vec<Loaded>, Fault> {
+    let ids: Vec<ApplicationId> = rows.iter().map(|(row, _)| row.id).collect();
+    let mut events: HashMap<ApplicationId, Vec<store::EventRow>> = HashMap::new();
+    for event in store::events_of(db, &ids).await? {
+        events.entry(event.application_id).or_default().push(event);
+    }
+    let versions: Vec<_> = rows.iter().map(|(row, _)| row.version_id).collect();
+    let versions = catalogue::versions_in(portal, db, &versions).await?;
+    let offerings: Vec<_> = rows.iter().filter_map(|(row, _)| row.offering_id).collect();
+    let offerings = catalogue::offerings_by_ids(db, &offerings).await?;
     let kinds = portal.part::<StepKinds>()?;
-    let outside = version.content.steps.iter().map(|step| Ok(kinds.of(step.kind)?.outside())).collect::<Result<_, Fault>>()?;
-    Ok(Loaded { row, case, calendar: calendar.clone(), clock, version, offering, beneficiaries, standing, outside, levels })
+    let mut all = Vec::with_capacity(rows.len());
+    for (row, standing) in rows {
+        let events = read_events(&events.remove(&row.id).unwrap_or_default())?;
+        let case = Case::fold(events.iter().map(|(event, at)| (event, *at)));
+        let version = versions.get(&row.version_id).cloned().ok_or_else(|| Fault::bug("a case has no version"))?;
+        let offering = case.offering.and_then(|id| offerings.get(&id)).cloned();
+        let clock = clock_of(portal, calendar, &case, offering.as_ref());
+        let outside = version.content.steps.iter().map(|step| Ok(kinds.of(step.kind)?.outside())).collect::<Result<_, Fault>>()?;
+        all.push(Loaded {
+            row,
+            case,
+            calendar: calendar.clone(),
+            clock,
+            version,
+            offering,
+            beneficiaries: Vec::new(),
+            standing,
+            outside,
+            levels: Vec::new(),
+            assurance: None,
+        });
+    }
+    Ok(all)
 }
 
 /// How the caller acts for the applicant: under a mandate that holds now, or as the officer at whose window a cart is
@@ -169,16 +218,27 @@ impl Loaded {
 
     /// The rule of the step that is due.
     pub fn step(&self) -> Option<StepRule<'_>> {
-        let due = self.case.step()?;
-        let (step, outside) = self.version.content.steps.iter().zip(&self.outside).find(|(step, _)| step.key == due)?;
-        Some(StepRule { role: step.role, level: step.unit_level, not_same_person_as: &step.not_same_person_as, outside: *outside })
+        let due = self.case.pinned_step()?;
+        let (step, outside) = self.version.content.steps.iter().zip(&self.outside).find(|(step, _)| step.key == due.key)?;
+        // Where no unit of the level was found the step is done where the case is.
+        let level = due.unit.and(step.unit_level);
+        Some(StepRule { role: step.role, level, not_same_person_as: &step.not_same_person_as, outside: *outside })
     }
 
     /// The role that entitles the caller to an action now, or why she may not.
     pub fn may(&self, action: Action, person: PersonId, now: DateTime<Utc>) -> Result<Role, Code> {
         let Standing { side, beneficiary, roles, confirms, .. } = &self.standing;
         let who = Who { person, side: *side, beneficiary: *beneficiary, roles, levels: &self.levels, confirms: *confirms };
-        may(action, &self.case, self.state(now), who, self.step())
+        let role = may(action, &self.case, self.state(now), who, self.step())?;
+        // Who hands in through the portal is known as surely as the item demands; of a walk-in it is asked at the decision.
+        let unsure = action == Action::Submit && *side != Some(Side::Window) && self.assurance_needed().is_some();
+        if unsure { Err(Code::AssuranceTooLow) } else { Ok(role) }
+    }
+
+    /// The level of assurance that the item demands, where the applicant is not known as surely.
+    pub fn assurance_needed(&self) -> Option<Assurance> {
+        let needed = self.version.content.minimum_assurance;
+        self.assurance.is_some_and(|known| known < needed).then_some(needed)
     }
 
     /// Where the confirmation of the employer stands; `None` before she is asked.
@@ -196,8 +256,8 @@ impl Loaded {
     /// A beneficiary sees how it stands, whatever roles she holds. An employer who is asked sees what the form says of the
     /// employment and where it names her; afterwards how the case stands.
     pub fn sight(&self, now: DateTime<Utc>) -> Sight {
-        let Standing { side, beneficiary, roles, .. } = &self.standing;
-        if side.is_some() || (!roles.is_empty() && !beneficiary) {
+        let Standing { side, beneficiary, .. } = &self.standing;
+        if side.is_some() || (self.standing.staff() && !beneficiary) {
             return Sight::Whole;
         }
         if *beneficiary || self.confirmation(now) != Some(Confirmation::Due) {
@@ -217,8 +277,9 @@ pub fn barred(code: Code) -> Refused {
 /// CONFLICT with what the last event changed. Towards a talent the officer is a role name only, as to everybody.
 pub async fn conflict(db: &impl ConnectionTrait, id: ApplicationId) -> Result<Refused, Fault> {
     let last = store::events(db, id).await?.pop();
-    let (version, at, by) = last.map_or((0, DateTime::UNIX_EPOCH, None), |e| (e.seq, e.at, e.actor_role));
-    Ok(Rejection::conflict(Conflict { version, at, changed: vec!["state".into(), "step".into()], by }).into())
+    let (version, at, by, kind) = last.map_or((0, DateTime::UNIX_EPOCH, None, None), |e| (e.seq, e.at, e.actor_role, Some(e.kind)));
+    let changed = kind.map(EventKind::changes).unwrap_or_default().iter().map(|field| (*field).to_owned()).collect();
+    Ok(Rejection::conflict(Conflict { version, at, changed, by }).into())
 }
 
 /// First in every transaction on a case: acceptance by lapse of time is written down, dated at the lapse, and the
@@ -230,7 +291,7 @@ pub async fn settle(portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, l
     }
     let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
     if let Some(Lapse { at, as_of }) = lapsed {
-        advance(portal, txn, loaded, Event::DeemedAccepted { at, as_of }, at, EventBy { person: None, role: None, unit: loaded.row.current_unit_id }).await?;
+        advance(portal, txn, loaded, Event::DeemedAccepted { at, as_of }, at, by_clock(loaded)).await?;
         issue(portal, txn, loaded, DocumentKind::Acceptance, None, None).await?;
         let entry = Entry::new("DEEM_ACCEPTED").object("APPLICATION", loaded.row.id.uuid()).person(loaded.row.applicant_person_id).by_system();
         audit::record(txn, portal, actor, entry).await?;
@@ -240,7 +301,7 @@ pub async fn settle(portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, l
 
 /// Appends one event and writes the projection; somebody else's change in between is a CONFLICT.
 pub async fn advance(portal: &Portal, txn: &DatabaseTransaction, loaded: &mut Loaded, event: Event, at: DateTime<Utc>, by: EventBy) -> Result<(), Refused> {
-    let before = loaded.case.version;
+    let (before, left) = (loaded.case.version, loaded.case.unit);
     loaded.case.apply(&event, at);
     loaded.clock = clock_of(portal, &loaded.calendar, &loaded.case, loaded.offering.as_ref());
     let projection = Projection::of(&loaded.case, loaded.clock.as_ref());
@@ -249,15 +310,17 @@ pub async fn advance(portal: &Portal, txn: &DatabaseTransaction, loaded: &mut Lo
         return Err(conflict(txn, loaded.row.id).await?);
     }
     store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, &event, at, by).await?;
-    tell(portal, txn, loaded).await?;
+    loaded.row.current_unit_id = loaded.case.unit;
+    tell(portal, txn, loaded, left).await?;
     Ok(())
 }
 
-/// Announces that a case changed, to whom it concerns.
-pub async fn tell(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded) -> Result<(), Fault> {
+/// Announces that a case changed, to whom it concerns; `left` is the unit where it was before.
+pub async fn tell(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded, left: Option<UnitId>) -> Result<(), Fault> {
     let data = serde_json::json!({
         "version": loaded.case.version,
-        "unit": loaded.row.current_unit_id.or(loaded.case.unit).map(|u| u.0),
+        "unit": loaded.case.unit.map(|u| u.0),
+        "left": left.filter(|left| Some(*left) != loaded.case.unit).map(|u| u.0),
         "applicant": loaded.row.applicant_person_id.0,
     });
     audit::announce(txn, portal, Message::new("APPLICATION_CHANGED", "APPLICATION", loaded.row.id.uuid()).data(data)).await
@@ -265,7 +328,19 @@ pub async fn tell(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded) -
 
 /// Who acts, for an event: the person, the role that entitles her, and the unit.
 pub fn by(actor: &Actor, role: Role, loaded: &Loaded) -> EventBy {
-    EventBy { person: actor.person(), role: Some(role), unit: loaded.row.current_unit_id }
+    let for_another = matches!(loaded.standing.side, Some(Side::Agent | Side::Window));
+    EventBy {
+        person: actor.person(),
+        role: Some(role),
+        unit: loaded.row.current_unit_id,
+        on_behalf_of: for_another.then_some(loaded.row.applicant_person_id),
+        mandate: loaded.row.mandate_id.filter(|_| loaded.standing.side == Some(Side::Agent)),
+    }
+}
+
+/// The clock, for an event that nobody brought about.
+pub fn by_clock(loaded: &Loaded) -> EventBy {
+    EventBy { person: None, role: None, unit: loaded.row.current_unit_id, on_behalf_of: None, mandate: None }
 }
 
 /// What a case document is drawn up from.

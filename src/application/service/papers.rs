@@ -3,8 +3,9 @@
 use sea_orm::DatabaseTransaction;
 
 use crate::application::model::case::State;
+use crate::application::policy::{self, Standing};
 use crate::application::service::engine::{self, Loaded};
-use crate::application::{policy, store};
+use crate::application::store;
 use crate::audit::model::Entry;
 use crate::audit::service as audit;
 use crate::kernel::actor::Actor;
@@ -57,13 +58,14 @@ pub async fn create_download(portal: &Portal, actor: &Actor, paper: Paper) -> Re
 /// Records that a window officer compared a paper with its original. Once is enough: the first officer and time stay.
 /// The version of the case does not change, since nothing else of it does.
 ///
-/// Rejections: NOT_FOUND at `input.documentVersionId`; NOT_ALLOWED where the caller is no window officer of the unit, or
+/// Rejections: NOT_FOUND at `input.documentVersionId`; NOT_ALLOWED where the caller is no window officer of a unit of the case, or
 /// the case is closed; CONFLICT where another version than `expected_version` is stored.
 pub async fn mark_original_seen(portal: &Portal, actor: &Actor, paper: Paper, expected_version: Option<i64>) -> Result<ApplicationId, Refused> {
     let person = policy::signed_in(actor)?.person;
     let (txn, loaded) = begin(portal, actor, paper).await?;
     let row = &loaded.row;
-    if !loaded.standing.roles.contains(&Role::WindowOfficer) || row.state.is_closed() {
+    let Standing { roles, received, .. } = &loaded.standing;
+    if !roles.iter().chain(received).any(|role| *role == Role::WindowOfficer) || row.state.is_closed() {
         return Err(Rejection::new(Code::NotAllowed).into());
     }
     if expected_version.is_some_and(|expected| !loaded.case.is_seen(expected)) {
@@ -73,7 +75,7 @@ pub async fn mark_original_seen(portal: &Portal, actor: &Actor, paper: Paper, ex
     if store::mark_original_seen(&txn, paper.application, paper.version, person, now).await? > 0 {
         let entry = Entry::new("MARK_ORIGINAL_SEEN").object("APPLICATION", row.id.uuid()).person(row.applicant_person_id);
         audit::record(&txn, portal, actor, entry.detail("version", paper.version.global())).await?;
-        engine::tell(portal, &txn, &loaded).await?;
+        engine::tell(portal, &txn, &loaded, None).await?;
         portal.commit(txn).await?;
     }
     Ok(paper.application)

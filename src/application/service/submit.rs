@@ -8,13 +8,15 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::Value;
 
 use crate::account::service::mandates::{mandate_holds, mandate_in_force};
-use crate::application::model::case::{Case, Event, Side, case_number, number_prefix};
+use crate::application::model::case::{Case, Event, Side, case_number, number_prefix, pin};
 use crate::application::model::document::DocumentKind;
 use crate::application::model::order::{OrderState, SubmitCart, check_receipt, fits};
 use crate::application::model::projection::Projection;
+use crate::application::model::sight::Sight;
 use crate::application::policy::{self, Standing};
 use crate::application::service::engine::{self, Loaded};
-use crate::application::store::{self, EventBy, Written};
+use crate::application::service::view::{self, SeenCase, SeenOrder};
+use crate::application::store::{self, Written};
 use crate::audit::model::Entry;
 use crate::audit::service::{self as audit, Claim};
 use crate::catalogue::model::bundle::vocabulary;
@@ -26,34 +28,35 @@ use crate::catalogue::model::version::Necessity;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{ApplicationId, BodyId, DocumentVersionId, EventId, OrderId, PersonId, TypedId};
+use crate::kernel::ids::{BodyId, DocumentVersionId, EventId, OrderId, PersonId, TypedId};
 use crate::kernel::rejection::{Code, Conflict, Rejection};
 use crate::kernel::role::Assurance;
 use crate::kernel::seal::Place;
 use crate::material::service as material;
 use crate::organisation::model::body::BodyKind;
 use crate::organisation::model::calendar::Calendar;
+use crate::organisation::model::unit::UnitNode;
 use crate::organisation::service as organisation;
 use crate::person::service as persons;
 use crate::person::service::keys;
 use crate::portal::Portal;
 
-/// Hands a cart in. All lines or none.
+/// Hands a cart in. All lines or none. Gives the order with its cases.
 ///
 /// The same key again answers with the same order. Every reason of a no is told at once, with the line that it is about:
 /// besides those of `judge`, `NOT_ALLOWED` at a line whose unit the officer does not receive for, `MANDATE_INVALID` at a
 /// line that the mandate does not cover, and what [`check_receipt`] says of a stated receipt.
-pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, key: &str) -> Result<OrderId, Refused> {
+pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, key: &str) -> Result<SeenOrder, Refused> {
     let member = policy::signed_in(actor)?;
     let order = store::order(portal.db.read(), command.order).await?.ok_or(Fault::NotFound)?;
-    side_of(portal, portal.db.read(), actor, &order).await?;
-    let known = prepare(portal, command.order).await?;
+    let (applicant, side) = side_of(portal, portal.db.read(), actor, &order).await?;
+    let known = prepare(portal, &order).await?;
     let txn = portal.db.begin_write().await?;
     if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "submitCart", key, &command, command.order.0).await? {
-        return Ok(OrderId(made));
+        // A second connection may be asked for once this one is free.
+        drop(txn);
+        return Ok(view::order(portal, actor, OrderId(made)).await?);
     }
-    let order = store::order(&txn, command.order).await?.ok_or(Fault::NotFound)?;
-    let (applicant, side) = side_of(portal, &txn, actor, &order).await?;
     if order.state != OrderState::Cart {
         return Err(Rejection::at(Code::WrongState, "input.orderId").into());
     }
@@ -71,23 +74,27 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
         let (reason, days) = (command.received_reason.as_deref(), portal.settings.receipt_backdate_days);
         wrong.extend(check_receipt(stated, reason, channel, now, portal.env.today(), days));
     }
-    // What was read before is of the version that is handed in, or it does not count.
-    let seen = known.version == Some(command.expected_version);
+    // What was read before is of the version that is handed in, or it does not count. Every change of a cart and of its
+    // lines raises the version.
+    let seen = order.version == command.expected_version;
     if !seen || !store::bump_order(&txn, order.id, command.expected_version, now, Some(channel), Some(member.person)).await? {
-        let conflict = Conflict { version: order.version, at: order.updated_at, changed: vec!["lines".into()], by: None };
+        let now_is = store::order(&txn, order.id).await?.ok_or(Fault::NotFound)?;
+        if now_is.state != OrderState::Cart {
+            return Err(Rejection::at(Code::WrongState, "input.orderId").into());
+        }
+        let conflict = Conflict { version: now_is.version, at: now_is.updated_at, changed: vec!["applications".into()], by: None };
         return Err(Rejection::conflict(conflict).into());
     }
     // She stays who she is until the end: what is open is counted for all ids that mean her.
     let applicant = persons::lock_person(&txn, applicant).await?;
     let identities = persons::identities(&txn, applicant.id).await?;
-    let lines = store::lines_of(&txn, &[order.id]).await?;
-    if lines.is_empty() {
+    if known.lines.is_empty() {
         wrong.push(Rejection::at(Code::CartEmpty, "input.orderId"));
     }
     let mut ready = Vec::new();
-    for (at, row) in lines.into_iter().enumerate() {
+    for (at, line) in known.lines.iter().enumerate() {
         let path = format!("lines.{at}");
-        let Some(about) = known.lines.get(&row.id) else {
+        let (row, Some(about)) = line else {
             wrong.push(Rejection::at(Code::NotOffered, &path));
             continue;
         };
@@ -97,7 +104,7 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
             wrong.push(Rejection::at(Code::MandateInvalid, &path));
             continue;
         }
-        if side == Side::Window && about.unit_path.as_ref().is_some_and(|unit| !policy::receives_for(actor, unit)) {
+        if side == Side::Window && about.lineage.first().is_some_and(|unit| !policy::receives_for(actor, &unit.path)) {
             wrong.push(Rejection::at(Code::NotAllowed, &path));
             continue;
         }
@@ -106,8 +113,8 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
         }
         // At the window the officer has the person or her papers before her; how surely she is known is asked at the decision.
         let assurance = (side != Side::Window).then_some(applicant.assurance);
-        match judge(portal, &txn, &row, about, &path, channel, assurance).await {
-            Ok((offering, facts)) => ready.push(Ready { row, about, offering, facts, path }),
+        match judge(portal, &txn, (row, &identities), about, &path, channel, assurance).await {
+            Ok((offering, facts)) => ready.push(Ready { row: row.clone(), about, offering, facts, path }),
             Err(Refused::Rejected(reasons)) => wrong.extend(reasons),
             Err(fault) => return Err(fault),
         }
@@ -119,9 +126,10 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     ready.sort_by_cached_key(|line| number_prefix(&line.offering.region, &line.about.version.item_code, portal.env.today()));
     let entry =
         Handed { side, channel, now, received_at: command.received_at, reason: command.received_reason.as_deref().map(str::trim), applicant: applicant.id };
+    let mut opened = Vec::with_capacity(ready.len());
     for line in ready {
         let id = line.row.id;
-        open_case(portal, &txn, actor, &known.calendar, line, &entry).await?;
+        opened.push(open_case(portal, &txn, actor, &known.calendar, line, &entry).await?);
         let mut trail = Entry::new("SUBMIT_APPLICATION").object("APPLICATION", id.0).person(applicant.id).detail("order", order.id.to_string());
         if let Some(stated) = command.received_at {
             trail = trail.detail("stated_received_at", stated.to_rfc3339());
@@ -132,7 +140,18 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
         audit::record(&txn, portal, actor, trail).await?;
     }
     portal.commit(txn).await?;
-    Ok(command.order)
+    opened.sort_by_key(|row| row.id);
+    let lines = opened.into_iter().map(|row| SeenCase { row, sight: Sight::Whole }).collect();
+    let row = store::OrderRow {
+        channel,
+        state: OrderState::Submitted,
+        version: order.version + 1,
+        updated_at: now,
+        submitted_at: Some(now),
+        submitted_by: Some(member.person),
+        ..order
+    };
+    Ok(SeenOrder { row, own: side == Side::Applicant, lines: Some(lines) })
 }
 
 /// For whom and on which side the caller hands in an order; NOT_FOUND where it is none of hers.
@@ -182,18 +201,17 @@ struct Ready<'a> {
 
 /// What submission asks of catalogue, profile and organisation.
 struct Known {
-    /// Version of the cart that the lines are of; none where it is no cart any more.
-    version: Option<i64>,
     calendar: Arc<Calendar>,
-    lines: HashMap<ApplicationId, About>,
+    /// The lines in order; without the rest where no version of the item is in force.
+    lines: Vec<(store::CaseRow, Option<About>)>,
 }
 
 /// The same for one line.
 struct About {
     version: Arc<CompiledVersion>,
     offering: Option<Offering>,
-    /// Path of the unit that receives it.
-    unit_path: Option<String>,
+    /// The unit that receives it and those above, nearest first.
+    lineage: Vec<UnitNode>,
     facts: Facts,
     answers: Value,
     /// The employer whom the answers name for a confirmation, or the pointer at which they name none that can confirm.
@@ -204,28 +222,30 @@ struct About {
 ///
 /// The rules are those in force on the day of submission; a draft begun under older ones is judged by the new. A cart
 /// that changes meanwhile has another version by then, which the transaction finds. The caller may hand the order in.
-async fn prepare(portal: &Portal, order: OrderId) -> Result<Known, Fault> {
+async fn prepare(portal: &Portal, order: &store::OrderRow) -> Result<Known, Fault> {
     let db = portal.db.read();
     let today = portal.env.today();
-    let mut lines = HashMap::new();
-    let version = store::order(db, order).await?.filter(|o| o.state == OrderState::Cart).map(|o| o.version);
-    let rows = if version.is_some() { store::lines_of(db, &[order]).await? } else { Vec::new() };
+    let rows = if order.state == OrderState::Cart { store::lines_of(db, &[order.id]).await? } else { Vec::new() };
     let items: Vec<_> = rows.iter().map(|l| l.item_id).collect();
     let versions = catalogue::current_versions(portal, &items, today).await?;
+    let mut lines = Vec::with_capacity(rows.len());
     for row in rows {
-        let Some(rules) = versions.get(&row.item_id).cloned() else { continue };
+        let Some(version) = versions.get(&row.item_id).cloned() else {
+            lines.push((row, None));
+            continue;
+        };
         let asked = Route { region: row.region_code.as_deref().unwrap_or_default(), zone: row.zone_code.as_deref(), category: row.category.as_deref() };
         let offering = catalogue::route(portal, row.item_id, asked, today).await?;
-        let unit_path = match &offering {
-            Some(offering) => organisation::unit_path(db, offering.unit).await?,
-            None => None,
+        let lineage = match &offering {
+            Some(offering) => organisation::lineage(db, offering.unit).await?,
+            None => Vec::new(),
         };
-        let facts = catalogue::known_facts(portal, row.applicant_person_id, &rules).await?;
+        let facts = catalogue::known_facts(portal, row.applicant_person_id, &version).await?;
         let answers = engine::answers(portal, &row).await?;
-        let employer = employer(db, &rules, &answers).await?;
-        lines.insert(row.id, About { version: rules, offering, unit_path, facts, answers, employer });
+        let employer = employer(db, &version, &answers).await?;
+        lines.push((row, Some(About { version, offering, lineage, facts, answers, employer })));
     }
-    Ok(Known { version, calendar: organisation::calendar(portal).await?, lines })
+    Ok(Known { calendar: organisation::calendar(portal).await?, lines })
 }
 
 /// The employer that a step of the version lets confirm; it exists, is an employer, and is open.
@@ -246,7 +266,7 @@ async fn employer(db: &impl ConnectionTrait, version: &CompiledVersion, answers:
 async fn judge(
     portal: &Portal,
     txn: &DatabaseTransaction,
-    row: &store::CaseRow,
+    (row, identities): (&store::CaseRow, &[PersonId]),
     about: &About,
     path: &str,
     channel: Channel,
@@ -276,8 +296,7 @@ async fn judge(
     facts.set_today(today);
     let bound = store::materials_of(txn, &[row.id]).await?;
     let ids: Vec<DocumentVersionId> = bound.iter().filter_map(|b| b.document_version_id).collect();
-    let usable: HashMap<DocumentVersionId, String> =
-        material::usable_versions(txn, row.applicant_person_id, &ids).await?.into_iter().map(|v| (v.id, v.kind)).collect();
+    let usable: HashMap<DocumentVersionId, String> = material::usable_versions(txn, identities, &ids).await?.into_iter().map(|v| (v.id, v.kind)).collect();
     let bound_at = format!("{path}.materials");
     for (material, asked_for) in version.materials(&facts).map_err(Fault::internal)? {
         let mut mine = bound.iter().filter(|b| b.material_key == material.key).peekable();
@@ -309,7 +328,7 @@ async fn open_case(
     calendar: &Arc<Calendar>,
     line: Ready<'_>,
     entry: &Handed<'_>,
-) -> Result<(), Refused> {
+) -> Result<store::CaseRow, Refused> {
     let Ready { mut row, about, offering, facts, path } = line;
     let (version, now, today) = (about.version.clone(), entry.now, portal.env.today());
     let received_at = entry.received_at.unwrap_or(now);
@@ -332,14 +351,14 @@ async fn open_case(
     row.facts_sealed = Some(facts);
     row.received_reason_sealed = reason;
     row.open_key = version.content.one_open_case.then(|| store::open_key(entry.applicant, row.item_id));
-    let event =
-        Event::Submitted { offering: offering.id, unit: offering.unit, received_at, steps: version.content.steps.iter().map(|s| s.key.clone()).collect() };
+    let steps = pin(&version.content.steps, &about.lineage);
+    let event = Event::Submitted { offering: offering.id, unit: offering.unit, received_at, steps };
     let mut case = Case::draft();
     case.apply(&event, now);
     let clock = engine::clock_of(portal, calendar, &case, Some(&offering));
     let beneficiaries = store::beneficiaries_of(txn, &[row.id]).await?.remove(&row.id).unwrap_or_default();
     let standing = Standing { side: Some(entry.side), ..Standing::default() };
-    let loaded = Loaded {
+    let mut loaded = Loaded {
         row,
         case,
         calendar: calendar.clone(),
@@ -350,21 +369,22 @@ async fn open_case(
         standing,
         outside: Vec::new(),
         levels: Vec::new(),
+        assurance: None,
     };
     let impossible = engine::check_fulfilment(portal, txn, &loaded).await?;
     if !impossible.is_empty() {
         return Err(Refused::Rejected(impossible.into_iter().map(|r| Rejection { field: path.split('.').map(str::to_owned).collect(), ..r }).collect()));
     }
     let projection = Projection::of(&loaded.case, loaded.clock.as_ref());
-    let submission = store::Submission { row: loaded.row.clone() };
-    match store::write_submission(txn, submission, &projection, now).await? {
+    match store::write_submission(txn, &loaded.row, &projection, now).await? {
         Written::Done => {}
         Written::OneOpenAlready => return Err(Rejection::at(Code::OpenCaseExists, &path).into()),
         Written::Stale => return Err(Rejection::at(Code::WrongState, "input.orderId").into()),
     }
-    let by = EventBy { person: actor.person(), role: Some(entry.side.role()), unit: loaded.row.current_unit_id };
+    let by = engine::by(actor, entry.side.role(), &loaded);
     store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, &event, now, by).await?;
     engine::issue(portal, txn, &loaded, DocumentKind::Receipt, None, actor.person()).await?;
-    engine::tell(portal, txn, &loaded).await?;
-    Ok(())
+    engine::tell(portal, txn, &loaded, None).await?;
+    store::project(&mut loaded.row, &projection, now);
+    Ok(loaded.row)
 }

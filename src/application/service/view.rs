@@ -1,5 +1,8 @@
 //! Reading orders, cases and the queue of a unit.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -13,12 +16,13 @@ use crate::application::model::sight::Sight;
 use crate::application::read;
 use crate::application::service::engine::{self, Loaded};
 use crate::application::{policy, store};
+use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::cursor::Cursor;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{ApplicationId, BodyId, OrderId, UnitId};
+use crate::kernel::ids::{ApplicationId, BodyId, ItemVersionId, OrderId, PersonId, UnitId};
 use crate::kernel::page::{Page, PageRequest};
 use crate::kernel::rejection::Code;
 use crate::kernel::role::Role;
@@ -57,6 +61,15 @@ pub async fn application(portal: &Portal, actor: &Actor, id: ApplicationId) -> R
     engine::load(portal, portal.db.read(), &calendar, actor, id).await
 }
 
+/// Those of the cases that the caller may see, by id.
+pub async fn applications(portal: &Portal, actor: &Actor, ids: Vec<ApplicationId>) -> Result<HashMap<ApplicationId, Loaded>, Fault> {
+    policy::signed_in(actor)?;
+    let calendar = organisation::calendar(portal).await?;
+    let db = portal.db.read();
+    let loaded = engine::load_all(portal, db, &calendar, actor, store::applications(db, &ids).await?).await?;
+    Ok(loaded.into_iter().map(|loaded| (loaded.row.id, loaded)).collect())
+}
+
 /// What the caller may do with a case now, each action with the reason if not.
 pub fn available(portal: &Portal, actor: &Actor, loaded: &Loaded) -> Vec<Available> {
     let Some(person) = actor.person() else { return Vec::new() };
@@ -92,6 +105,8 @@ pub struct SeenOrder {
     pub row: OrderRow,
     /// Whether it is her own, with all its lines.
     pub own: bool,
+    /// Its lines that she may see, where they were read already.
+    pub lines: Option<Vec<SeenCase>>,
 }
 
 /// A case of an order that the caller may see, and how much of it.
@@ -109,38 +124,44 @@ pub async fn order(portal: &Portal, actor: &Actor, id: OrderId) -> Result<SeenOr
     let member = policy::signed_in(actor)?;
     let db = portal.db.read();
     let row = store::order(db, id).await?.ok_or(Fault::NotFound)?;
-    let own = persons::resolve(db, row.applicant_person_id).await? == member.person;
-    let may = own
-        || row.created_by == member.person
-            && match row.mandate_id {
-                Some(mandate) => mandate_holds(db, mandate, member.person, row.applicant_person_id, portal.env.now()).await?,
-                None if row.state == OrderState::Cart => policy::window_officer(actor).is_ok(),
-                None => !seen_lines(portal, actor, &row).await?.is_empty(),
-            };
-    if may { Ok(SeenOrder { row, own }) } else { Err(Fault::NotFound) }
-}
-
-/// The lines of an order that the caller may see, each as far as she may. One statement where the order is her own.
-pub async fn lines(portal: &Portal, actor: &Actor, order: &SeenOrder) -> Result<Vec<SeenCase>, Fault> {
-    if order.own {
-        let rows = store::lines_of(portal.db.read(), &[order.row.id]).await?;
-        return Ok(rows.into_iter().map(|row| SeenCase { row, sight: Sight::Whole }).collect());
+    if persons::resolve(db, row.applicant_person_id).await? == member.person {
+        return Ok(SeenOrder { row, own: true, lines: None });
     }
-    seen_lines(portal, actor, &order.row).await
+    if row.created_by != member.person {
+        return Err(Fault::NotFound);
+    }
+    let (may, lines) = match row.mandate_id {
+        Some(mandate) => (mandate_holds(db, mandate, member.person, row.applicant_person_id, portal.env.now()).await?, None),
+        None if row.state == OrderState::Cart => (policy::window_officer(actor).is_ok(), None),
+        None => {
+            let lines = seen_lines(portal, actor, &[id]).await?;
+            (!lines.is_empty(), Some(lines))
+        }
+    };
+    if may { Ok(SeenOrder { row, own: false, lines }) } else { Err(Fault::NotFound) }
 }
 
-async fn seen_lines(portal: &Portal, actor: &Actor, order: &OrderRow) -> Result<Vec<SeenCase>, Fault> {
-    let db = portal.db.read();
-    let calendar = organisation::calendar(portal).await?;
-    let mut seen = Vec::new();
-    for row in store::lines_of(db, &[order.id]).await? {
-        match engine::load(portal, db, &calendar, actor, row.id).await {
-            Ok(loaded) => seen.push(SeenCase { sight: loaded.sight(portal.env.now()), row: loaded.row }),
-            Err(Fault::NotFound) => {}
-            Err(fault) => return Err(fault),
-        }
+/// The lines of orders that the caller may see, each as far as she may. One statement where the orders are her own.
+pub async fn lines(portal: &Portal, actor: &Actor, orders: &[SeenOrder]) -> Result<Vec<SeenCase>, Fault> {
+    policy::signed_in(actor)?;
+    let unread = |own: bool| orders.iter().filter(|order| order.own == own && order.lines.is_none()).map(|order| order.row.id).collect::<Vec<_>>();
+    let mut seen: Vec<SeenCase> = orders.iter().filter_map(|order| order.lines.as_ref()).flatten().cloned().collect();
+    let own = store::lines_of(portal.db.read(), &unread(true)).await?;
+    seen.extend(own.into_iter().map(|row| SeenCase { row, sight: Sight::Whole }));
+    let others = unread(false);
+    if !others.is_empty() {
+        seen.extend(seen_lines(portal, actor, &others).await?);
     }
     Ok(seen)
+}
+
+async fn seen_lines(portal: &Portal, actor: &Actor, orders: &[OrderId]) -> Result<Vec<SeenCase>, Fault> {
+    let db = portal.db.read();
+    let calendar = organisation::calendar(portal).await?;
+    let lines = store::lines_of(db, orders).await?;
+    let now = portal.env.now();
+    let seen = engine::load_all(portal, db, &calendar, actor, lines).await?;
+    Ok(seen.into_iter().map(|loaded| SeenCase { sight: loaded.sight(now), row: loaded.row }).collect())
 }
 
 /// The answers of a case, as far as its reader sees them.
@@ -162,13 +183,24 @@ pub struct Opened {
     pub jws: String,
 }
 
-/// The documents of a case, oldest first; none for who sees no papers of it.
-pub async fn documents(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Option<Vec<Opened>>, Fault> {
-    if !sight.papers() {
-        return Ok(None);
-    }
-    let rows = store::documents_of(portal.db.read(), &[id]).await?;
-    let mut opened = Vec::with_capacity(rows.len());
+/// Why an officer stated an earlier receipt, in her words; none for who sees no papers of the case.
+pub async fn received_reason(portal: &Portal, row: &CaseRow, sight: &Sight) -> Result<Option<String>, Fault> {
+    let Some(sealed) = row.received_reason_sealed.as_deref().filter(|_| sight.papers()) else { return Ok(None) };
+    let key = keys::data_key(portal, row.key_person_id).await?;
+    let plain = key.open(Place::new("application", "received_reason_sealed", row.id.0), sealed);
+    let plain = plain.ok_or_else(|| Fault::bug("the reason of a stated receipt does not open"))?;
+    String::from_utf8(plain.to_vec()).map(Some).map_err(Fault::internal)
+}
+
+/// Those of the cases whose papers their reader sees.
+fn with_papers(cases: &[(ApplicationId, Sight)]) -> Vec<ApplicationId> {
+    cases.iter().filter(|(_, sight)| sight.papers()).map(|(id, _)| *id).collect()
+}
+
+/// The documents of cases, oldest first, where their reader sees papers. One statement, and one for each data key.
+pub async fn documents(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<Opened>>, Fault> {
+    let rows = store::documents_of(portal.db.read(), &with_papers(cases)).await?;
+    let mut opened: HashMap<ApplicationId, Vec<Opened>> = HashMap::new();
     for row in rows {
         let key = keys::data_key(portal, row.key_person_id).await?;
         let data = key.open(Place::new("case_document", "data_sealed", row.id.0), &row.data_sealed);
@@ -176,51 +208,92 @@ pub async fn documents(portal: &Portal, id: ApplicationId, sight: &Sight) -> Res
         let (Some(data), Some(jws)) = (data, jws) else { return Err(Fault::bug("a case document does not open")) };
         let content = serde_json::from_slice(&data).map_err(Fault::internal)?;
         let jws = String::from_utf8(jws.to_vec()).map_err(Fault::internal)?;
-        opened.push(Opened { row, content, jws });
+        opened.entry(row.application_id).or_default().push(Opened { row, content, jws });
     }
-    Ok(Some(opened))
+    Ok(opened)
 }
 
-/// An event as it is shown: kind, time, role.
-pub async fn events(portal: &Portal, id: ApplicationId) -> Result<Vec<EventRow>, Fault> {
-    Ok(store::events(portal.db.read(), id).await?)
+/// The events of cases that their reader sees, oldest first: kind, time, role. One statement.
+pub async fn events(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<EventRow>>, Fault> {
+    let ids: Vec<ApplicationId> = cases.iter().map(|(id, _)| *id).collect();
+    let mut events: HashMap<ApplicationId, Vec<EventRow>> = HashMap::new();
+    for row in store::events_of(portal.db.read(), &ids).await? {
+        events.entry(row.application_id).or_default().push(row);
+    }
+    Ok(events)
+}
+
+/// Who else cases are for, where their reader sees papers. One statement.
+pub async fn beneficiaries(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<PersonId>>, Fault> {
+    Ok(store::beneficiaries_of(portal.db.read(), &with_papers(cases)).await?)
+}
+
+/// Document versions bound to cases, where their reader sees papers. One statement.
+pub async fn materials(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<MaterialRow>>, Fault> {
+    let mut materials: HashMap<ApplicationId, Vec<MaterialRow>> = HashMap::new();
+    for row in store::materials_of(portal.db.read(), &with_papers(cases)).await? {
+        materials.entry(row.application_id).or_default().push(row);
+    }
+    Ok(materials)
+}
+
+/// A page of a queue, and the versions to which its cases are pinned.
+#[derive(Debug)]
+pub struct Queue {
+    /// The rows.
+    pub page: Page<QueueRow>,
+    /// Versions by id.
+    pub versions: HashMap<ItemVersionId, Arc<CompiledVersion>>,
+}
+
+impl Queue {
+    fn cut(rows: Vec<QueueRow>, versions: HashMap<ItemVersionId, Arc<CompiledVersion>>, request: &PageRequest) -> Self {
+        let page = Page::cut(rows, request, QUEUE_ORDER, |row| vec![row.due_at.timestamp_millis().to_string(), row.id.0.to_string()]);
+        Self { page, versions }
+    }
+}
+
+async fn pinned(portal: &Portal, rows: &[QueueRow]) -> Result<HashMap<ItemVersionId, Arc<CompiledVersion>>, Fault> {
+    let mut pinned: Vec<_> = rows.iter().map(|row| row.pinned).collect();
+    pinned.sort_unstable();
+    pinned.dedup();
+    catalogue::versions(portal, &pinned).await
 }
 
 /// The queue of a unit, what is due first.
-pub async fn work_queue(portal: &Portal, actor: &Actor, unit: UnitId, filter: QueueFilter, request: PageRequest) -> Result<Page<QueueRow>, Fault> {
+pub async fn work_queue(portal: &Portal, actor: &Actor, unit: UnitId, filter: QueueFilter, request: PageRequest) -> Result<Queue, Fault> {
     policy::signed_in(actor)?;
     let db = portal.db.read();
     let path = organisation::unit_path(db, unit).await?.ok_or(Fault::NotFound)?;
     policy::may_read_queue(actor, &path)?;
     let rows = read::queue(db, unit, &filter, after_due(&request)?, request.limit(), portal.env.now()).await?;
-    Ok(Page::cut(rows, &request, QUEUE_ORDER, |row| vec![row.due_at.timestamp_millis().to_string(), row.id.0.to_string()]))
+    let versions = pinned(portal, &rows).await?;
+    Ok(Queue::cut(rows, versions, &request))
 }
 
 /// Cases that wait for the confirmation of an employer.
-pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, request: PageRequest) -> Result<Page<QueueRow>, Fault> {
+pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, request: PageRequest) -> Result<Queue, Fault> {
     policy::signed_in(actor)?;
     if !actor.reaches_body(Role::EmployerConfirmer, body) {
         return Err(Fault::NotFound);
     }
     let limit = usize::try_from(request.limit()).unwrap_or(usize::MAX);
-    let (mut after, mut asked) = (after_due(&request)?, Vec::new());
+    let (mut after, mut asked, mut known) = (after_due(&request)?, Vec::new(), HashMap::new());
     // Cases of the body that are at another step are none of hers now. Which kind a step is stands in the pinned version.
     loop {
         let rows = read::employer_queue(portal.db.read(), body, after, request.limit(), portal.env.now()).await?;
         let last = rows.len() < limit;
         after = rows.last().map(|row| (row.due_at, row.id.0));
-        let mut pinned: Vec<_> = rows.iter().map(|row| row.pinned).collect();
-        pinned.sort_unstable();
-        pinned.dedup();
-        let versions = catalogue::versions(portal, &pinned).await?;
+        let versions = pinned(portal, &rows).await?;
         let kind = |row: &QueueRow| versions.get(&row.pinned)?.content.step(row.step_key.as_deref()?).map(|step| step.kind);
         asked.extend(rows.into_iter().filter(|row| kind(row) == Some(StepKindCode::EmployerConfirmation)));
+        known.extend(versions);
         if last || asked.len() >= limit {
             break;
         }
     }
     asked.truncate(limit);
-    Ok(Page::cut(asked, &request, QUEUE_ORDER, |row| vec![row.due_at.timestamp_millis().to_string(), row.id.0.to_string()]))
+    Ok(Queue::cut(asked, known, &request))
 }
 
 fn after_due(request: &PageRequest) -> Result<Option<(DateTime<Utc>, Uuid)>, Fault> {
@@ -234,14 +307,6 @@ pub async fn may_hear_queue(portal: &Portal, actor: &Actor, unit: UnitId) -> Res
     policy::signed_in(actor)?;
     let path = organisation::unit_path(portal.db.read(), unit).await?.ok_or(Fault::NotFound)?;
     policy::may_read_queue(actor, &path)
-}
-
-/// Document versions bound to a case; none for who sees no papers of it.
-pub async fn materials(portal: &Portal, id: ApplicationId, sight: &Sight) -> Result<Option<Vec<MaterialRow>>, Fault> {
-    if !sight.papers() {
-        return Ok(None);
-    }
-    Ok(Some(store::materials_of(portal.db.read(), &[id]).await?))
 }
 
 /// The state that holds now, acceptance by lapse of time included.

@@ -10,7 +10,7 @@ use crate::application::model::order::MAX_REASON;
 use crate::application::policy;
 use crate::application::service::engine::{self, Loaded};
 use crate::application::service::fulfilment::Fulfilments;
-use crate::application::store::{self, EventBy};
+use crate::application::store;
 use crate::audit::model::Entry;
 use crate::audit::service as audit;
 use crate::kernel::actor::Actor;
@@ -19,7 +19,6 @@ use crate::kernel::ids::{ApplicationId, PersonId, TypedId};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
 use crate::organisation::service as organisation;
-use crate::person::service as persons;
 use crate::portal::Portal;
 
 /// What a caller names of the case that she means.
@@ -147,8 +146,7 @@ pub async fn decide(portal: &Portal, actor: &Actor, target: Target, decision: De
             }
             details.push(("against_steps", &against));
         }
-        let (needed, applicant) = (work.loaded.version.content.minimum_assurance, work.loaded.row.applicant_person_id);
-        if persons::person_in(&work.txn, applicant).await?.assurance < needed {
+        if let Some(needed) = work.loaded.assurance_needed() {
             return Err(Rejection::new(Code::AssuranceTooLow).text("needed", needed.code()).into());
         }
         let impossible = engine::check_fulfilment(portal, &work.txn, &work.loaded).await?;
@@ -216,7 +214,7 @@ async fn lapse(portal: &Portal, id: ApplicationId) -> Result<bool, Fault> {
     let Some(mut loaded) = engine::load_for_clock(portal, &txn, &calendar, id).await? else { return Ok(false) };
     let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
     let Some(Lapse { at, as_of }) = lapsed else { return Ok(false) };
-    let by = EventBy { person: None, role: None, unit: loaded.row.current_unit_id };
+    let by = engine::by_clock(&loaded);
     match engine::advance(portal, &txn, &mut loaded, Event::DeemedAccepted { at, as_of }, at, by).await {
         Ok(()) => {}
         Err(Refused::Rejected(_)) => return Ok(false),

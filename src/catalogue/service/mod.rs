@@ -7,6 +7,6 @@ mod read;
 pub use eligibility::{EligibilityAnswer, FactSource, FactSources, eligibility, known_facts};
 pub use publish::{Handlers, Offer, PublishReport, UnitPlace, bind_units, check_bundle, offer, publish_bundle, publish_given, route_to};
 pub use read::{
-    BY_CODE, CompiledVersions, ItemFilter, class_list, current_versions, item_by_code, item_page, items_by_ids, offering, offerings_by_ids, offerings_for,
-    offerings_of_items, route, version, version_in, versions,
+    BY_CODE, CompiledVersions, ItemFilter, class_list, current_versions, item_by_code, item_page, items_by_ids, offerings_by_ids, offerings_of_items, route,
+    version, version_in, versions, versions_in,
 };

@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::catalogue::model::bundle::vocabulary;
 use crate::catalogue::model::item::{CompiledVersion, Item, ItemArea, TalentClass};
-use crate::catalogue::model::offering::{Channel, Offering, Route};
+use crate::catalogue::model::offering::{Offering, Route};
 use crate::catalogue::model::version::Audience;
 use crate::catalogue::{policy, store};
 use crate::kernel::actor::Actor;
@@ -78,7 +78,8 @@ pub async fn versions(portal: &Portal, ids: &[ItemVersionId]) -> Result<HashMap<
     versions_in(portal, portal.db.read(), ids).await
 }
 
-async fn versions_in(portal: &Portal, db: &impl ConnectionTrait, ids: &[ItemVersionId]) -> Result<HashMap<ItemVersionId, Arc<CompiledVersion>>, Fault> {
+/// The same inside a transaction.
+pub async fn versions_in(portal: &Portal, db: &impl ConnectionTrait, ids: &[ItemVersionId]) -> Result<HashMap<ItemVersionId, Arc<CompiledVersion>>, Fault> {
     let cache = portal.part::<CompiledVersions>()?;
     let mut found = HashMap::with_capacity(ids.len());
     let mut missing = Vec::new();
@@ -122,14 +123,9 @@ pub async fn current_versions(portal: &Portal, items: &[ItemId], on: NaiveDate) 
     Ok(versions(portal, &ids).await?.into_values().map(|version| (version.item_id, version)).collect())
 }
 
-/// An offering, read inside or outside a transaction.
-pub async fn offering(db: &impl ConnectionTrait, id: OfferingId) -> Result<Option<Offering>, Fault> {
-    Ok(store::offering_by_id(db, id).await?)
-}
-
-/// Offerings by id.
-pub async fn offerings_by_ids(portal: &Portal, ids: &[OfferingId]) -> Result<HashMap<OfferingId, Offering>, Fault> {
-    Ok(store::offerings_by_ids(portal.db.read(), ids).await?.into_iter().map(|o| (o.id, o)).collect())
+/// Offerings by id, read inside or outside a transaction. One statement at most.
+pub async fn offerings_by_ids(db: &impl ConnectionTrait, ids: &[OfferingId]) -> Result<HashMap<OfferingId, Offering>, Fault> {
+    Ok(store::offerings_by_ids(db, ids).await?.into_iter().map(|o| (o.id, o)).collect())
 }
 
 /// Offerings of items that are in force on a day, by item.
@@ -141,34 +137,6 @@ pub async fn offerings_of_items(portal: &Portal, items: &[ItemId], on: NaiveDate
         }
     }
     Ok(by_item)
-}
-
-/// Offerings of an item that take applications on a day through a channel, in a region (or those inside it) and zone.
-pub async fn offerings_for(
-    portal: &Portal,
-    item: ItemId,
-    region: Option<&str>,
-    zone: Option<&str>,
-    on: NaiveDate,
-    channel: Option<Channel>,
-) -> Result<Vec<Offering>, Fault> {
-    let mut rows = store::offerings_of_items(portal.db.read(), &[item], Some(on)).await?;
-    rows.retain(|o| {
-        o.terms.takes_applications(on)
-            && channel.is_none_or(|c| o.terms.channels.contains(&c))
-            && zone.is_none_or(|z| o.zone.as_deref() == Some(z))
-            && region.is_none_or(|r| o.region.starts_with(stem(r)))
-    });
-    Ok(rows)
-}
-
-/// The digits that the codes of all regions inside a region begin with.
-fn stem(region: &str) -> &str {
-    match region.as_bytes() {
-        [.., b'0', b'0', b'0', b'0'] => &region[..region.len() - 4],
-        [.., b'0', b'0'] => &region[..region.len() - 2],
-        _ => region,
-    }
 }
 
 /// Where a case of an item goes on a day: the offering in force of the unit that the closest route names.

@@ -75,11 +75,6 @@ pub async fn title(portal: &Portal, actor: &Actor, document: &Document) -> Resul
     Ok(String::from_utf8(plain.to_vec()).ok())
 }
 
-/// Documents by id, for edges whose parent was authorised.
-pub async fn documents_by_ids(db: &impl ConnectionTrait, ids: &[DocumentId]) -> Result<Vec<Document>, Fault> {
-    Ok(store::documents_by_ids(db, ids).await?)
-}
-
 /// Versions by id, for edges whose parent was authorised. Ids that are not there are missing.
 pub async fn versions_by_ids(db: &impl ConnectionTrait, ids: &[DocumentVersionId]) -> Result<Vec<DocumentVersion>, Fault> {
     Ok(store::versions_by_ids(db, ids).await?)
@@ -93,27 +88,12 @@ pub async fn versions_of_documents(db: &impl ConnectionTrait, ids: &[DocumentId]
     Ok(store::versions_of_documents(db, ids).await?)
 }
 
-/// Those of the versions that `owner` may hand in: hers (redirects followed) and not infected. Which kind a material
+/// Those of the versions that a person may hand in, whose ids `owner` are: hers and not infected. Which kind a material
 /// wants, [`DocumentVersion::is_usable`] tells.
-pub async fn usable_versions(db: &impl ConnectionTrait, owner: PersonId, ids: &[DocumentVersionId]) -> Result<Vec<DocumentVersion>, Fault> {
-    let owner = person::identities(db, owner).await?;
-    let mut versions = store::versions_of(db, &owner, ids).await?;
-    versions.retain(|version| version.is_usable(&owner, None));
+pub async fn usable_versions(db: &impl ConnectionTrait, owner: &[PersonId], ids: &[DocumentVersionId]) -> Result<Vec<DocumentVersion>, Fault> {
+    let mut versions = store::versions_of(db, owner, ids).await?;
+    versions.retain(|version| version.is_usable(owner, None));
     Ok(versions)
-}
-
-/// Checks one binding: `field` is the path in the input, for example `input.materials.0.versionId`.
-///
-/// Errors: [`Code::MaterialUnusable`] where the version is not hers, infected or of another kind.
-pub async fn check_binding(
-    db: &impl ConnectionTrait,
-    owner: PersonId,
-    kind: Option<&str>,
-    id: DocumentVersionId,
-    field: &str,
-) -> Result<DocumentVersion, Refused> {
-    let found = usable_versions(db, owner, &[id]).await?.pop();
-    found.filter(|version| kind.is_none_or(|k| k == version.kind)).ok_or_else(|| Rejection::at(Code::MaterialUnusable, field).into())
 }
 
 /// Marks versions as handed in, so that they are not swept. In the transaction that binds them to a draft or case.

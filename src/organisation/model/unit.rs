@@ -69,6 +69,17 @@ pub struct NewUnit {
     pub zone_code: Option<String>,
 }
 
+/// A unit in the tree, without what is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitNode {
+    /// Id.
+    pub id: UnitId,
+    /// Level.
+    pub level: UnitLevel,
+    /// Ids from the root down to it.
+    pub path: String,
+}
+
 /// The path of a unit below `parent`, or of a root. A grant at a unit reaches every path that begins with the unit's.
 pub fn path_below(parent: Option<&str>, id: UnitId) -> String {
     format!("{}{}/", parent.unwrap_or("/"), id.uuid().simple())

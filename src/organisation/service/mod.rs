@@ -14,7 +14,7 @@ use sea_orm::ConnectionTrait;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{BodyId, UnitId};
 use crate::organisation::model::body::{Body, NewBody};
-use crate::organisation::model::unit::{NewUnit, Unit, path_below};
+use crate::organisation::model::unit::{NewUnit, Unit, UnitNode, path_below};
 use crate::organisation::store::{self, Written};
 use crate::portal::Portal;
 
@@ -23,6 +23,11 @@ pub use crate::organisation::service::reference::{CalendarCache, calendar, publi
 /// The path of a unit, by which grants reach it. One statement.
 pub async fn unit_path(db: &impl ConnectionTrait, id: UnitId) -> Result<Option<String>, Fault> {
     Ok(store::unit_path(db, id).await?)
+}
+
+/// A unit and those above it, nearest first, with their levels and paths; empty where there is no such unit. One statement.
+pub async fn lineage(db: &impl ConnectionTrait, id: UnitId) -> Result<Vec<UnitNode>, Fault> {
+    Ok(store::lineage(db, id).await?)
 }
 
 /// The unit with this id. One statement.

@@ -1,5 +1,7 @@
 //! The tree of units: made and closed by the system administrator, read by everybody; regions and zones beside it.
 
+use std::collections::HashMap;
+
 use sea_orm::ConnectionTrait;
 
 use crate::audit::model::{Entry, Message};
@@ -172,6 +174,21 @@ async fn find(db: &impl ConnectionTrait, id: UnitId) -> Result<Option<PlacedUnit
 /// The unit with this id and its body, closed or not. For everybody. Two statements.
 pub async fn placed_unit(portal: &Portal, id: UnitId) -> Result<Option<PlacedUnit>, Fault> {
     find(portal.db.read(), id).await
+}
+
+/// Units by id with their bodies, closed or not; ids that no unit has are missing. For everybody. Two statements at most.
+pub async fn placed_units(db: &impl ConnectionTrait, ids: &[UnitId]) -> Result<HashMap<UnitId, PlacedUnit>, Fault> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let units = store::units(db, ids).await?;
+    let bodies: Vec<BodyId> = units.values().map(|unit| unit.body).collect();
+    let bodies = bodies_by_ids(db, &bodies).await?;
+    let placed = units.into_iter().map(|(id, unit)| {
+        let body = bodies.get(&unit.body).cloned().ok_or(Fault::bug("a unit has no body"))?;
+        Ok((id, PlacedUnit { unit, body }))
+    });
+    placed.collect()
 }
 
 /// Open units in the order of the tree, with their bodies, for everybody. Two statements, whatever the number of units.

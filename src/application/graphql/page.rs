@@ -1,0 +1,119 @@
+//! Cases and orders that stand beside each other in one answer: what hangs below them is read once for all.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use crate::api::context::Ctx;
+use crate::application::graphql::types::Application;
+use crate::application::model::sight::Sight;
+use crate::application::service::engine::Loaded;
+use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, SeenCase, SeenOrder};
+use crate::kernel::fault::Fault;
+use crate::kernel::ids::{ApplicationId, OrderId, PersonId, UnitId};
+use crate::organisation::service::units::{self, PlacedUnit};
+use crate::person::model::profile::PersonName;
+use crate::person::service as persons;
+
+type ByCase<T> = OnceCell<HashMap<ApplicationId, T>>;
+
+/// The cases of one answer.
+#[derive(Debug, Default)]
+pub struct Cases {
+    seen: Vec<(ApplicationId, Sight)>,
+    applicants: Vec<PersonId>,
+    units: Vec<UnitId>,
+    names: OnceCell<HashMap<PersonId, PersonName>>,
+    placed: OnceCell<HashMap<UnitId, PlacedUnit>>,
+    loaded: ByCase<Loaded>,
+    materials: ByCase<Vec<MaterialRow>>,
+    documents: ByCase<Vec<Opened>>,
+    events: ByCase<Vec<EventRow>>,
+    beneficiaries: ByCase<Vec<PersonId>>,
+}
+
+impl Cases {
+    /// Puts cases beside each other.
+    pub fn of(cases: &[(CaseRow, Sight)]) -> Self {
+        Self {
+            seen: cases.iter().map(|(row, sight)| (row.id, sight.clone())).collect(),
+            applicants: cases.iter().map(|(row, _)| row.applicant_person_id).collect(),
+            units: cases.iter().flat_map(|(row, _)| [row.receiving_unit_id, row.current_unit_id]).flatten().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with one case that is loaded already.
+    pub fn with(mut self, loaded: Loaded) -> Self {
+        self.loaded = OnceCell::new_with(Some(HashMap::from([(loaded.row.id, loaded)])));
+        self
+    }
+
+    /// Name of an applicant.
+    pub async fn name(&self, ctx: &Ctx, applicant: PersonId) -> Result<Option<&PersonName>, Fault> {
+        Ok(self.names.get_or_try_init(|| persons::names_of(ctx.portal.db.read(), &self.applicants)).await?.get(&applicant))
+    }
+
+    /// A unit of a case.
+    pub async fn unit(&self, ctx: &Ctx, unit: UnitId) -> Result<Option<&PlacedUnit>, Fault> {
+        Ok(self.placed.get_or_try_init(|| units::placed_units(ctx.portal.db.read(), &self.units)).await?.get(&unit))
+    }
+
+    /// A case as the engine knows it; `None` where the viewer may not see it any more.
+    pub async fn loaded(&self, ctx: &Ctx, id: ApplicationId) -> Result<Option<&Loaded>, Fault> {
+        let ids = || self.seen.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+        Ok(self.loaded.get_or_try_init(|| view::applications(&ctx.portal, &ctx.actor, ids())).await?.get(&id))
+    }
+
+    /// Documents bound to a case, for who sees its papers.
+    pub async fn materials(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[MaterialRow], Fault> {
+        let found = self.materials.get_or_try_init(|| view::materials(&ctx.portal, &self.seen)).await?;
+        Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// Documents issued in a case, for who sees its papers.
+    pub async fn documents(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[Opened], Fault> {
+        let found = self.documents.get_or_try_init(|| view::documents(&ctx.portal, &self.seen)).await?;
+        Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// What has happened to a case, oldest first.
+    pub async fn events(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[EventRow], Fault> {
+        let found = self.events.get_or_try_init(|| view::events(&ctx.portal, &self.seen)).await?;
+        Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// Who else a case is for, for who sees its papers.
+    pub async fn beneficiaries(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[PersonId], Fault> {
+        let found = self.beneficiaries.get_or_try_init(|| view::beneficiaries(&ctx.portal, &self.seen)).await?;
+        Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
+    }
+}
+
+/// The orders of one answer.
+#[derive(Debug)]
+pub struct Orders {
+    seen: Vec<SeenOrder>,
+    lines: OnceCell<HashMap<OrderId, Vec<Application>>>,
+}
+
+impl Orders {
+    /// Puts orders beside each other.
+    pub fn of(seen: Vec<SeenOrder>) -> Arc<Self> {
+        Arc::new(Self { seen, lines: OnceCell::new() })
+    }
+
+    /// The lines of an order that the viewer may see.
+    pub async fn lines(&self, ctx: &Ctx, id: OrderId) -> Result<Vec<Application>, Fault> {
+        let found = self.lines.get_or_try_init(async || {
+            let mut by_order: HashMap<OrderId, Vec<Application>> = HashMap::new();
+            let lines = view::lines(&ctx.portal, &ctx.actor, &self.seen).await?;
+            for line in Application::beside(lines.into_iter().map(|SeenCase { row, sight }| (row, sight)).collect()) {
+                by_order.entry(line.row.order_id).or_default().push(line);
+            }
+            Ok::<_, Fault>(by_order)
+        });
+        Ok(found.await?.get(&id).cloned().unwrap_or_default())
+    }
+}
