@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 
 use crate::config::Config;
@@ -132,6 +133,20 @@ impl Db {
     pub async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
         let mode = (self.engine == Engine::Sqlite).then_some(SqliteTransactionMode::Immediate);
         self.writer.begin_with_options(TransactionOptions { sqlite_transaction_mode: mode, isolation_level: None, access_mode: None }).await
+    }
+
+    /// Begins a transaction that only reads, and sees one state of the store whatever is written meanwhile. It ends by
+    /// being dropped.
+    pub async fn begin_read(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = match self.engine {
+            Engine::Sqlite => TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred), isolation_level: None, access_mode: None },
+            Engine::Postgres => TransactionOptions {
+                sqlite_transaction_mode: None,
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+            },
+        };
+        self.reader.begin_with_options(options).await
     }
 
     /// Closes all connections.

@@ -284,9 +284,10 @@ pub async fn work_off(portal: &Portal) -> Result<usize, Fault> {
     Ok(taken)
 }
 
-/// Walks the chain from its beginning and compares every link and the newest signed head.
+/// Walks the chain from its beginning and compares every link and the newest signed head, as all of it stood at one
+/// instant: what is recorded and sealed meanwhile is no finding.
 pub async fn verify(portal: &Portal, mut progress: impl FnMut(i64)) -> Result<Verdict, Fault> {
-    let db = portal.db.read();
+    let db = &portal.db.begin_read().await?;
     let (mut position, mut hash, mut sealed) = (0i64, Vec::new(), 0i64);
     let head = store::last_head(db).await?;
     loop {

@@ -19,12 +19,12 @@ pub struct Report {
     pub different: Vec<ApplicationId>,
 }
 
-/// Compares all cases, in batches.
+/// Compares all cases, in batches, as they stood at one instant: what is written meanwhile is no finding.
 pub async fn check_projections(portal: &Portal, mut progress: impl FnMut(u64)) -> Result<Report, Fault> {
-    let db = portal.db.read();
+    let db = &portal.db.begin_read().await?;
     let mut report = Report::default();
     let mut after = None;
-    let calendar = organisation::calendar(portal).await?;
+    let calendar = organisation::calendar_in(db).await?;
     loop {
         let rows = store::walk(db, after, 200).await?;
         let Some(last) = rows.last() else { return Ok(report) };

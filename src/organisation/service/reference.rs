@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
+use sea_orm::ConnectionTrait;
 use tokio::sync::Mutex;
 
 use crate::kernel::fault::Fault;
@@ -37,15 +38,18 @@ pub async fn calendar(portal: &Portal) -> Result<Arc<Calendar>, Fault> {
     {
         return Ok(calendar.clone());
     }
-    let years = store::calendar_years(portal.db.read()).await?;
-    let calendar = if years.is_empty() {
-        calendar_bundle().map_err(Fault::internal)?.calendar()
-    } else {
-        Calendar::new(store::calendar_days(portal.db.read()).await?, years.into_iter().map(|(year, ..)| year))
-    };
-    let calendar = Arc::new(calendar);
+    let calendar = Arc::new(calendar_in(portal.db.read()).await?);
     *held = Some((now, calendar.clone()));
     Ok(calendar)
+}
+
+/// The calendar that the store has inside the caller's transaction, else that of the binary.
+pub async fn calendar_in(db: &impl ConnectionTrait) -> Result<Calendar, Fault> {
+    let years = store::calendar_years(db).await?;
+    if years.is_empty() {
+        return Ok(calendar_bundle().map_err(Fault::internal)?.calendar());
+    }
+    Ok(Calendar::new(store::calendar_days(db).await?, years.into_iter().map(|(year, ..)| year)))
 }
 
 /// Writes the regions, zones and calendar years of the binary where the store has them otherwise or not at all.
