@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -287,11 +288,23 @@ fn what_the_tables_allow_is_not_complained_about() {
     }
 }
 
+/// Runs a script of `.ci` with arguments: its exit code, and what it prints.
+fn script(name: &str, arguments: &[&Path], path: Option<&Path>) -> (i32, String) {
+    let mut command = Command::new("bash");
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci").join(name)).args(arguments);
+    if let Some(first) = path {
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        command.env("PATH", std::env::join_paths(std::iter::once(first.to_owned()).chain(std::env::split_paths(&others))).expect("a path"));
+    }
+    let output = command.output().expect("bash");
+    (output.status.code().expect("an end by itself"), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
 /// Runs the greps over a folder: whether they are content, and what they print.
 fn greps(folder: &Path) -> (bool, String) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/greps");
-    let output = Command::new("bash").arg(script).arg(folder).output().expect("bash");
-    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    let (code, found) = script("greps", &[folder], None);
+    assert!(code < 2, "the greps could not look: {found}");
+    (code == 0, found)
 }
 
 #[test]
@@ -336,5 +349,94 @@ fn the_greps_find_what_is_planted_in_files_and_in_folders() {
         ("person/graphql.rs", "use async_graphql::{Context, Object};"),
     ] {
         assert_eq!(plant(file, source), (true, String::new()), "{file}: {source}");
+    }
+}
+
+/// A grep that fails looks like one that finds nothing, unless its code is asked for.
+#[test]
+fn greps_that_cannot_look_fail() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (file, source) in [("person/model.rs", ""), ("person/service.rs", ""), ("person/graphql.rs", ""), ("kernel/ids.rs", "")] {
+        let path = folder.path().join("src").join(file);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, source).expect("a source");
+    }
+    assert_eq!(script("greps", &[folder.path()], None), (0, String::new()));
+    // One grep of all fails, as for a file that is gone or a pattern that is wrong.
+    let programs = tempfile::tempdir().expect("a folder");
+    let real = std::env::split_paths(&std::env::var_os("PATH").expect("a path")).map(|path| path.join("grep")).find(|path| path.exists()).expect("grep");
+    for pattern in ["(model|policy)(", "(graphql)(", "axum", "\\basync_graphql", "begin_(write", "service(\\.rs|/[^:]", "use async_graphql", "cursor_by"] {
+        let fake = format!("#!/bin/bash\n[[ \"$*\" != *'{pattern}'* ]] || exit 2\nexec {} \"$@\"\n", real.display());
+        fs::write(programs.path().join("grep"), fake).expect("a program");
+        fs::set_permissions(programs.path().join("grep"), fs::Permissions::from_mode(0o755)).expect("a mode");
+        let (code, told) = script("greps", &[folder.path()], Some(programs.path()));
+        assert_eq!(code, 2, "{pattern}: {told}");
+    }
+    // A link that leads nowhere: a grep that really fails.
+    std::os::unix::fs::symlink("nowhere", folder.path().join("src/person/policy.rs")).expect("a link");
+    let (code, told) = script("greps", &[folder.path()], None);
+    assert!(code == 2 && told.contains("policy.rs"), "{code}: {told}");
+    fs::remove_dir_all(folder.path().join("src")).expect("no sources");
+    assert_ne!(script("greps", &[folder.path()], None).0, 0);
+}
+
+/// A checkout of migrations that have landed, changed by `edit` of a file: the code, and what is told.
+fn landed_after(file: &str, edit: impl FnOnce(String) -> String) -> (i32, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sources = folder.path().join("migration/src");
+    fs::create_dir_all(&sources).expect("a folder");
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("migration/src")).expect("migrations") {
+        let entry = entry.expect("a migration");
+        fs::copy(entry.path(), sources.join(entry.file_name())).expect("a copy");
+    }
+    let (code, list) = script("landed", &[Path::new("--list"), folder.path()], None);
+    assert_eq!(code, 0, "{list}");
+    fs::write(folder.path().join("migration/landed.sha256"), list).expect("a list");
+    let path = sources.join(file);
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let after = edit(before.clone());
+    assert_ne!(before, after, "{file}: nothing was planted");
+    if after.is_empty() {
+        fs::remove_file(path).expect("a file")
+    } else {
+        fs::write(path, after).expect("a file")
+    }
+    script("landed", &[folder.path()], None)
+}
+
+const LANDED: &str = "m20261124_000002_create_organisation";
+
+#[test]
+fn what_landed_of_the_migrations_is_neither_changed_nor_reordered() {
+    let line = |name: &str| format!("            Box::new({name}::Migration),\n");
+    let (audit, organisation) = (line("m20261124_000001_create_audit"), line(LANDED));
+    for (file, edit) in [
+        (format!("{LANDED}.rs"), Box::new(|s: String| s + "\n// ") as Box<dyn FnOnce(String) -> String>),
+        (format!("{LANDED}.rs"), Box::new(|_| String::new())),
+        // A helper that every migration calls.
+        ("schema.rs".into(), Box::new(|s| s.replace("ColumnDef::new(name).text().not_null()", "ColumnDef::new(name).text()"))),
+        ("schema.rs".into(), Box::new(|s| s.replace("    let mut index = Index::create();\n", "    let mut index = Index::create();\n    index.unique();\n"))),
+        ("schema.rs".into(), Box::new(|s| s.replace("fn uuid_null(", "fn maybe_uuid("))),
+        ("lib.rs".into(), Box::new(|s| s.replace(&line(LANDED), ""))),
+        ("lib.rs".into(), Box::new(move |s| s.replace(&format!("{audit}{organisation}"), &format!("{organisation}{audit}")))),
+        ("lib.rs".into(), Box::new(|s| s.replace(&line(LANDED), &format!("{}{}", line("m20261201_000001_between"), line(LANDED))))),
+        ("lib.rs".into(), Box::new(|s| s.replace("m20261124_000001_create_person_key::", "m20261124_000002_create_person_key::"))),
+    ] {
+        let (code, told) = landed_after(&file, edit);
+        assert!(code == 1 && told.contains("changed since it landed"), "{file}: {code} {told}");
+    }
+}
+
+#[test]
+fn new_migrations_and_helpers_may_come_after_what_landed() {
+    let last = "            Box::new(m20261124_000009_create_talent_card::Migration),\n";
+    let added = format!("{last}            Box::new(m20271201_000001_add::Migration),\n");
+    for (file, edit) in [
+        ("m20271201_000001_add.rs", Box::new(|_| "// new".to_owned()) as Box<dyn FnOnce(String) -> String>),
+        ("schema.rs", Box::new(|s| s + "\n/// New.\npub fn new() {}\n")),
+        ("schema.rs", Box::new(|s| s.replacen("/// Primary key `id`.", "/// New.\npub fn new() {}\n\n/// Primary key `id`.", 1))),
+        ("lib.rs", Box::new(move |s| s.replace(last, &added).replace("pub mod schema;", "mod m20271201_000001_add;\npub mod schema;"))),
+    ] {
+        assert_eq!(landed_after(file, edit), (0, String::new()), "{file}");
     }
 }
