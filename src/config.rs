@@ -83,6 +83,8 @@ pub struct Settings {
     pub socket_idle_seconds: u64,
     /// Whether `/metrics` answers others than this machine.
     pub metrics_remote: bool,
+    /// Whether the log tells the addresses of clients.
+    pub log_addresses: bool,
     /// Bytes of one uploaded file.
     pub upload_max: u64,
     /// Memory of one argon2id hash in KiB.
@@ -137,6 +139,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("database_connections", "connections of the pool, 8 by default"),
     ("log_format", "text or json"),
     ("log_filter", "filter of the log, info by default"),
+    ("log_addresses", "whether the log tells the addresses of clients, false by default"),
     ("smtp_url", "smtp://host:port or smtps://user:password@host"),
     ("mail_from", "sender of mail"),
     ("clamd", "host:port or socket of clamd"),
@@ -273,6 +276,7 @@ impl Layers {
             sockets_per_session: self.number("sockets_per_session", 16, 1, 1_000),
             socket_idle_seconds: self.number("socket_idle_seconds", 60, 1, 3_600),
             metrics_remote: self.yes("metrics_remote", false),
+            log_addresses: self.yes("log_addresses", false),
             // More than 2 GiB would not fit the Int by which the API tells sizes.
             upload_max: self.number("upload_max", 20 << 20, 1 << 10, 1 << 30),
             argon2_memory_kib: self.number("argon2_memory_kib", 19_456, 8, 1 << 20),

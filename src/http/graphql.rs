@@ -24,7 +24,7 @@ use crate::api::error::{ApiError, LANGUAGE};
 use crate::api::guard::{self, Documents, request_error};
 use crate::api::messages::message;
 use crate::api::operations;
-use crate::http::router::Server;
+use crate::http::router::{Asked, Server};
 use crate::http::session;
 use crate::kernel::fault::Fault;
 use crate::kernel::text::Language;
@@ -164,15 +164,31 @@ async fn run(
     only_query: bool,
 ) -> Response {
     let request_id = session::request_id(headers, &server.portal);
-    let mut response = answered(server, headers, info, parameters, answer, only_query, request_id.clone()).await;
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert("x-request-id", value);
+    let mut asked = None;
+    let mut response = answered(server, &mut asked, headers, info, parameters, answer, only_query, request_id).await;
+    if let Some(asked) = asked {
+        response.extensions_mut().insert(Asked(asked));
     }
     response
 }
 
+/// The name of an operation that is stored, else its kind: any other name is the client's own words.
+fn asked_for(request: &mut Request, kind: OperationType) -> &'static str {
+    let named = match &request.operation_name {
+        Some(name) => operations::stored_name(name),
+        None => request.parsed_query().ok().and_then(|document| document.operations.iter().next()?.0).and_then(|name| operations::stored_name(name)),
+    };
+    named.unwrap_or(match kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "what `run` has, once")]
 async fn answered(
     server: &Server,
+    asked_as: &mut Option<&'static str>,
     headers: &HeaderMap,
     info: Option<Extension<ConnectInfo<SocketAddr>>>,
     parameters: Parameters,
@@ -184,11 +200,12 @@ async fn answered(
         Ok(prepared) => prepared,
         Err(wrong) => return refused(answer, wrong.0, &wrong.1),
     };
+    *asked_as = Some(asked_for(&mut request, kind));
     if kind == OperationType::Subscription {
         return refused(answer, StatusCode::BAD_REQUEST, &request_error("BAD_REQUEST", "subscriptions are served at /graphql/ws"));
     }
     let address = session::client_address(headers, info.map(|Extension(ConnectInfo(address))| address), &server.trusted_proxies);
-    let ctx = match session::context(&server.portal, headers, session::token(headers), address, request_id.clone()).await {
+    let ctx = match session::context(&server.portal, headers, session::token(headers), address, request_id).await {
         Ok(ctx) => ctx,
         Err(fault) => {
             let status = status_of(&fault);
@@ -203,10 +220,9 @@ async fn answered(
     }
     request = request.data(AgentClass::of_header(headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok())));
     let language = ctx.language;
-    let span = tracing::info_span!("graphql", request.id = %request_id);
     // A panic ends this request alone; what it said stays out of answer and log.
     let execution = AssertUnwindSafe(LANGUAGE.scope(language, server.schema.execute(request.data(ctx)))).catch_unwind();
-    match tracing::Instrument::instrument(execution, span).await {
+    match execution.await {
         Ok(mut response) => {
             guard::code_errors(&mut response);
             respond(answer, &response)

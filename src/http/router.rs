@@ -1,13 +1,13 @@
 //! All routes, with the bounds that hold for each.
 
 use std::any::Any;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{FromRef, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, FromRef, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
+use tracing::Instrument as _;
 
 use crate::api::guard::Documents;
 use crate::api::schema::PortalSchema;
@@ -73,9 +74,9 @@ pub fn routes(server: Server) -> Router {
         .merge(graphiql::routes())
         .merge(files::routes().with_state(server.portal.clone()).layer(middleware::from_fn_with_state(server.clone(), caller)))
         .route("/graphql/ws", get(socket::upgrade))
-        .layer(middleware::from_fn(headers))
-        .layer(middleware::from_fn(count))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(headers))
+        .layer(middleware::from_fn_with_state(server.clone(), observe))
         .with_state(server)
 }
 
@@ -104,14 +105,46 @@ async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// Counts requests and their time by route, never by path: paths hold tokens and ids. Counters only, since what nobody
-/// reads must not grow.
-async fn count(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What was asked for, as the log may name it; a handler puts it into its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked(pub &'static str);
+
+/// Gives each request its id, and tells it in one line of the log and in the metrics once its answer begins: by route,
+/// never by path, since paths hold tokens and ids, and in no word that the client chose. Metrics are counters only,
+/// since what nobody reads must not grow.
+///
+/// The id is the one of a proxy that is believed, else a new one: a client's own would let her write under another's.
+async fn observe(State(server): State<Server>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    let response = next.run(request).await;
-    metrics::counter!("portal_http_requests_total", "route" => route.clone(), "status" => response.status().as_u16().to_string()).increment(1);
-    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-    metrics::counter!("portal_http_microseconds_total", "route" => route).increment(micros);
+    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let method = method_name(request.method());
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    if peer.is_some_and(|peer| !server.trusted_proxies.contains(&peer.ip())) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    let id = session::request_id(request.headers(), &server.portal);
+    let header = HeaderValue::from_str(&id).ok();
+    if let Some(header) = header.clone() {
+        request.headers_mut().insert(REQUEST_ID, header);
+    }
+    let address = server.portal.settings.log_addresses.then(|| session::client_address(request.headers(), peer, &server.trusted_proxies));
+    let span = tracing::info_span!("request", request.id = %id);
+    let mut response = next.run(request).instrument(span).await;
+    if let Some(header) = header {
+        response.headers_mut().insert(REQUEST_ID, header);
+    }
+    let (status, took) = (response.status().as_u16(), begun.elapsed());
+    let asked = response.extensions().get::<Asked>().map(|asked| asked.0);
+    let ms = (took.as_secs_f64() * 10_000.0).round() / 10.0;
+    tracing::info!(request.id = %id, method, route, operation = asked, status, duration.ms = ms, address = address.as_deref(), "answered");
+    metrics::counter!("portal_http_requests_total", "route" => route.clone(), "status" => status.to_string()).increment(1);
+    metrics::counter!("portal_http_microseconds_total", "route" => route).increment(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     response
+}
+
+/// A method of HTTP; the protocol takes any word for one.
+fn method_name(method: &Method) -> &'static str {
+    ["GET", "POST", "PUT", "HEAD", "OPTIONS", "PATCH", "DELETE"].into_iter().find(|known| method == *known).unwrap_or("OTHER")
 }

@@ -13,8 +13,9 @@ use crate::kernel::fault::Fault;
 use crate::kernel::text::Language;
 use crate::portal::Portal;
 
-/// The id of a request, in log, trail and answer: the caller's where it is a UUID in hyphens, else a new one. Any other
-/// text would let her write what she likes into the trail.
+/// The id of a request, in log, trail and answer: that of the header where it is a UUID in hyphens, else a new one. Any
+/// other text would let its sender write what she likes into the trail. The router takes the header away where nobody who
+/// is believed sent it, and puts the id there for those who ask next.
 pub fn request_id(headers: &HeaderMap, portal: &Portal) -> String {
     let given = headers.get("x-request-id").and_then(|v| v.to_str().ok()).filter(|v| v.len() == uuid::fmt::Hyphenated::LENGTH);
     given.and_then(|v| Uuid::try_parse(v).ok()).unwrap_or_else(|| Builder::from_random_bytes(portal.env.bytes()).into_uuid()).to_string()
