@@ -1,7 +1,7 @@
 //! Composition root: the only place that names concrete parts and adapters.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,11 @@ use anyhow::{Context as _, bail};
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use migration::{KeyMigrator, Migrator};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
 use sea_orm::ConnectionTrait as _;
 use sea_orm_migration::MigratorTrait as _;
+use sqlx::{Connection as _, PgConnection};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +38,7 @@ use crate::http::sockets::Sockets;
 use crate::kernel::env::Env;
 use crate::kernel::fault::Fault;
 use crate::kernel::seal::Keyring;
-use crate::material::adapter::{Clamd, local_store};
+use crate::material::adapter::{Clamd, FOLDER, local_store};
 use crate::material::model::scan::{Scanner, Scanning};
 use crate::organisation::service::CalendarCache;
 use crate::person::service::dealing::Dealings;
@@ -71,6 +74,10 @@ pub fn handlers() -> Handlers {
 
 /// The parts of all slices.
 pub fn parts(config: &Config) -> anyhow::Result<Parts> {
+    parts_over(config, local_store(&config.data_dir)?)
+}
+
+fn parts_over(config: &Config, files: Arc<dyn ObjectStore>) -> anyhow::Result<Parts> {
     let scanner = config.clamd.as_deref().map(|address| Arc::new(Clamd::new(address)) as Arc<dyn Scanner>);
     Ok(Parts::default()
         .with(Bus::default())
@@ -83,7 +90,7 @@ pub fn parts(config: &Config) -> anyhow::Result<Parts> {
         .with(Mailer::new(&config.data_dir, config.smtp_url.as_deref(), &config.mail_from)?)
         .with(CompiledVersions::default())
         .with(FactSources::default().with(Arc::new(ProfileFacts)))
-        .with(local_store(&config.data_dir)?)
+        .with(files)
         .with(Scanning(scanner))
         .with(handlers())
         .with(fulfilments())
@@ -168,7 +175,7 @@ fn private(_: &Path, _: u32) -> anyhow::Result<()> {
 /// Connects and puts a process together; nothing is migrated. What it keeps on the disk is its owner's alone: the data
 /// are sealed by column, not as a whole.
 pub async fn portal(config: &Config, env: Env, options: db::Options) -> anyhow::Result<Portal> {
-    for folder in ["", crate::material::adapter::FOLDER, "outbox"] {
+    for folder in ["", FOLDER, "outbox"] {
         private_folder(&config.data_dir.join(folder))?;
     }
     for file in options.files() {
@@ -186,6 +193,58 @@ pub async fn portal(config: &Config, env: Env, options: db::Options) -> anyhow::
     Ok(Portal::new(db, env, Arc::new(keyring), Arc::new(config.settings.clone()), parts(config)?))
 }
 
+/// Connects to stores that are there; one that is missing is told and not made.
+pub async fn found_stores(options: &db::Options) -> anyhow::Result<Db> {
+    refuse_missing(&options.files())?;
+    Db::connect(options).await.context("the stores cannot be opened")
+}
+
+/// Puts a process together over what is there: no folder, file or table is made, and pending migrations are refused. For
+/// commands; they touch no file of a document.
+pub async fn found(config: &Config, env: Env) -> anyhow::Result<Portal> {
+    let options = db::Options::from(config);
+    refuse_missing(&[options.files(), vec![config.key_file.clone()]].concat())?;
+    let keyring = keyring(config, &env)?;
+    let db = found_stores(&options).await?;
+    if migrations_pending(&db).await? {
+        bail!("migrations are pending: run `talent-portal migrate up` first");
+    }
+    let parts = parts_over(config, Arc::new(InMemory::new()))?;
+    Ok(Portal::new(db, env, Arc::new(keyring), Arc::new(config.settings.clone()), parts))
+}
+
+fn refuse_missing(files: &[PathBuf]) -> anyhow::Result<()> {
+    let missing: Vec<_> = files.iter().filter(|file| !file.exists()).map(|file| file.display().to_string()).collect();
+    if !missing.is_empty() {
+        bail!("there is no portal here, and this command makes none; missing: {}", missing.join(", "));
+    }
+    Ok(())
+}
+
+/// Says in the database for as long as the connection lives that this process keeps files in a folder: one that others
+/// have too, by the setting `shared_files`, or its own, beside which no other process may serve. A process that fetched
+/// a file from a folder where another did not put it would answer that the file is lost.
+///
+/// `None` on SQLite, whose file is this machine's.
+pub async fn claim_files(config: &Config) -> anyhow::Result<Option<PgConnection>> {
+    if config.database_url.starts_with("sqlite:") {
+        return Ok(None);
+    }
+    let mut connection = PgConnection::connect(&config.database_url).await.context("the data store cannot be opened")?;
+    let lock = if config.settings.shared_files { "SELECT pg_try_advisory_lock_shared($1)" } else { "SELECT pg_try_advisory_lock($1)" };
+    if !sqlx::query_scalar::<_, bool>(lock).bind(FILES_LOCK).fetch_one(&mut connection).await? {
+        bail!(
+            "another process serves this database, and the folder of files is not declared as shared: let all of them have \
+             one folder {}, and set shared_files for each",
+            config.data_dir.join(FOLDER).display()
+        );
+    }
+    Ok(Some(connection))
+}
+
+/// The advisory lock of [`claim_files`]; the letters of "files".
+const FILES_LOCK: i64 = 0x66_69_6c_65_73;
+
 /// Brings both stores to the newest schema.
 pub async fn migrate(db: &Db) -> anyhow::Result<()> {
     Migrator::up(db.writer(), None).await?;
@@ -198,7 +257,13 @@ pub async fn migrate(db: &Db) -> anyhow::Result<()> {
 
 /// Whether a migration is missing.
 pub async fn migrations_pending(db: &Db) -> anyhow::Result<bool> {
-    Ok(!Migrator::get_pending_migrations(db.writer()).await?.is_empty() || !KeyMigrator::get_pending_migrations(db.keys()).await?.is_empty())
+    let (data, keys) = pending(db).await?;
+    Ok(data + keys > 0)
+}
+
+/// How many migrations of the data store and of the store of keys are pending. Needs no right to change the schema.
+pub async fn pending(db: &Db) -> anyhow::Result<(usize, usize)> {
+    Ok((Migrator::get_pending_migrations_read_only(db.writer()).await?.len(), KeyMigrator::get_pending_migrations_read_only(db.keys()).await?.len()))
 }
 
 /// Publishes what the binary carries: regions, calendar, catalogue, card products.

@@ -2,10 +2,13 @@
 //! a demo already; nothing in it is real.
 
 use chrono::NaiveDate;
+use migration::Migrator;
+use sea_orm_migration::MigratorTrait as _;
 
-use crate::account::service::demo::{DemoMark, NewDemoAccount, add_account, demo_session, mark_demo};
+use crate::account::service::demo::{DemoMark, NewDemoAccount, add_account, demo_session, is_no_demo, mark_demo};
 use crate::app::told;
 use crate::catalogue::service::{UnitPlace, bind_units};
+use crate::db::{Db, Options};
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Refused;
 use crate::kernel::ids::{BodyId, TypedId, UnitId};
@@ -35,11 +38,27 @@ fn body(kind: BodyKind, uscc: Option<String>, name: Text) -> NewBody {
     NewBody { kind, name, uscc, region_code: Some("440100".to_owned()), verification: Verification::StandIn }
 }
 
+const REFUSED: &str = "--demo refuses a database that is neither empty nor a demo";
+
+/// Refuses a database that is no demo; for before anything is made, migrated or published. A store that is not there, or
+/// has no table yet, is empty.
+pub async fn refuse(options: &Options) -> anyhow::Result<()> {
+    if !options.files().iter().all(|file| file.exists()) {
+        return Ok(());
+    }
+    let db = Db::connect(options).await?;
+    let begun = Migrator::get_pending_migrations_read_only(db.read()).await?.len() < Migrator::migrations().len();
+    let refused = begun && is_no_demo(db.read()).await.map_err(told)?;
+    db.close().await?;
+    anyhow::ensure!(!refused, REFUSED);
+    Ok(())
+}
+
 /// Fills the database; gives the lines to print: ids of units and bodies, and for each person a password and a token
 /// for one day. In a demo database that is filled already, new tokens only.
 pub async fn fill(portal: &Portal) -> anyhow::Result<Vec<String>> {
     let known = match mark_demo(portal).await.map_err(told)? {
-        DemoMark::Refused => anyhow::bail!("--demo refuses a database that is neither empty nor a demo"),
+        DemoMark::Refused => anyhow::bail!(REFUSED),
         DemoMark::WasDemo => true,
         DemoMark::Marked => false,
     };

@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::ProgressBar;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use migration::{KeyMigrator, Migrator};
+use migration::Migrator;
 use sea_orm_migration::MigratorTrait as _;
 use talent_portal::app::{self, told};
 use talent_portal::audit::model::Verdict;
@@ -17,6 +18,7 @@ use talent_portal::kernel::env::Env;
 use talent_portal::kernel::role::Role;
 use talent_portal::portal::Portal;
 use talent_portal::{catalogue, demo, seed};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
@@ -163,9 +165,10 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(run(cli.command)) {
         Ok(code) => code,
+        // 1 is what a check found; this is that it could not look.
         Err(error) => {
             eprintln!("{error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
@@ -230,12 +233,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Catalogue { what: CatalogueWork::Publish, data } => {
             let config = load(data, vec![])?;
             log(&config);
-            let portal = app::portal(&config, env, db::Options::from(&config)).await?;
+            let portal = app::found(&config, env).await?;
             app::publish(&portal).await?;
         }
         Command::Admin { what: AdminWork::Create { role, data } } => {
             let config = load(data, vec![])?;
-            let portal = app::portal(&config, env, db::Options::from(&config)).await?;
+            let portal = app::found(&config, env).await?;
             let role = match role {
                 AdminRole::System => Role::SystemAdmin,
                 AdminRole::Security => Role::SecurityAdmin,
@@ -250,7 +253,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Audit { what: AuditWork::Verify { data } } => {
             let config = load(data, vec![])?;
-            let portal = app::portal(&config, env, db::Options::from(&config)).await?;
+            let portal = app::found(&config, env).await?;
             let bar = ProgressBar::new_spinner();
             let verdict = talent_portal::audit::service::verify(&portal, |done| bar.set_position(done.unsigned_abs())).await.map_err(told)?;
             bar.finish_and_clear();
@@ -264,7 +267,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Check { what: CheckWork::Projections { data } } => {
             let config = load(data, vec![])?;
-            let portal = app::portal(&config, env, db::Options::from(&config)).await?;
+            let portal = app::found(&config, env).await?;
             let bar = ProgressBar::new_spinner();
             let report = talent_portal::application::service::check::check_projections(&portal, |done| bar.set_position(done)).await.map_err(told)?;
             bar.finish_and_clear();
@@ -284,21 +287,19 @@ async fn migrate(config: Config, env: Env, direction: Direction) -> anyhow::Resu
     if let Some(url) = &config.migration_database_url {
         options.url.clone_from(url);
     }
-    let portal = app::portal(&config, env, options).await?;
+    let db = match direction {
+        Direction::Up => app::portal(&config, env, options).await?.db,
+        Direction::Down | Direction::Status => app::found_stores(&options).await?,
+    };
     match direction {
-        Direction::Up => app::migrate(&portal.db).await?,
-        Direction::Down => {
-            Migrator::down(portal.db.writer(), Some(1)).await?;
-        }
+        Direction::Up => app::migrate(&db).await?,
+        Direction::Down => Migrator::down(db.writer(), Some(1)).await?,
         Direction::Status => {
-            for (store, pending) in [
-                ("data", Migrator::get_pending_migrations(portal.db.writer()).await?.len()),
-                ("keys", KeyMigrator::get_pending_migrations(portal.db.keys()).await?.len()),
-            ] {
-                println!("{store}: {pending} pending");
-            }
+            let (data, keys) = app::pending(&db).await?;
+            println!("data: {data} pending\nkeys: {keys} pending");
         }
     }
+    db.close().await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -323,7 +324,14 @@ async fn prepare(config: &Config, portal: &Portal) -> anyhow::Result<()> {
 
 async fn serve(config: Config, env: Env, with_demo: bool) -> anyhow::Result<ExitCode> {
     log(&config);
-    let portal = app::portal(&config, env.clone(), db::Options::from(&config)).await?;
+    // What can refuse the start comes before what changes anything.
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen at {}", config.listen))?;
+    let options = db::Options::from(&config);
+    if with_demo {
+        demo::refuse(&options).await?;
+    }
+    let _while_it_serves = app::claim_files(&config).await?;
+    let portal = app::portal(&config, env.clone(), options).await?;
     prepare(&config, &portal).await?;
     app::publish(&portal).await?;
     if with_demo {
@@ -331,7 +339,6 @@ async fn serve(config: Config, env: Env, with_demo: bool) -> anyhow::Result<Exit
             println!("{line}");
         }
     }
-    let listener = tokio::net::TcpListener::bind(config.listen).await?;
     let address = listener.local_addr()?;
     println!("API      http://{address}/graphql");
     println!("GraphiQL http://{address}/");

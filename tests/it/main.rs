@@ -8,6 +8,7 @@ mod architecture;
 mod authz;
 mod case_units;
 mod catalogue;
+mod commands;
 mod dealing;
 mod documents;
 mod harness;

@@ -1,5 +1,7 @@
 //! Demo databases: marked as such while empty, with one-day tokens that count as two-factor.
 
+use sea_orm::ConnectionTrait;
+
 use crate::account::model::client::AgentClass;
 use crate::account::model::contact::Contact;
 use crate::account::model::grant::GrantScope;
@@ -37,6 +39,11 @@ pub enum DemoMark {
 /// Whether the database is a demo.
 pub async fn is_demo(portal: &Portal) -> Result<bool, Fault> {
     audit::marker(portal.db.read(), MARK).await
+}
+
+/// Whether [`mark_demo`] would refuse this database.
+pub async fn is_no_demo(db: &impl ConnectionTrait) -> Result<bool, Fault> {
+    Ok(!audit::marker(db, MARK).await? && store::is_begun(db).await?)
 }
 
 /// Marks an empty database as a demo; one with people in it, or with an invitation, is refused.
