@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
@@ -39,9 +40,18 @@ fn portal(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command to its end: its code, and what it says on standard output and on standard error.
+/// Runs a command to its end, which must come within two minutes: its code, and what it says on standard output and on
+/// standard error.
 fn finish(command: &mut Command) -> (i32, String, String) {
-    let output = command.output().expect("the binary");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
+    let until = Instant::now() + Duration::from_secs(120);
+    while child.try_wait().expect("a child").is_none() {
+        if Instant::now() > until {
+            child.kill().expect("an end");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = child.wait_with_output().expect("the binary");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     (output.status.code().expect("an end by itself"), text(output.stdout), text(output.stderr))
 }
