@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::application::{Someone, World};
 use crate::dealing::{end_grants, other_city, principal, staff};
-use crate::http::{Served, Socket, closed, next, say, serve};
+use crate::socket::{Served, Socket, closed, next, say, serve};
 use crate::support::{TestApp, both_engines};
 
 both_engines!(

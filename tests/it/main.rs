@@ -21,6 +21,7 @@ mod organisation;
 mod person;
 mod schema;
 mod seed;
+mod socket;
 mod support;
 mod talent;
 mod talent_card;
