@@ -48,7 +48,7 @@ mod tests {
     fn every_stored_operation_is_known_by_its_name() {
         for (path, text) in all() {
             let document = async_graphql::parser::parse_query(text).unwrap();
-            let parsed: HashSet<&str> = document.operations.iter().filter_map(|(name, _)| name.map(|n| n.as_str())).collect();
+            let parsed: HashSet<&str> = document.operations.iter().filter_map(|(name, _)| name.map(async_graphql::Name::as_str)).collect();
             assert!(!parsed.is_empty() && parsed == names(text).collect(), "{path}");
         }
         assert_eq!(stored_name("ChenDaWen"), None);

@@ -185,7 +185,6 @@ fn asked_for(request: &mut Request, kind: OperationType) -> &'static str {
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "what `run` has, once")]
 async fn answered(
     server: &Server,
     asked_as: &mut Option<&'static str>,
