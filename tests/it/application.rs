@@ -8,7 +8,6 @@ use axum::http::{Request, StatusCode, header};
 use chrono::{DateTime, Duration};
 use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, Statement};
 use serde_json::{Value, json};
-use sha2::Digest as _;
 use talent_portal::application::entity::{application, event, order};
 use talent_portal::application::model::case::is_case_number;
 use talent_portal::application::model::document::{Content, JWS_TYPE};

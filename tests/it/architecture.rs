@@ -397,9 +397,9 @@ fn landed_after(file: &str, edit: impl FnOnce(String) -> String) -> (i32, String
     let after = edit(before.clone());
     assert_ne!(before, after, "{file}: nothing was planted");
     if after.is_empty() {
-        fs::remove_file(path).expect("a file")
+        fs::remove_file(path).expect("a file");
     } else {
-        fs::write(path, after).expect("a file")
+        fs::write(path, after).expect("a file");
     }
     script("landed", &[folder.path()], None)
 }

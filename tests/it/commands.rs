@@ -44,7 +44,7 @@ fn portal(arguments: &[&str]) -> Command {
 /// standard error.
 fn finish(command: &mut Command) -> (i32, String, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
-    let until = Instant::now() + Duration::from_secs(120);
+    let until = Instant::now() + Duration::from_mins(2);
     while child.try_wait().expect("a child").is_none() {
         if Instant::now() > until {
             child.kill().expect("an end");
@@ -76,15 +76,19 @@ impl Server {
             }
             line.clear();
         }
+        child.kill().expect("an end");
+        child.wait().expect("an end");
         panic!("the server did not start: {}", fs::read_to_string(log).expect("a log"));
     }
 
     /// Sends a request; gives status and headers.
     fn send(&self, head: &str, headers: &[(&str, &str)], body: &str) -> (u16, HashMap<String, String>) {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let length = body.len();
-        write!(stream, "{head} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}", self.address).expect("a request");
+        write!(stream, "{head} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n", self.address, body.len()).expect("a request");
+        for (name, value) in headers {
+            write!(stream, "{name}: {value}\r\n").expect("a request");
+        }
+        write!(stream, "\r\n{body}").expect("a request");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");
         let answer = String::from_utf8_lossy(&answer);

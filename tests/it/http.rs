@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use chrono::{DateTime, Utc};
-use futures_util::{SinkExt as _, StreamExt as _};
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 use talent_portal::api::operations;

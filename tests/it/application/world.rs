@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _, Statement};
+use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _, Statement};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};

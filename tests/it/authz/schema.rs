@@ -3,9 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _};
 use serde_json::{Map, Value, json};
-use talent_portal::kernel::ids::TypedId as _;
 use talent_portal::kernel::role::Role;
 
 use crate::support::TestApp;
