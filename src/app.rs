@@ -232,15 +232,22 @@ pub async fn claim_files(config: &Config) -> anyhow::Result<Option<PgConnection>
     }
     let mut connection = PgConnection::connect(&config.database_url).await.context("the data store cannot be opened")?;
     let lock = if config.settings.shared_files { "SELECT pg_try_advisory_lock_shared($1)" } else { "SELECT pg_try_advisory_lock($1)" };
-    if !sqlx::query_scalar::<_, bool>(lock).bind(FILES_LOCK).fetch_one(&mut connection).await? {
-        bail!(
-            "another process serves this database, and the folder of files is not declared as shared: let all of them have \
-             one folder {}, and set shared_files for each",
-            config.data_dir.join(FOLDER).display()
-        );
+    // The lock of a process that has just ended goes when its connection is found closed.
+    for _ in 0..CLAIM_TRIES {
+        if sqlx::query_scalar::<_, bool>(lock).bind(FILES_LOCK).fetch_one(&mut connection).await? {
+            return Ok(Some(connection));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Ok(Some(connection))
+    bail!(
+        "another process serves this database, and the folder of files is not declared as shared: let all of them have \
+         one folder {}, and set shared_files for each",
+        config.data_dir.join(FOLDER).display()
+    )
 }
+
+/// How often [`claim_files`] asks.
+const CLAIM_TRIES: usize = 15;
 
 /// The advisory lock of [`claim_files`]; the letters of "files".
 const FILES_LOCK: i64 = 0x66_69_6c_65_73;
