@@ -13,18 +13,14 @@ use crate::kernel::code::Verification;
 use crate::kernel::fault::Refused;
 use crate::kernel::ids::{BodyId, TypedId, UnitId};
 use crate::kernel::role::Role;
-use crate::kernel::text::{Language, Origin, Text};
+use crate::kernel::text::Text;
 use crate::organisation::model::body::{BodyKind, NewBody};
 use crate::organisation::model::unit::{NewUnit, UnitLevel};
 use crate::organisation::service as organisation;
 use crate::portal::Portal;
 
 fn text(simplified: &str, traditional: &str, english: &str, portuguese: &str) -> Text {
-    Text::simplified(simplified, Origin::Human).with(Language::ZhHant, traditional, Origin::Human).with(Language::En, english, Origin::Human).with(
-        Language::Pt,
-        portuguese,
-        Origin::Human,
-    )
+    Text::own([simplified, traditional, english, portuguese])
 }
 
 fn refused(refused: Refused) -> anyhow::Error {

@@ -139,6 +139,12 @@ impl Text {
         Self(BTreeMap::from([(Language::ZhHans, Wording { value: value.into(), origin })]))
     }
 
+    /// A text of the portal's own in all four languages, written by people.
+    pub fn own([simplified, traditional, english, portuguese]: [&str; 4]) -> Self {
+        let text = Self::simplified(simplified, Origin::Human).with(Language::ZhHant, traditional, Origin::Human);
+        text.with(Language::En, english, Origin::Human).with(Language::Pt, portuguese, Origin::Human)
+    }
+
     /// Adds or replaces a wording.
     #[must_use]
     pub fn with(mut self, language: Language, value: impl Into<String>, origin: Origin) -> Self {

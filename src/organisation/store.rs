@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable as _, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, SqlErr, Statement,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable as _, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait as _,
+    SqlErr, Statement,
 };
 
 use crate::kernel::ids::{BodyId, UnitId};
@@ -309,13 +310,17 @@ pub async fn lineage(db: &impl ConnectionTrait, id: UnitId) -> Result<Vec<UnitNo
     let rows = db
         .query_all_raw(Statement::from_sql_and_values(
             db.get_database_backend(),
-            "WITH RECURSIVE above (id, parent_id, level, path) AS (SELECT id, parent_id, level, path FROM unit WHERE id = $1 \
-             UNION ALL SELECT u.id, u.parent_id, u.level, u.path FROM unit u JOIN above a ON u.id = a.parent_id) \
-             SELECT id, level, path FROM above ORDER BY length(path) DESC",
+            "WITH RECURSIVE above (id, parent_id, level, path, name) AS (SELECT id, parent_id, level, path, name FROM unit WHERE id = $1 \
+             UNION ALL SELECT u.id, u.parent_id, u.level, u.path, u.name FROM unit u JOIN above a ON u.id = a.parent_id) \
+             SELECT id, level, path, name FROM above ORDER BY length(path) DESC",
             [id.0.into()],
         ))
         .await?;
-    rows.iter().map(|row| Ok(UnitNode { id: row.try_get_by_index(0)?, level: row.try_get_by_index(1)?, path: row.try_get_by_index(2)? })).collect()
+    let node = |row: &QueryResult| {
+        let name = serde_json::from_value(row.try_get_by_index(3)?).map_err(|error| DbErr::Json(error.to_string()))?;
+        Ok(UnitNode { id: row.try_get_by_index(0)?, level: row.try_get_by_index(1)?, path: row.try_get_by_index(2)?, name })
+    };
+    rows.iter().map(node).collect()
 }
 
 /// Units by id. One statement.

@@ -11,7 +11,7 @@ use crate::app::told;
 use crate::application::entity::{application, document, event, order};
 use crate::application::model::case::{Case, Decision, Event, State, case_number, number_prefix, pin};
 use crate::application::model::clock::Lapse;
-use crate::application::model::document::DocumentKind;
+use crate::application::model::document::{DocumentKind, Parties, Wording};
 use crate::application::model::order::OrderState;
 use crate::application::model::projection::Projection;
 use crate::application::service::engine;
@@ -496,7 +496,10 @@ impl<'a> Maker<'a> {
                 let reason = (kind == DocumentKind::Decision && decision == Decision::Refused).then_some("不符合条件（测试数据）");
                 let clock = clock_of(&so_far);
                 let by = by.map(|(person, _)| person);
-                let paper = engine::Paper { row: &row, case: &so_far, clock: clock.as_ref(), version, kind, reason, by };
+                let unit = offered.lineage.iter().find(|node| Some(node.id) == unit).map(|node| (node.id, node.name.clone()));
+                let parties = Parties { applicant: talent.name_zh.clone(), unit };
+                let wording = Wording { reason, ..Wording::default() };
+                let paper = engine::Paper { row: &row, case: &so_far, clock: clock.as_ref(), version, kind, parties, wording, by };
                 self.batch.document.model(engine::draw_up(portal, &talent.key, chance.id::<CaseDocumentId>(*at), *at, paper).map_err(told)?)?;
                 self.made.documents += 1;
             }

@@ -78,7 +78,7 @@ pub async fn issue(app: &TestApp, command: IssueCard, by: &Actor) -> Result<Card
     let txn = portal.db.begin_write().await.unwrap();
     let card = issue::issue_card(&txn, portal, by, command).await?;
     portal.commit(txn).await?;
-    Ok(card)
+    Ok(card.card)
 }
 
 /// Products with one lounge visit a year, a holder with her card, and a counter of a body that may check for transport.

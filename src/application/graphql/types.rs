@@ -22,6 +22,7 @@ use crate::application::model::queue::QueueRow;
 use crate::application::model::sight::Sight;
 use crate::application::service::engine::Loaded;
 use crate::application::service::view::{self, Available, CaseRow, EventRow, MaterialRow, Opened, OrderRow, Queue, SeenOrder};
+use crate::catalogue::graphql::LegalBasis;
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::Channel;
 use crate::catalogue::model::version::StepKindCode;
@@ -30,7 +31,7 @@ use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ItemVersionId, UnitId};
 use crate::kernel::rejection::Code;
 use crate::kernel::role::{Assurance, Role};
-use crate::kernel::text::Language;
+use crate::kernel::text::{Language, Text};
 use crate::organisation::graphql::UnitObject;
 
 api_enum!(State, "ApplicationState", "State of a case (办件).");
@@ -226,7 +227,7 @@ impl Application {
             return None;
         }
         let rows = self.cases.documents(ctx.ctx(), self.row.id).await;
-        Some(rows.map(|rows| rows.iter().cloned().map(CaseDocument::from).collect()).map_err(ApiError::from))
+        Some(rows.map(|rows| rows.iter().map(|opened| CaseDocument::of(opened, ctx.language())).collect()).map_err(ApiError::from))
     }
     /// What has happened, oldest first.
     async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {
@@ -320,24 +321,69 @@ pub struct CaseDocument {
     pub number: String,
     /// When it was issued.
     pub issued_at: DateTime<Utc>,
+    /// Name of the item.
+    pub item_name: LocalizedText,
+    /// Name of the applicant.
+    pub applicant_name: String,
+    /// Name of the unit that issued it.
+    pub unit_name: Option<LocalizedText>,
+    /// Names of the materials that were received; empty but on a receipt.
+    pub materials: Vec<LocalizedText>,
+    /// Until when the decision is promised.
+    pub promised_due_at: Option<DateTime<Utc>>,
+    /// Until when the law wants the decision.
+    pub statutory_due_at: Option<DateTime<Utc>>,
+    /// Whether these dates may still move with the official calendar.
+    pub provisional: bool,
     /// The reason, in the words of the officer.
     pub reason: Option<String>,
     /// What was decided.
     pub decision: Option<Decision>,
+    /// What the approval gives, for example the number of a card.
+    pub given: Vec<CaseDocumentEntry>,
+    /// On what it rests.
+    pub legal_basis: Vec<LegalBasis>,
+    /// How to ask for reconsideration (行政复议), on decisions and refusals.
+    pub reconsideration: Option<LocalizedText>,
+    /// How to go to court (行政诉讼), on decisions and refusals.
+    pub litigation: Option<LocalizedText>,
     /// The document as compact JWS.
     pub jws: String,
 }
 
-impl From<Opened> for CaseDocument {
-    fn from(opened: Opened) -> Self {
+/// One thing that an approval gives.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct CaseDocumentEntry {
+    /// What it is.
+    pub name: LocalizedText,
+    /// Its value: a number, a date, a name.
+    pub value: String,
+}
+
+impl CaseDocument {
+    /// The document for a reader of `language`; the wording that was signed is in `jws`.
+    fn of(opened: &Opened, language: Language) -> Self {
+        let Opened { row, content, jws } = opened;
+        let text = |text: &Text| LocalizedText::of(text, language);
         Self {
-            id: ids::encode(opened.row.id),
-            kind: opened.row.kind,
-            number: opened.row.number,
-            issued_at: opened.row.issued_at,
-            reason: opened.content.reason,
-            decision: opened.content.decision,
-            jws: opened.jws,
+            id: ids::encode(row.id),
+            kind: row.kind,
+            number: row.number.clone(),
+            issued_at: row.issued_at,
+            item_name: text(&content.item),
+            applicant_name: content.applicant.clone(),
+            unit_name: content.unit_name.as_ref().map(text),
+            materials: content.materials.iter().map(text).collect(),
+            promised_due_at: content.promised_due_at,
+            statutory_due_at: content.statutory_due_at,
+            provisional: content.provisional,
+            reason: content.reason.clone(),
+            decision: content.decision,
+            given: content.given.iter().map(|given| CaseDocumentEntry { name: text(&given.name), value: given.value.clone() }).collect(),
+            legal_basis: content.legal_basis.iter().map(LegalBasis::from).collect(),
+            reconsideration: content.reconsideration.as_ref().map(text),
+            litigation: content.litigation.as_ref().map(text),
+            jws: jws.clone(),
         }
     }
 }

@@ -59,8 +59,14 @@ pub struct Content {
     pub case_number: String,
     /// Name of the item.
     pub item: Text,
+    /// Name of the applicant.
+    pub applicant: String,
     /// The unit that issued it.
     pub unit: Option<UnitId>,
+    /// Name of that unit.
+    pub unit_name: Option<Text>,
+    /// Names of the materials that were received, on the receipt.
+    pub materials: Vec<Text>,
     /// When the case was received.
     pub received_at: DateTime<Utc>,
     /// Until when the decision is promised, where it is known.
@@ -71,6 +77,8 @@ pub struct Content {
     pub provisional: bool,
     /// What was decided.
     pub decision: Option<Decision>,
+    /// What an approval gives, for example the number of a card.
+    pub given: Vec<Given>,
     /// The reason, in the words of the officer.
     pub reason: Option<String>,
     /// On what it rests.
@@ -81,15 +89,33 @@ pub struct Content {
     pub litigation: Option<Text>,
 }
 
+/// One thing that an approval gives, as the decision tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// What it is.
+    pub name: Text,
+    /// Its value: a number, a date (`2026-01-05`), a name.
+    pub value: String,
+}
+
+/// Whom a document names.
+#[derive(Clone, Debug, Default)]
+pub struct Parties {
+    /// Name of the applicant.
+    pub applicant: String,
+    /// The unit that issues it.
+    pub unit: Option<(UnitId, Text)>,
+}
+
 /// What differs between documents of one case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Wording<'a> {
-    /// Kind.
-    pub kind: DocumentKind,
     /// The reason.
     pub reason: Option<&'a str>,
-    /// What was decided.
-    pub decision: Option<Decision>,
+    /// Names of the materials that were received, for the receipt.
+    pub materials: Vec<Text>,
+    /// What the approval gives, for the decision.
+    pub given: Vec<Given>,
 }
 
 /// The facts of the case that a document repeats.
@@ -101,8 +127,8 @@ pub struct CaseFacts<'a> {
     pub number: &'a str,
     /// Its version, which makes the number of the document unique.
     pub version: i64,
-    /// The unit.
-    pub unit: Option<UnitId>,
+    /// What was decided.
+    pub decision: Option<Decision>,
     /// When it was received.
     pub received_at: DateTime<Utc>,
     /// Promised limit.
@@ -114,21 +140,34 @@ pub struct CaseFacts<'a> {
 }
 
 /// Writes a document. A refusal always tells the remedies (行政许可法 Art. 38).
-pub fn write(id: CaseDocumentId, at: DateTime<Utc>, case: &CaseFacts<'_>, version: &VersionContent, wording: &Wording<'_>) -> Content {
-    let adverse = wording.kind == DocumentKind::NotAccepted || wording.kind == DocumentKind::Decision;
+pub fn write(
+    id: CaseDocumentId,
+    kind: DocumentKind,
+    at: DateTime<Utc>,
+    case: &CaseFacts<'_>,
+    version: &VersionContent,
+    parties: Parties,
+    wording: Wording<'_>,
+) -> Content {
+    let adverse = kind == DocumentKind::NotAccepted || kind == DocumentKind::Decision;
+    let (unit, unit_name) = parties.unit.unzip();
     Content {
         jti: id.0.simple().to_string(),
         iat: at.timestamp(),
-        kind: wording.kind,
-        number: format!("{}-{}{}", case.number, wording.kind.letter(), case.version),
+        kind,
+        number: format!("{}-{}{}", case.number, kind.letter(), case.version),
         case_number: case.number.to_owned(),
         item: version.name.clone(),
-        unit: case.unit,
+        applicant: parties.applicant,
+        unit,
+        unit_name,
+        materials: wording.materials,
         received_at: case.received_at,
         promised_due_at: case.promised_due_at,
         statutory_due_at: case.statutory_due_at,
         provisional: case.provisional,
-        decision: wording.decision,
+        decision: case.decision,
+        given: wording.given,
         reason: wording.reason.map(str::to_owned),
         legal_basis: version.legal_basis.clone(),
         reconsideration: adverse.then(|| version.remedies.reconsideration.clone()),

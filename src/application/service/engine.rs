@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::account::service::mandates::mandate_in_force;
 use crate::application::model::case::{Action, Case, Event, EventKind, Side, State, StepRule, Who, may};
 use crate::application::model::clock::{self, ClockSettings, ClockState, Lapse, Limits};
-use crate::application::model::document::{CaseFacts, DocumentKind, JWS_TYPE, Wording, write};
+use crate::application::model::document::{CaseFacts, DocumentKind, JWS_TYPE, Parties, Wording, write};
 use crate::application::model::projection::Projection;
 use crate::application::model::sight::Sight;
 use crate::application::policy::{self, Standing};
@@ -291,8 +291,9 @@ pub async fn settle(portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, l
     }
     let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
     if let Some(Lapse { at, as_of }) = lapsed {
-        advance(portal, txn, loaded, Event::DeemedAccepted { at, as_of }, at, by_clock(loaded)).await?;
-        issue(portal, txn, loaded, DocumentKind::Acceptance, None, None).await?;
+        let by = by_clock(loaded);
+        advance(portal, txn, loaded, Event::DeemedAccepted { at, as_of }, at, by).await?;
+        issue(portal, txn, loaded, DocumentKind::Acceptance, Wording::default(), &by).await?;
         let entry = Entry::new("DEEM_ACCEPTED").object("APPLICATION", loaded.row.id.uuid()).person(loaded.row.applicant_person_id).by_system();
         audit::record(txn, portal, actor, entry).await?;
     }
@@ -344,7 +345,7 @@ pub fn by_clock(loaded: &Loaded) -> EventBy {
 }
 
 /// What a case document is drawn up from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Paper<'a> {
     /// The stored row.
     pub row: &'a store::CaseRow,
@@ -356,27 +357,29 @@ pub struct Paper<'a> {
     pub version: &'a CompiledVersion,
     /// Kind.
     pub kind: DocumentKind,
-    /// The reason, in the words of the officer.
-    pub reason: Option<&'a str>,
+    /// Whom it names.
+    pub parties: Parties,
+    /// What it says besides.
+    pub wording: Wording<'a>,
     /// Who issues it.
     pub by: Option<PersonId>,
 }
 
 /// Draws a case document up: numbered, signed, sealed with the applicant's key.
 pub fn draw_up(portal: &Portal, key: &SecretKey, id: CaseDocumentId, at: DateTime<Utc>, paper: Paper<'_>) -> Result<store::DocumentRow, Fault> {
-    let Paper { row, case, clock, version, kind, reason, by } = paper;
+    let Paper { row, case, clock, version, kind, parties, wording, by } = paper;
     let projection = Projection::of(case, clock);
     let facts = CaseFacts {
         application: row.id,
         number: row.number.as_deref().unwrap_or_default(),
         version: case.version,
-        unit: case.unit,
+        decision: case.decision,
         received_at: case.timeline.as_ref().map_or(at, |t| t.received_at),
         promised_due_at: projection.promised_due_at,
         statutory_due_at: projection.statutory_due_at,
         provisional: projection.provisional,
     };
-    let content = write(id, at, &facts, &version.content, &Wording { kind, reason, decision: case.decision });
+    let content = write(id, kind, at, &facts, &version.content, parties, wording);
     let jws = portal.keyring.signing().sign(JWS_TYPE, &content).map_err(Fault::internal)?;
     let data = serde_json::to_vec(&content).map_err(Fault::internal)?;
     Ok(store::DocumentRow {
@@ -392,20 +395,32 @@ pub fn draw_up(portal: &Portal, key: &SecretKey, id: CaseDocumentId, at: DateTim
     })
 }
 
-/// Issues a case document.
-pub async fn issue(
+/// Issues a case document about the event that `by` brought about, in the name of the unit where that was.
+pub async fn issue(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded, kind: DocumentKind, wording: Wording<'_>, by: &EventBy) -> Result<(), Fault> {
+    let applicant = loaded.row.applicant_person_id;
+    let name = persons::names_of(txn, &[applicant]).await?.remove(&applicant);
+    let unit = match by.unit {
+        Some(id) => organisation::unit(txn, id).await?.map(|unit| (id, unit.name)),
+        None => None,
+    };
+    let parties = Parties { applicant: name.map(|name| name.display().to_owned()).unwrap_or_default(), unit };
+    issue_to(portal, txn, loaded, kind, parties, wording, by.person).await
+}
+
+/// The same where it is known already whom the document names.
+pub async fn issue_to(
     portal: &Portal,
     txn: &DatabaseTransaction,
     loaded: &Loaded,
     kind: DocumentKind,
-    reason: Option<&str>,
+    parties: Parties,
+    wording: Wording<'_>,
     by: Option<PersonId>,
-) -> Result<CaseDocumentId, Fault> {
+) -> Result<(), Fault> {
     let id = CaseDocumentId::new(&portal.env);
     let key = keys::data_key(portal, loaded.row.key_person_id).await?;
-    let paper = Paper { row: &loaded.row, case: &loaded.case, clock: loaded.clock.as_ref(), version: &loaded.version, kind, reason, by };
-    store::insert_document(txn, draw_up(portal, &key, id, portal.env.now(), paper)?).await?;
-    Ok(id)
+    let paper = Paper { row: &loaded.row, case: &loaded.case, clock: loaded.clock.as_ref(), version: &loaded.version, kind, parties, wording, by };
+    Ok(store::insert_document(txn, draw_up(portal, &key, id, portal.env.now(), paper)?).await?)
 }
 
 /// The answers of the form, opened.

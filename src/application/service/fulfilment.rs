@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 
+use crate::application::model::document::Given;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, PersonId};
@@ -36,10 +37,10 @@ pub struct FulfilmentCase {
 }
 
 /// Whether the result is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done in the transaction.
-    Done,
+    /// Done in the transaction, and what the decision tells of it.
+    Done(Vec<Given>),
     /// An outbox job goes on with it.
     Pending,
 }

@@ -1,6 +1,6 @@
 //! Handing a cart in: every line is judged, numbered, receipted, and becomes a case with a clock of its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::account::service::mandates::{mandate_holds, mandate_in_force};
 use crate::application::model::case::{Case, Event, Side, case_number, number_prefix, pin};
-use crate::application::model::document::DocumentKind;
+use crate::application::model::document::{DocumentKind, Parties, Wording};
 use crate::application::model::order::{OrderState, SubmitCart, check_receipt, fits};
 use crate::application::model::projection::Projection;
 use crate::application::model::sight::Sight;
@@ -37,6 +37,7 @@ use crate::organisation::model::body::BodyKind;
 use crate::organisation::model::calendar::Calendar;
 use crate::organisation::model::unit::UnitNode;
 use crate::organisation::service as organisation;
+use crate::person::model::profile::Person;
 use crate::person::service as persons;
 use crate::person::service::keys;
 use crate::portal::Portal;
@@ -114,7 +115,7 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
         // At the window the officer has the person or her papers before her; how surely she is known is asked at the decision.
         let assurance = (side != Side::Window).then_some(applicant.assurance);
         match judge(portal, &txn, (row, &identities), about, &path, channel, assurance).await {
-            Ok((offering, facts)) => ready.push(Ready { row: row.clone(), about, offering, facts, path }),
+            Ok((offering, judged)) => ready.push(Ready { row: row.clone(), about, offering, judged, path }),
             Err(Refused::Rejected(reasons)) => wrong.extend(reasons),
             Err(fault) => return Err(fault),
         }
@@ -125,7 +126,7 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     // Numbers are counted per prefix. All who hand in take them in one order, so that two carts never wait for each other.
     ready.sort_by_cached_key(|line| number_prefix(&line.offering.region, &line.about.version.item_code, portal.env.today()));
     let entry =
-        Handed { side, channel, now, received_at: command.received_at, reason: command.received_reason.as_deref().map(str::trim), applicant: applicant.id };
+        Handed { side, channel, now, received_at: command.received_at, reason: command.received_reason.as_deref().map(str::trim), applicant: &applicant };
     let mut opened = Vec::with_capacity(ready.len());
     for line in ready {
         let id = line.row.id;
@@ -187,7 +188,7 @@ struct Handed<'a> {
     received_at: Option<DateTime<Utc>>,
     reason: Option<&'a str>,
     /// The applicant, redirects followed.
-    applicant: PersonId,
+    applicant: &'a Person,
 }
 
 /// A line that nothing speaks against.
@@ -195,8 +196,15 @@ struct Ready<'a> {
     row: store::CaseRow,
     about: &'a About,
     offering: Offering,
-    facts: Facts,
+    judged: Judged,
     path: String,
+}
+
+/// What the judgement of a line rests on.
+struct Judged {
+    facts: Facts,
+    /// Keys of the materials that are bound.
+    materials: HashSet<String>,
 }
 
 /// What submission asks of catalogue, profile and organisation.
@@ -262,7 +270,7 @@ async fn employer(db: &impl ConnectionTrait, version: &CompiledVersion, answers:
 }
 
 /// Judges one line: offered here, assured enough (where that is asked already), form right, employer known, materials
-/// there, rules met. Gives the offering, and the facts on which the rules were judged.
+/// there, rules met. Gives the offering, and what the judgement rests on.
 async fn judge(
     portal: &Portal,
     txn: &DatabaseTransaction,
@@ -271,7 +279,7 @@ async fn judge(
     path: &str,
     channel: Channel,
     assurance: Option<Assurance>,
-) -> Result<(Offering, Facts), Refused> {
+) -> Result<(Offering, Judged), Refused> {
     let mut wrong = Vec::new();
     let today = portal.env.today();
     let version = &about.version;
@@ -316,7 +324,7 @@ async fn judge(
         }
     }
     match offering {
-        Some(offering) if wrong.is_empty() => Ok((offering, facts)),
+        Some(offering) if wrong.is_empty() => Ok((offering, Judged { facts, materials: bound.into_iter().map(|b| b.material_key).collect() })),
         _ => Err(Refused::Rejected(wrong)),
     }
 }
@@ -329,7 +337,8 @@ async fn open_case(
     line: Ready<'_>,
     entry: &Handed<'_>,
 ) -> Result<store::CaseRow, Refused> {
-    let Ready { mut row, about, offering, facts, path } = line;
+    let Ready { mut row, about, offering, judged, path } = line;
+    let Judged { facts, materials: line_materials } = judged;
     let (version, now, today) = (about.version.clone(), entry.now, portal.env.today());
     let received_at = entry.received_at.unwrap_or(now);
     let sequence = store::next_number(txn, &number_prefix(&offering.region, &version.item_code, today)).await?;
@@ -350,7 +359,7 @@ async fn open_case(
     row.judged_on = Some(today);
     row.facts_sealed = Some(facts);
     row.received_reason_sealed = reason;
-    row.open_key = version.content.one_open_case.then(|| store::open_key(entry.applicant, row.item_id));
+    row.open_key = version.content.one_open_case.then(|| store::open_key(entry.applicant.id, row.item_id));
     let steps = pin(&version.content.steps, &about.lineage);
     let event = Event::Submitted { offering: offering.id, unit: offering.unit, received_at, steps };
     let mut case = Case::draft();
@@ -383,7 +392,12 @@ async fn open_case(
     }
     let by = engine::by(actor, entry.side.role(), &loaded);
     store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, &event, now, by).await?;
-    engine::issue(portal, txn, &loaded, DocumentKind::Receipt, None, actor.person()).await?;
+    let content = &loaded.version.content;
+    let materials = content.materials.iter().filter(|material| line_materials.contains(&material.key)).map(|material| material.name.clone()).collect();
+    let unit = about.lineage.first().map(|unit| (unit.id, unit.name.clone()));
+    let parties = Parties { applicant: entry.applicant.name.display().to_owned(), unit };
+    let wording = Wording { materials, ..Wording::default() };
+    engine::issue_to(portal, txn, &loaded, DocumentKind::Receipt, parties, wording, actor.person()).await?;
     engine::tell(portal, txn, &loaded, None).await?;
     store::project(&mut loaded.row, &projection, now);
     Ok(loaded.row)

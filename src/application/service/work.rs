@@ -5,12 +5,12 @@ use sea_orm::DatabaseTransaction;
 
 use crate::application::model::case::{Action, Decision, DeliveryChannel, Event, Side, StepOutcome};
 use crate::application::model::clock::Lapse;
-use crate::application::model::document::DocumentKind;
+use crate::application::model::document::{DocumentKind, Wording};
 use crate::application::model::order::MAX_REASON;
 use crate::application::policy;
 use crate::application::service::engine::{self, Loaded};
-use crate::application::service::fulfilment::Fulfilments;
-use crate::application::store;
+use crate::application::service::fulfilment::{Fulfilments, Outcome};
+use crate::application::store::{self, EventBy};
 use crate::audit::model::Entry;
 use crate::audit::service as audit;
 use crate::kernel::actor::Actor;
@@ -64,9 +64,10 @@ async fn end(portal: &Portal, actor: &Actor, work: Work, action: Action, details
     Ok(work.loaded.row.id)
 }
 
-async fn step(portal: &Portal, actor: &Actor, work: &mut Work, event: Event) -> Result<(), Refused> {
+async fn step(portal: &Portal, actor: &Actor, work: &mut Work, event: Event) -> Result<EventBy, Refused> {
     let by = engine::by(actor, work.role, &work.loaded);
-    engine::advance(portal, &work.txn, &mut work.loaded, event, work.now, by).await
+    engine::advance(portal, &work.txn, &mut work.loaded, event, work.now, by).await?;
+    Ok(by)
 }
 
 fn reason(text: &str, field: &str) -> Result<String, Refused> {
@@ -98,8 +99,8 @@ pub async fn release(portal: &Portal, actor: &Actor, target: Target) -> Result<A
 /// Accepts a case (受理) and issues the notice of acceptance.
 pub async fn accept(portal: &Portal, actor: &Actor, target: Target) -> Result<ApplicationId, Refused> {
     let mut work = begin(portal, actor, target, Action::Accept).await?;
-    step(portal, actor, &mut work, Event::Accepted).await?;
-    engine::issue(portal, &work.txn, &work.loaded, DocumentKind::Acceptance, None, Some(work.person)).await?;
+    let by = step(portal, actor, &mut work, Event::Accepted).await?;
+    engine::issue(portal, &work.txn, &work.loaded, DocumentKind::Acceptance, Wording::default(), &by).await?;
     end(portal, actor, work, Action::Accept, &[]).await
 }
 
@@ -108,8 +109,9 @@ pub async fn refuse_acceptance(portal: &Portal, actor: &Actor, target: Target, w
     policy::signed_in(actor)?;
     let why = reason(why, "input.reason")?;
     let mut work = begin(portal, actor, target, Action::RefuseAcceptance).await?;
-    step(portal, actor, &mut work, Event::NotAccepted).await?;
-    engine::issue(portal, &work.txn, &work.loaded, DocumentKind::NotAccepted, Some(&why), Some(work.person)).await?;
+    let by = step(portal, actor, &mut work, Event::NotAccepted).await?;
+    let wording = Wording { reason: Some(&why), ..Wording::default() };
+    engine::issue(portal, &work.txn, &work.loaded, DocumentKind::NotAccepted, wording, &by).await?;
     end(portal, actor, work, Action::RefuseAcceptance, &[]).await
 }
 
@@ -155,13 +157,17 @@ pub async fn decide(portal: &Portal, actor: &Actor, target: Target, decision: De
         }
     }
     let event = Event::Decided { decision, by: work.person };
-    step(portal, actor, &mut work, event).await?;
+    let by = step(portal, actor, &mut work, event).await?;
+    let mut wording = Wording { reason: why.as_deref(), ..Wording::default() };
     if decision == Decision::Approved
         && let Some((kind, case)) = engine::fulfilment_case(portal, &work.loaded).await?
     {
-        portal.part::<Fulfilments>()?.of(&kind)?.fulfil(portal, &work.txn, actor, &case).await?;
+        match portal.part::<Fulfilments>()?.of(&kind)?.fulfil(portal, &work.txn, actor, &case).await? {
+            Outcome::Done(given) => wording.given = given,
+            Outcome::Pending => {}
+        }
     }
-    engine::issue(portal, &work.txn, &work.loaded, DocumentKind::Decision, why.as_deref(), Some(work.person)).await?;
+    engine::issue(portal, &work.txn, &work.loaded, DocumentKind::Decision, wording, &by).await?;
     end(portal, actor, work, Action::Decide, &details).await
 }
 
@@ -220,7 +226,7 @@ async fn lapse(portal: &Portal, id: ApplicationId) -> Result<bool, Fault> {
         Err(Refused::Rejected(_)) => return Ok(false),
         Err(Refused::Fault(fault)) => return Err(fault),
     }
-    engine::issue(portal, &txn, &loaded, DocumentKind::Acceptance, None, None).await?;
+    engine::issue(portal, &txn, &loaded, DocumentKind::Acceptance, Wording::default(), &by).await?;
     let entry = Entry::new("DEEM_ACCEPTED").object("APPLICATION", id.uuid()).person(loaded.row.applicant_person_id).by_system();
     audit::record(&txn, portal, &actor, entry).await?;
     portal.commit(txn).await?;

@@ -78,6 +78,8 @@ pub struct UnitNode {
     pub level: UnitLevel,
     /// Ids from the root down to it.
     pub path: String,
+    /// Name.
+    pub name: Text,
 }
 
 /// The path of a unit below `parent`, or of a root. A grant at a unit reaches every path that begins with the unit's.

@@ -4,14 +4,16 @@ use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 
+use crate::application::model::document::Given;
 use crate::application::service::fulfilment::{Fulfilment, FulfilmentCase, Outcome};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::rejection::{Code, Rejection};
+use crate::kernel::text::{Language, Text};
 use crate::person::service::identity::permit_until;
 use crate::person::service::{self as persons, keys};
 use crate::portal::Portal;
-use crate::talent_card::service::issue::{IssueCard, check_issue, issue_card, revoke_card};
+use crate::talent_card::service::issue::{IssueCard, Issued, check_issue, issue_card, revoke_card};
 use crate::talent_card::store;
 
 /// Issues the card of the product that the item version names in `params.product`; the grade stands in the answers at
@@ -56,8 +58,13 @@ impl Fulfilment for CardFulfilment {
 
     async fn fulfil(&self, portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, case: &FulfilmentCase) -> Result<Outcome, Refused> {
         let command = command(txn, case).await?.ok_or_else(|| Rejection::new(Code::FulfilmentImpossible))?;
-        issue_card(txn, portal, actor, command).await?;
-        Ok(Outcome::Done)
+        let Issued { number, grade, valid_to, .. } = issue_card(txn, portal, actor, command).await?;
+        let grade = grade.map(|grade| grade.localized(Language::ZhHans).value.to_owned()).unwrap_or_default();
+        Ok(Outcome::Done(vec![
+            Given { name: Text::own(["卡号", "卡號", "Card number", "Número do cartão"]), value: number },
+            Given { name: Text::own(["等级", "等級", "Grade", "Categoria"]), value: grade },
+            Given { name: Text::own(["有效期至", "有效期至", "Valid until", "Válido até"]), value: valid_to.to_string() },
+        ]))
     }
 
     async fn revoke(&self, portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, case: &FulfilmentCase, reason: &str) -> Result<(), Refused> {

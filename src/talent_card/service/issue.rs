@@ -12,6 +12,7 @@ use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, CardId, PersonId, TypedId as _};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::seal::{Place, SecretKey};
+use crate::kernel::text::Text;
 use crate::portal::Portal;
 use crate::talent_card::model::card::{Card, CardEventKind, CardStatus, NumberEnd};
 use crate::talent_card::model::number::CardNumber;
@@ -38,6 +39,19 @@ pub struct IssueCard {
     pub contract_until: Option<NaiveDate>,
     /// Last day of the permit.
     pub permit_until: Option<NaiveDate>,
+}
+
+/// A card that was issued.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The card.
+    pub card: CardId,
+    /// Its number.
+    pub number: String,
+    /// Name of its grade.
+    pub grade: Option<Text>,
+    /// Last day.
+    pub valid_to: NaiveDate,
 }
 
 /// Why the card could not be issued as things are; empty where it can.
@@ -69,7 +83,7 @@ async fn plan(txn: &DatabaseTransaction, portal: &Portal, command: &IssueCard) -
 
 /// Issues a card with its first number. Refused with CARD_EXISTS where the holder has one of the product in force, and
 /// with FULFILMENT_IMPOSSIBLE where the version has no rules or no such grade, or contract or permit have ended.
-pub async fn issue_card(txn: &DatabaseTransaction, portal: &Portal, actor: &Actor, command: IssueCard) -> Result<CardId, Refused> {
+pub async fn issue_card(txn: &DatabaseTransaction, portal: &Portal, actor: &Actor, command: IssueCard) -> Result<Issued, Refused> {
     let (offer, valid_to) = plan(txn, portal, &command).await?.map_err(Refused::Rejected)?;
     let now = portal.env.now();
     store::expire(txn, command.holder, offer.product.id, command.from).await?;
@@ -98,7 +112,8 @@ pub async fn issue_card(txn: &DatabaseTransaction, portal: &Portal, actor: &Acto
     let entry = Entry::new("ISSUE_CARD").object(OBJECT, card.id.0).person(card.holder).detail("application", command.application.global());
     audit::record(txn, portal, actor, entry).await?;
     audit::announce(txn, portal, Message::new("CARD_ISSUED", OBJECT, card.id.0)).await?;
-    Ok(card.id)
+    let grade = offer.version.grade(&card.grade).map(|grade| grade.title.clone());
+    Ok(Issued { card: card.id, number: number.as_str().to_owned(), grade, valid_to })
 }
 
 /// Withdraws the card of a case and ends its number. `key` is the holder's data key, under which the reason is kept.
