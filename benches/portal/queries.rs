@@ -529,7 +529,7 @@ async fn sign_in(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: Byte
     let now = floor.env.now();
     let mut txn: Transaction = floor.writer.begin_with(BEGIN).await?;
     sqlx::query("UPDATE account SET failures = 0 WHERE id = $1").bind(account).execute(&mut *txn).await?;
-    let second: Option<i32> = sqlx::query_scalar("SELECT 1 FROM second_factor WHERE account_id = $1 AND confirmed_at IS NOT NULL AND ended_at IS NULL LIMIT 1")
+    let second: Option<i32> = sqlx::query_scalar("SELECT 1 FROM second_factor WHERE account_id = $1 AND confirmed_at IS NOT NULL LIMIT 1")
         .bind(account)
         .fetch_optional(&mut *txn)
         .await?;

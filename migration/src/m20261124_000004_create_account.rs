@@ -151,15 +151,23 @@ async fn sign_in(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(id())
                 .col(uuid("account_id"))
                 .col(code("kind", &["TOTP", "PASSKEY", "RECOVERY_CODE"]))
+                // Under the data key of the account's person. A factor that is removed or reset is deleted.
                 .col(bytes("secret_sealed"))
                 .col(instant("created_at"))
+                // NULL until the first code came: it keeps nobody out before.
                 .col(instant_null("confirmed_at"))
-                .col(instant_null("ended_at"))
+                // Step of the last code that was taken; only codes of later steps are good.
+                .col(bigint("last_step"))
+                .col(instant_null("last_used_at"))
+                // Wrong codes in a row.
+                .col(int("failures"))
                 .foreign_key(&mut refers("second_factor", "account_id", "account"))
                 .to_owned(),
         )
         .await?;
-    manager.create_index(index("second_factor", "second_factor_account", &["account_id"])).await
+    manager.create_index(index("second_factor", "second_factor_account", &["account_id"])).await?;
+    let once = unique("second_factor", "second_factor_totp_once", &["account_id"]).and_where(Expr::col("kind").eq("TOTP")).to_owned();
+    manager.create_index(once).await
 }
 
 async fn roles(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::account::model::client::{AgentClass, Client};
 use crate::account::model::code::Challenge;
+use crate::account::model::factor;
 use crate::account::model::grant::{GrantScope, InvitationRow, RoleGrant};
 use crate::account::model::session::{self as model, SessionView, Transport};
 use crate::account::service::grants::{self, GrantRole, InviteStaff};
@@ -14,7 +15,7 @@ use crate::account::service::recovery::{self, CompleteRecovery};
 use crate::account::service::sign_in::{self, SignedIn};
 use crate::account::service::sign_up::{self, AskCode, CompleteSignUp};
 use crate::account::service::viewer::ContactView;
-use crate::account::service::{contacts, sessions, viewer};
+use crate::account::service::{contacts, factors, sessions, viewer};
 use crate::api::context::{ContextExt as _, RefreshCookie};
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
@@ -27,6 +28,9 @@ use crate::person::model::profile::PersonInput;
 crate::api_enum!(Transport, "SessionTransport", "How a client wants to hold its tokens.");
 crate::api_enum!(AgentClass, "ProgramClass", "Class of the program that a session was begun with.");
 crate::api_enum!(crate::account::model::contact::ContactKind, "ContactPointKind", "Kind of a contact point.");
+
+crate::api_enum!(factor::FactorKind, "SecondFactorKind", "Kind of a second factor.");
+crate::api_enum!(factor::FactorResetReason, "FactorResetReason", "Why security administration takes somebody's second factor away.");
 
 fn client(ctx: &Context<'_>) -> Client {
     let agent = ctx.data_opt::<AgentClass>().copied().unwrap_or(AgentClass::Unknown);
@@ -92,6 +96,12 @@ pub struct SecondFactorRequired {
     expires_at: DateTime<Utc>,
 }
 
+impl From<Challenge> for SecondFactorRequired {
+    fn from(challenge: Challenge) -> Self {
+        Self { challenge: encode(challenge.id), expires_at: challenge.expires_at }
+    }
+}
+
 /// What a right password gives.
 #[derive(Union)]
 pub enum SignInResult {
@@ -150,6 +160,42 @@ impl From<SessionView> for Session {
             ends_at: view.ends_at,
             current: view.current,
         }
+    }
+}
+
+/// A second factor of the viewer. Its secret was shown once, when it was enrolled.
+#[derive(SimpleObject)]
+pub struct SecondFactor {
+    /// Global id.
+    id: ID,
+    /// Kind.
+    kind: factor::FactorKind,
+    /// When it was enrolled.
+    created_at: DateTime<Utc>,
+    /// When a code of it was last taken.
+    last_used_at: Option<DateTime<Utc>>,
+}
+
+impl From<factor::Factor> for SecondFactor {
+    fn from(f: factor::Factor) -> Self {
+        Self { id: encode(f.id), kind: f.kind, created_at: f.created_at, last_used_at: f.last_used_at }
+    }
+}
+
+/// The secret for an authenticator app. It is shown this once.
+#[derive(SimpleObject)]
+pub struct TotpEnrolment {
+    /// The secret in base32, for an app into which it is typed (SHA-1, six digits, 30 seconds).
+    secret: String,
+    /// The same as `otpauth://…`, to be shown as a QR code.
+    uri: String,
+    /// Until when the first code must come.
+    expires_at: DateTime<Utc>,
+}
+
+impl From<factor::Enrolment> for TotpEnrolment {
+    fn from(e: factor::Enrolment) -> Self {
+        Self { secret: e.secret, uri: e.uri, expires_at: e.expires_at }
     }
 }
 
@@ -220,6 +266,18 @@ impl Viewer {
     /// Sessions that last, newest first, at most 100.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>, ApiError> {
         Ok(sessions::sessions(ctx.portal(), ctx.actor()).await?.into_iter().map(Into::into).collect())
+    }
+
+    /// Second factors that are asked for at sign-in.
+    async fn factors(&self, ctx: &Context<'_>) -> Result<Vec<SecondFactor>, ApiError> {
+        Ok(factors::factors(ctx.portal(), ctx.actor()).await?.into_iter().map(Into::into).collect())
+    }
+
+    /// Whether roles of the viewer wait for a second factor: she holds one of staff, and this session has shown none.
+    /// Until then `grants` leaves them out, and what needs them is answered with FORBIDDEN or NOT_FOUND, as to anybody.
+    /// What to do: `startTotpEnrolment`, then `completeTotpEnrolment`.
+    async fn second_factor_needed(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
+        Ok(viewer::second_factor_needed(ctx.portal(), ctx.actor()).await?)
     }
 
     /// Roles in force in this session; those of staff only where a second factor was shown.
@@ -362,6 +420,29 @@ pub struct CompleteSignInInput {
     transport: Transport,
 }
 
+/// Confirms a second factor.
+#[derive(InputObject)]
+pub struct CompleteTotpEnrolmentInput {
+    /// The six digits that the authenticator app shows.
+    code: String,
+}
+
+/// Takes a second factor away.
+#[derive(InputObject)]
+pub struct RemoveFactorInput {
+    /// One of the viewer's factors.
+    factor_id: ID,
+}
+
+/// Takes the second factors of somebody away.
+#[derive(InputObject)]
+pub struct ResetFactorsInput {
+    /// Whose.
+    person_id: ID,
+    /// Why; it stands in the trail.
+    reason: factor::FactorResetReason,
+}
+
 /// Renews a session.
 #[derive(InputObject)]
 pub struct RefreshSessionInput {
@@ -465,9 +546,6 @@ payloads! {
     /// Answer of `startRecovery`.
     StartRecoveryPayload { /// What waits for the code.
         challenge: CodeChallenge }
-    /// Answer of `completeRecovery`.
-    CompleteRecoveryPayload { /// The new session.
-        session: SessionPairObject }
     /// Answer of `addContactPoint`.
     AddContactPointPayload { /// What waits for the code.
         challenge: CodeChallenge }
@@ -480,6 +558,18 @@ payloads! {
     /// Answer of `completeSignIn`.
     CompleteSignInPayload { /// The new session.
         session: SessionPairObject }
+    /// Answer of `startTotpEnrolment`.
+    StartTotpEnrolmentPayload { /// The secret, which is shown this once.
+        enrolment: TotpEnrolment }
+    /// Answer of `completeTotpEnrolment`.
+    CompleteTotpEnrolmentPayload { /// The factor.
+        factor: SecondFactor }
+    /// Answer of `removeFactor`.
+    RemoveFactorPayload { /// The factor that was removed.
+        removed_factor_id: ID }
+    /// Answer of `resetFactors`.
+    ResetFactorsPayload { /// Whose factors were taken away.
+        person_id: ID }
     /// Answer of `refreshSession`.
     RefreshSessionPayload { /// The renewed session.
         session: SessionPairObject }
@@ -504,6 +594,17 @@ payloads! {
     /// Answer of `endGrant`.
     EndGrantPayload { /// The role that ended.
         grant: RoleGrantObject }
+}
+
+/// Answer of `completeRecovery`.
+#[derive(SimpleObject)]
+pub struct CompleteRecoveryPayload {
+    /// The new session; `null` where the account has a second factor.
+    session: Option<SessionPairObject>,
+    /// Where the account has a second factor: what waits for `completeSignIn`. The new password is set all the same.
+    second_factor_required: Option<SecondFactorRequired>,
+    /// Why nothing was changed.
+    user_errors: Vec<UserError>,
 }
 
 /// An invitation to a role; its token goes to the contact point only.
@@ -583,7 +684,8 @@ impl AccountMutation {
         payload(ctx.ctx(), done, |c| StartRecoveryPayload::done(c.into()), StartRecoveryPayload::refused)
     }
 
-    /// Sets a new password, ends all sessions and signs in. User errors: CODE_INVALID, TOO_SHORT, TOO_LONG, PASSWORD_WEAK.
+    /// Sets a new password, ends all sessions and signs in; an account with a second factor is asked for it as by `signIn`.
+    /// User errors: CODE_INVALID, TOO_SHORT, TOO_LONG, PASSWORD_WEAK.
     async fn complete_recovery(
         &self,
         ctx: &Context<'_>,
@@ -591,7 +693,12 @@ impl AccountMutation {
     ) -> Answer<CompleteRecoveryPayload> {
         let command = CompleteRecovery { challenge: read!(decode(&input.challenge, "input.challenge")), code: input.code, password: input.password };
         let done = recovery::complete_recovery(ctx.portal(), ctx.actor(), &client(ctx), command).await;
-        payload(ctx.ctx(), done, |p| CompleteRecoveryPayload::done(SessionPairObject::of(ctx, p, input.transport)), CompleteRecoveryPayload::refused)
+        let answer = |session, second_factor_required, user_errors| CompleteRecoveryPayload { session, second_factor_required, user_errors };
+        let opened = |signed: SignedIn| match signed {
+            SignedIn::Session(pair) => answer(Some(SessionPairObject::of(ctx, pair, input.transport)), None, Vec::new()),
+            SignedIn::SecondFactorRequired(challenge) => answer(None, Some(challenge.into()), Vec::new()),
+        };
+        payload(ctx.ctx(), done, opened, |errors| answer(None, None, errors))
     }
 
     /// Sends a code to a further contact point of the caller, who has at most five. The answer is the same where another
@@ -619,7 +726,8 @@ impl AccountMutation {
         payload(ctx.ctx(), done, |p| ConfirmContactPointPayload::done(p.into()), ConfirmContactPointPayload::refused)
     }
 
-    /// Signs in by password. Unknown, wrong, locked and disabled have one answer. User errors: SIGN_IN_FAILED.
+    /// Signs in by password; an account with a second factor is asked for it. Unknown, wrong, locked and disabled have one
+    /// answer. User errors: SIGN_IN_FAILED.
     async fn sign_in(
         &self,
         ctx: &Context<'_>,
@@ -628,12 +736,14 @@ impl AccountMutation {
         let done = sign_in::sign_in(ctx.portal(), ctx.actor(), &client(ctx), &input.contact, &input.password).await;
         let result = |signed: SignedIn| match signed {
             SignedIn::Session(pair) => SignInResult::SessionPair(SessionPairObject::of(ctx, pair, input.transport)),
-            SignedIn::SecondFactorRequired(c) => SignInResult::SecondFactorRequired(SecondFactorRequired { challenge: encode(c.id), expires_at: c.expires_at }),
+            SignedIn::SecondFactorRequired(challenge) => SignInResult::SecondFactorRequired(challenge.into()),
         };
         payload(ctx.ctx(), done, |s| SignInPayload::done(result(s)), SignInPayload::refused)
     }
 
-    /// Ends a sign-in that waits for a second factor. User errors: CODE_INVALID.
+    /// Ends a sign-in or a recovery that waits for a second factor, with a session in which roles of staff are in force. A
+    /// code is good for its 30 seconds and those before and after, and once; a challenge for five tries. User errors:
+    /// CODE_INVALID.
     async fn complete_sign_in(
         &self,
         ctx: &Context<'_>,
@@ -642,6 +752,50 @@ impl AccountMutation {
         let challenge = read!(decode(&input.challenge, "input.challenge"));
         let done = sign_in::complete_sign_in(ctx.portal(), ctx.actor(), &client(ctx), challenge, &input.code).await;
         payload(ctx.ctx(), done, |p| CompleteSignInPayload::done(SessionPairObject::of(ctx, p, input.transport)), CompleteSignInPayload::refused)
+    }
+
+    /// Makes the secret of a second factor for an authenticator app. Nobody is asked for it before its first code came with
+    /// `completeTotpEnrolment`; a second start takes the place of the first. Needs a session that began at most 15 minutes
+    /// ago. User errors: ALREADY_EXISTS (a factor is confirmed).
+    async fn start_totp_enrolment(&self, ctx: &Context<'_>) -> Answer<StartTotpEnrolmentPayload> {
+        let done = factors::start_totp_enrolment(ctx.portal(), ctx.actor()).await;
+        payload(ctx.ctx(), done, |e| StartTotpEnrolmentPayload::done(e.into()), StartTotpEnrolmentPayload::refused)
+    }
+
+    /// Confirms the second factor by a code of the app. This session counts as two-factor from now on: its tokens stay, roles
+    /// of staff are in force, and it lasts no longer than 12 hours, or 30 minutes without `refreshSession`. All other sessions
+    /// of the viewer end. User errors: CODE_INVALID.
+    async fn complete_totp_enrolment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CompleteTotpEnrolmentInput,
+    ) -> Answer<CompleteTotpEnrolmentPayload> {
+        let done = factors::complete_totp_enrolment(ctx.portal(), ctx.actor(), &client(ctx), &input.code).await;
+        payload(ctx.ctx(), done, |f| CompleteTotpEnrolmentPayload::done(f.into()), CompleteTotpEnrolmentPayload::refused)
+    }
+
+    /// Takes one of the viewer's second factors away. Roles of staff are out of force in this session, and all other sessions
+    /// of the viewer end. Needs a session that began at most 15 minutes ago and has shown the factor (REAUTH_REQUIRED). User
+    /// errors: NOT_FOUND.
+    async fn remove_factor(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RemoveFactorInput,
+    ) -> Answer<RemoveFactorPayload> {
+        let id = read!(decode(&input.factor_id, "input.factorId"));
+        payload(ctx.ctx(), factors::remove_factor(ctx.portal(), ctx.actor(), id).await, |id| RemoveFactorPayload::done(encode(id)), RemoveFactorPayload::refused)
+    }
+
+    /// Takes all second factors of somebody away who lost her device, and ends her sessions; she signs in by password and
+    /// enrols anew. For security administration, not for oneself. User errors: NOT_FOUND (also: has none), NOT_ALLOWED.
+    async fn reset_factors(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: ResetFactorsInput,
+    ) -> Answer<ResetFactorsPayload> {
+        let person = read!(decode(&input.person_id, "input.personId"));
+        let done = factors::reset_factors(ctx.portal(), ctx.actor(), person, input.reason).await;
+        payload(ctx.ctx(), done, |id| ResetFactorsPayload::done(encode(id)), ResetFactorsPayload::refused)
     }
 
     /// A new pair for a refresh token, which is spent by it. A token spent before ends the session; within a minute, and

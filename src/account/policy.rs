@@ -21,6 +21,19 @@ pub fn may_grant(actor: &Actor) -> Result<&Member, Fault> {
     holds(actor, Role::SecurityAdmin)
 }
 
+/// Security administration takes second factors away, of others.
+pub fn may_reset_factors(actor: &Actor) -> Result<&Member, Fault> {
+    holds(actor, Role::SecurityAdmin)
+}
+
+/// Who showed the second factor in her session may take it away.
+///
+/// Errors: [`Fault::ReauthRequired`] in a session without.
+pub fn showed_factor(actor: &Actor) -> Result<&Member, Fault> {
+    let member = signed_in(actor)?;
+    if member.second_factor { Ok(member) } else { Err(Fault::ReauthRequired) }
+}
+
 /// Nobody gives a role to herself, or takes one from herself.
 pub fn not_oneself(giver: Option<PersonId>, holder: PersonId, path: &str) -> Result<(), Rejection> {
     if giver == Some(holder) { Err(Rejection::at(Code::OwnGrant, path)) } else { Ok(()) }

@@ -8,12 +8,13 @@ use uuid::Uuid;
 use crate::account::model::client::AgentClass;
 use crate::account::model::code::{CodePurpose, PendingCode};
 use crate::account::model::contact::ContactKind;
+use crate::account::model::factor::{Factor, FactorKind};
 use crate::account::model::grant::{GrantScope, InvitationRow, RoleGrant};
 use crate::account::model::limit::Rate;
 use crate::account::model::mandate::{Mandate, MandateScope};
 use crate::account::model::session::{Lifetime, RefreshFacts, SessionActor, SessionEnd, SessionKind, SessionView};
 use crate::kernel::actor::{Grant, Member, Scope};
-use crate::kernel::ids::{AccountId, BodyId, ContactPointId, GrantId, InvitationId, MandateId, PendingCodeId, PersonId, SessionId, UnitId};
+use crate::kernel::ids::{AccountId, BodyId, ContactPointId, FactorId, GrantId, InvitationId, MandateId, PendingCodeId, PersonId, SessionId, UnitId};
 use crate::kernel::role::Role;
 use crate::kernel::text::Language;
 
@@ -146,6 +147,12 @@ pub async fn sweep_codes(db: &impl ConnectionTrait, now: DateTime<Utc>, before: 
     Ok(wiped)
 }
 
+/// Takes the worth from the half sign-ins of an account.
+pub async fn drop_half_sign_ins(db: &impl ConnectionTrait, account: AccountId, now: DateTime<Utc>) -> Result<(), DbErr> {
+    let text = "UPDATE pending_code SET used_at = $2 WHERE account_id = $1 AND purpose = 'SIGN_IN' AND used_at IS NULL";
+    changed(db, text, vec![account.into(), now.into()]).await.map(drop)
+}
+
 /// Deletes sessions and invitations that ended before `before`, and forgets from which network older sessions began.
 pub async fn sweep_ended(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
     let sessions = changed(db, "DELETE FROM session WHERE ended_at < $1 OR ends_at < $1", vec![before.into()]).await?;
@@ -256,10 +263,79 @@ pub async fn set_password(db: &impl ConnectionTrait, id: AccountId, hash: &str, 
     changed(db, text, vec![id.into(), hash.into(), changed_at.into()]).await.map(drop)
 }
 
-/// Whether an account has a factor beside the password.
+/// Whether an account has a confirmed factor beside the password.
 pub async fn has_second_factor(db: &impl ConnectionTrait, id: AccountId) -> Result<bool, DbErr> {
-    let text = "SELECT 1 FROM second_factor WHERE account_id = $1 AND confirmed_at IS NOT NULL AND ended_at IS NULL LIMIT 1";
+    let text = "SELECT 1 FROM second_factor WHERE account_id = $1 AND confirmed_at IS NOT NULL LIMIT 1";
     Ok(db.query_one_raw(sql(db, text, vec![id.into()])).await?.is_some())
+}
+
+/// The factors of an account, confirmed or not, oldest first.
+pub async fn factors(db: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Factor>, DbErr> {
+    let text = "SELECT id, kind, secret_sealed, created_at, confirmed_at, last_used_at, failures FROM second_factor WHERE account_id = $1 ORDER BY id LIMIT 20";
+    let rows = db.query_all_raw(sql(db, text, vec![account.into()])).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Factor {
+                id: row.try_get("", "id")?,
+                kind: row.try_get("", "kind")?,
+                sealed: row.try_get("", "secret_sealed")?,
+                created_at: row.try_get("", "created_at")?,
+                confirmed_at: row.try_get("", "confirmed_at")?,
+                last_used_at: row.try_get("", "last_used_at")?,
+                failures: row.try_get("", "failures")?,
+            })
+        })
+        .collect()
+}
+
+/// Adds an unconfirmed factor in the place of one that was not confirmed before; one that was is in the way.
+pub async fn insert_factor(
+    db: &impl ConnectionTrait,
+    account: AccountId,
+    id: FactorId,
+    kind: FactorKind,
+    sealed: Vec<u8>,
+    now: DateTime<Utc>,
+) -> Result<Inserted, DbErr> {
+    changed(db, "DELETE FROM second_factor WHERE account_id = $1 AND confirmed_at IS NULL", vec![account.into()]).await?;
+    let text = "INSERT INTO second_factor (id, account_id, kind, secret_sealed, created_at, last_step, failures) VALUES ($1, $2, $3, $4, $5, 0, 0)";
+    inserted(changed(db, text, vec![id.into(), account.into(), kind.code().into(), sealed.into(), now.into()]).await)
+}
+
+/// Confirms a factor by its first code; `false` where it was confirmed, replaced or taken away meanwhile.
+pub async fn confirm_factor(db: &impl ConnectionTrait, id: FactorId, step: i64, now: DateTime<Utc>) -> Result<bool, DbErr> {
+    let text = "UPDATE second_factor SET confirmed_at = $3, last_used_at = $3, last_step = $2 WHERE id = $1 AND confirmed_at IS NULL";
+    Ok(changed(db, text, vec![id.into(), step.into(), now.into()]).await? == 1)
+}
+
+/// Takes the code of a step; `false` where one of this step or of a later one was taken before.
+pub async fn take_step(db: &impl ConnectionTrait, id: FactorId, step: i64, now: DateTime<Utc>) -> Result<bool, DbErr> {
+    let text = "UPDATE second_factor SET last_step = $2, last_used_at = $3, failures = 0 WHERE id = $1 AND confirmed_at IS NOT NULL AND last_step < $2";
+    Ok(changed(db, text, vec![id.into(), step.into(), now.into()]).await? == 1)
+}
+
+/// Counts a wrong code.
+pub async fn count_wrong_code(db: &impl ConnectionTrait, id: FactorId) -> Result<(), DbErr> {
+    changed(db, "UPDATE second_factor SET failures = failures + 1 WHERE id = $1", vec![id.into()]).await.map(drop)
+}
+
+/// Deletes a confirmed factor of an account; `false` where there is none.
+pub async fn delete_factor(db: &impl ConnectionTrait, account: AccountId, id: FactorId) -> Result<bool, DbErr> {
+    let text = "DELETE FROM second_factor WHERE id = $1 AND account_id = $2 AND confirmed_at IS NOT NULL";
+    Ok(changed(db, text, vec![id.into(), account.into()]).await? == 1)
+}
+
+/// Deletes all factors of a person under any of her ids; gives their accounts.
+pub async fn delete_factors(db: &impl ConnectionTrait, person: PersonId) -> Result<Vec<AccountId>, DbErr> {
+    let text = "DELETE FROM second_factor WHERE account_id IN \
+                (SELECT a.id FROM account a JOIN person p ON p.id = a.person_id WHERE p.id = $1 OR p.merged_into = $1) RETURNING account_id";
+    let rows = db.query_all_raw(sql(db, text, vec![person.into()])).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
+}
+
+/// Deletes enrolments that began before `before` and were never confirmed.
+pub async fn sweep_enrolments(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
+    changed(db, "DELETE FROM second_factor WHERE confirmed_at IS NULL AND created_at < $1", vec![before.into()]).await
 }
 
 /// A contact point as stored.
@@ -403,6 +479,18 @@ pub async fn rotate(
     Ok(changed(db, text, values).await? == 1)
 }
 
+/// Makes a session one in which a second factor was shown; it ends no later than `lifetime` says.
+pub async fn raise_session(db: &impl ConnectionTrait, id: SessionId, lifetime: Lifetime) -> Result<(), DbErr> {
+    let text = "UPDATE session SET second_factor = TRUE, refresh_until = CASE WHEN refresh_until < $2 THEN refresh_until ELSE $2 END, \
+                ends_at = CASE WHEN ends_at < $3 THEN ends_at ELSE $3 END WHERE id = $1 AND NOT second_factor";
+    changed(db, text, vec![id.into(), lifetime.refresh_until.into(), lifetime.ends_at.into()]).await.map(drop)
+}
+
+/// Makes a session one in which no second factor was shown.
+pub async fn lower_session(db: &impl ConnectionTrait, id: SessionId) -> Result<(), DbErr> {
+    changed(db, "UPDATE session SET second_factor = FALSE WHERE id = $1", vec![id.into()]).await.map(drop)
+}
+
 /// Ends a session of an account; `false` where there is none that lasts.
 pub async fn end_session(db: &impl ConnectionTrait, account: AccountId, id: SessionId, why: SessionEnd, now: DateTime<Utc>) -> Result<bool, DbErr> {
     let text = "UPDATE session SET ended_at = $3, ended_because = $4 WHERE id = $1 AND account_id = $2 AND ended_at IS NULL";
@@ -530,6 +618,13 @@ async fn session_by(db: &impl ConnectionTrait, text: &'static str, value: Value,
         last_seen_at: first.try_get_by_index(4)?,
         rotated_at: first.try_get_by_index(5)?,
     }))
+}
+
+/// Whether an account's person holds a role in force that counts only in a session with a second factor.
+pub async fn holds_staff_role(db: &impl ConnectionTrait, account: AccountId, now: DateTime<Utc>) -> Result<bool, DbErr> {
+    let text = "SELECT 1 FROM account a JOIN person p ON p.id = a.person_id JOIN role_grant g ON g.person_id IN (p.id, p.merged_into) \
+                WHERE a.id = $1 AND g.ended_at IS NULL AND g.starts_at <= $2 AND g.role NOT IN ('TALENT', 'AGENT') LIMIT 1";
+    Ok(db.query_one_raw(sql(db, text, vec![account.into(), now.into()])).await?.is_some())
 }
 
 /// Adds a grant.

@@ -85,6 +85,8 @@ typed_ids! {
     PendingCodeId = "code";
     /// A session of an account.
     SessionId = "session";
+    /// A second factor of an account.
+    FactorId = "factor";
     /// A role given to a person for a unit or body.
     GrantId = "grant";
     /// An invitation or one-time token that gives a role.

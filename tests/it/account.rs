@@ -48,17 +48,17 @@ pool_of_one!(
     nobody_holds_two_administrators_roles,
 );
 
-const PASSWORD: &str = "seven green herons at dusk";
-const OTHER_PASSWORD: &str = "a kettle for nine sailors";
-const PAIR: &str = "session { sessionId accessToken refreshToken accessExpiresAt refreshExpiresAt }";
+pub(crate) const PASSWORD: &str = "seven green herons at dusk";
+pub(crate) const OTHER_PASSWORD: &str = "a kettle for nine sailors";
+pub(crate) const PAIR: &str = "session { sessionId accessToken refreshToken accessExpiresAt refreshExpiresAt }";
 
 /// What a mutation answered under its own name.
-async fn mutate(app: &TestApp, token: Option<&str>, name: &str, selection: &str, input: Value) -> Value {
+pub(crate) async fn mutate(app: &TestApp, token: Option<&str>, name: &str, selection: &str, input: Value) -> Value {
     let mut data = app.graphql(token, &mutation(name, selection), json!({ "input": input })).await.ok();
     data[name].take()
 }
 
-fn mutation(name: &str, selection: &str) -> String {
+pub(crate) fn mutation(name: &str, selection: &str) -> String {
     let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
     format!("mutation M($input: {kind}!) {{ {name}(input: $input) {{ {selection} userErrors {{ code field message }} }} }}")
 }
@@ -73,29 +73,29 @@ fn noes(payload: &Value) -> Vec<(String, String)> {
 }
 
 #[track_caller]
-fn refused(payload: &Value, code: &str, field: &str) {
+pub(crate) fn refused(payload: &Value, code: &str, field: &str) {
     assert_eq!(noes(payload), [(code.to_owned(), field.to_owned())]);
     assert!(payload.as_object().unwrap().iter().all(|(name, value)| name == "userErrors" || value.is_null()), "{payload}");
 }
 
 #[track_caller]
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
 /// The messages that were sent to a contact point, oldest first.
-async fn letters_to(app: &TestApp, to: &str) -> Vec<Value> {
+pub(crate) async fn letters_to(app: &TestApp, to: &str) -> Vec<Value> {
     app.mailbox().await.into_iter().filter(|letter| letter["to"] == to).collect()
 }
 
 /// Asks for a code and reads it: the challenge and the six digits.
-async fn code(app: &TestApp, mutation: &str, contact: &str) -> (String, String) {
+pub(crate) async fn code(app: &TestApp, mutation: &str, contact: &str) -> (String, String) {
     let asked = mutate(app, None, mutation, "challenge { id }", json!({ "contact": contact })).await;
     let letter = letters_to(app, contact).await.pop().expect("a letter");
     (text(&asked["challenge"]["id"]), text(&letter["secret"]))
 }
 
-fn wrong(code: &str) -> &'static str {
+pub(crate) fn wrong(code: &str) -> &'static str {
     if code == "000000" { "000001" } else { "000000" }
 }
 
@@ -103,25 +103,25 @@ async fn complete(app: &TestApp, (challenge, code): (&str, &str), password: &str
     mutate(app, None, "completeSignUp", PAIR, json!({ "challenge": challenge, "code": code, "password": password, "nameZh": "陈大文" })).await
 }
 
-struct Signed {
-    session: String,
-    access: String,
-    refresh: String,
+pub(crate) struct Signed {
+    pub(crate) session: String,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
 }
 
 #[track_caller]
-fn signed(pair: &Value) -> Signed {
+pub(crate) fn signed(pair: &Value) -> Signed {
     Signed { session: text(&pair["sessionId"]), access: text(&pair["accessToken"]), refresh: text(&pair["refreshToken"]) }
 }
 
-async fn sign_up(app: &TestApp, contact: &str) -> Signed {
+pub(crate) async fn sign_up(app: &TestApp, contact: &str) -> Signed {
     let (challenge, code) = code(app, "startSignUp", contact).await;
     signed(&complete(app, (&challenge, &code), PASSWORD).await["session"])
 }
 
-const RESULT: &str = "result { __typename ... on SessionPair { sessionId accessToken refreshToken } }";
+pub(crate) const RESULT: &str = "result { __typename ... on SessionPair { sessionId accessToken refreshToken } }";
 
-async fn sign_in(app: &TestApp, contact: &str, password: &str) -> Value {
+pub(crate) async fn sign_in(app: &TestApp, contact: &str, password: &str) -> Value {
     mutate(app, None, "signIn", RESULT, json!({ "contact": contact, "password": password })).await
 }
 
@@ -129,12 +129,12 @@ async fn signed_in(app: &TestApp, contact: &str) -> Signed {
     signed(&sign_in(app, contact, PASSWORD).await["result"])
 }
 
-async fn refresh(app: &TestApp, token: &str) -> Value {
+pub(crate) async fn refresh(app: &TestApp, token: &str) -> Value {
     mutate(app, None, "refreshSession", PAIR, json!({ "refreshToken": token })).await
 }
 
 /// Whether a token is somebody's: `true`, or 401 UNAUTHENTICATED.
-async fn lives(app: &TestApp, token: &str) -> bool {
+pub(crate) async fn lives(app: &TestApp, token: &str) -> bool {
     let reply = app.graphql(Some(token), "{ viewer { assurance } }", json!({})).await;
     if reply.status == StatusCode::UNAUTHORIZED {
         assert_eq!(reply.code(), "UNAUTHENTICATED");
@@ -154,11 +154,11 @@ async fn demo_person(app: &TestApp, login: &str, roles: &[Role]) -> String {
     demo_session(portal, account).await.unwrap()
 }
 
-async fn person_of(app: &TestApp, token: &str) -> String {
+pub(crate) async fn person_of(app: &TestApp, token: &str) -> String {
     text(&app.graphql(Some(token), "{ viewer { person { id } } }", json!({})).await.ok()["viewer"]["person"]["id"])
 }
 
-async fn roles_of(app: &TestApp, token: &str) -> Value {
+pub(crate) async fn roles_of(app: &TestApp, token: &str) -> Value {
     app.graphql(Some(token), "{ viewer { grants { role unitId } } }", json!({})).await.ok()["viewer"]["grants"].take()
 }
 
@@ -284,7 +284,7 @@ async fn wrong_unknown_and_malformed_names_have_one_answer(app: TestApp) {
     assert!(lives(&app, &pair.access).await);
     assert!(!lives(&app, &pair.refresh).await, "a refresh token is no access token");
     assert!(!lives(&app, "nonsense").await);
-    // The second member of the union has its mutation; no factor can be shown yet.
+    // A challenge of another kind is none of a second factor.
     let completed =
         mutate(&app, None, "completeSignIn", PAIR, json!({ "challenge": code(&app, "startSignUp", "x@example.com").await.0, "code": "123456" })).await;
     refused(&completed, "CODE_INVALID", "input.code");
@@ -619,7 +619,7 @@ async fn cookies_carry_a_session_that_scripts_and_strangers_cannot_use(app: Test
 }
 
 /// The same as `TestApp::graphql`, from an address of the network.
-async fn graphql_from(app: &TestApp, address: &str, document: &str, input: Value) -> (Value, String) {
+pub(crate) async fn graphql_from(app: &TestApp, address: &str, document: &str, input: Value) -> (Value, String) {
     let body = json!({ "query": document, "variables": { "input": input } }).to_string();
     let mut request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap();
     let socket = std::net::SocketAddr::new(address.parse().unwrap(), 4000);
@@ -638,7 +638,7 @@ async fn sign_in_from(app: &TestApp, address: &str, contact: &str, password: &st
     seen.map_or(code, str::to_owned)
 }
 
-async fn sign_up_from(app: &TestApp, address: &str, contact: &str) {
+pub(crate) async fn sign_up_from(app: &TestApp, address: &str, contact: &str) {
     let (challenge, code) = code(app, "startSignUp", contact).await;
     let input = json!({ "challenge": challenge, "code": code, "password": PASSWORD, "nameZh": "陈大文" });
     let (data, _) = graphql_from(app, address, &mutation("completeSignUp", PAIR), input).await;

@@ -11,6 +11,7 @@ mod catalogue;
 mod commands;
 mod dealing;
 mod documents;
+mod factors;
 mod harness;
 mod http;
 mod library;

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod code;
 pub mod contact;
+pub mod factor;
 pub mod grant;
 pub mod limit;
 pub mod mail;

@@ -27,7 +27,7 @@ pub const DEMO: Duration = Duration::days(1);
 pub const GRACE: Duration = Duration::seconds(60);
 /// How often at most a session's last use is written.
 pub const LAST_SEEN_EVERY: Duration = Duration::minutes(5);
-/// How long a challenge of `signIn` waits for the second factor (a half sign-in is told to the owner after that).
+/// How long a challenge of `signIn` or of a recovery waits for the second factor.
 pub const HALF_SIGN_IN: Duration = Duration::minutes(3);
 
 coded_enum! {
@@ -51,6 +51,8 @@ coded_enum! {
         Recovery => "RECOVERY",
         /// The owner signed in again in the same program.
         Replaced => "REPLACED",
+        /// A second factor was confirmed in another session, removed or reset.
+        FactorChanged => "FACTOR_CHANGED",
         /// The account was disabled.
         Disabled => "DISABLED",
     }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::account::model::code::{self, CodePurpose, PendingCode, Sealed};
 use crate::account::model::contact::Contact;
+use crate::account::model::factor::ENROLMENT;
 use crate::account::model::mail::Template;
 use crate::account::service::ACCOUNT;
 use crate::account::store;
@@ -200,25 +201,31 @@ async fn merged_draft(portal: &Portal, account: AccountId) -> Result<Option<Draf
     Ok(Some(Draft { template: Template::Merged, language: account.language, to, secret: None }))
 }
 
-/// Wipes expired codes and tokens, forgets challenges after seven days, sessions and invitations thirty days after their
+/// Wipes expired codes and tokens, deletes enrolments of a factor that ran out, forgets challenges after seven days, sessions and invitations thirty days after their
 /// end, and limits that hold nobody back.
 pub async fn sweep(portal: &Portal) -> Result<u64, Fault> {
     let now = portal.env.now();
     let txn = portal.db.begin_write().await?;
     let wiped = store::sweep_codes(&txn, now, now - chrono::Duration::days(7)).await?;
+    store::sweep_enrolments(&txn, now - ENROLMENT).await?;
     store::sweep_limits(&txn, now.timestamp_millis()).await?;
     store::sweep_ended(&txn, now - chrono::Duration::days(ENDED_DAYS)).await?;
     txn.commit().await?;
     Ok(wiped)
 }
 
-/// A challenge whose code was typed rightly, and its contact point. Every try counts, right or wrong.
-pub async fn try_code(portal: &Portal, id: PendingCodeId, purpose: CodePurpose, typed: &str) -> Result<Option<(PendingCode, Contact)>, Fault> {
+/// A challenge that waits, one try of which is counted by this; `None` where none waits or all tries are spent.
+pub async fn count_try(portal: &Portal, id: PendingCodeId, purpose: CodePurpose) -> Result<Option<PendingCode>, Fault> {
     let txn = portal.db.begin_write().await?;
     let counted = store::count_code_try(&txn, id, purpose, code::TRIES, portal.env.now()).await?;
     let row = if counted { store::code(&txn, id).await? } else { None };
     txn.commit().await?;
-    match row {
+    Ok(row)
+}
+
+/// A challenge whose code was typed rightly, and its contact point. Every try counts, right or wrong.
+pub async fn try_code(portal: &Portal, id: PendingCodeId, purpose: CodePurpose, typed: &str) -> Result<Option<(PendingCode, Contact)>, Fault> {
+    match count_try(portal, id, purpose).await? {
         Some(row) if row.fits(portal.keyring.portal(), typed) => Ok(contact_of(portal, &row)?.map(|contact| (row, contact))),
         _ => Ok(None),
     }

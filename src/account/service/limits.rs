@@ -47,9 +47,9 @@ pub async fn count(portal: &Portal, attempt: Attempt, subject: Subject<'_>, clie
     let txn = portal.db.begin_write().await?;
     take_key(&txn, portal, &key(portal, name, "here", &format!("{value}\u{1f}{here}")), rates.here).await?;
     take_key(&txn, portal, &key(portal, name, "network", &network), rates.network).await?;
-    let known = match (index, network_hash(portal, client)) {
-        (Some(index), Some(network)) => store::knows_network(&txn, index, &network, portal.env.now() - Duration::days(KNOWN_DAYS)).await?,
-        _ => false,
+    let known = match index {
+        Some(index) => knows(&txn, portal, index, client).await?,
+        None => false,
     };
     if let Some(rate) = rates.anywhere.filter(|_| !known) {
         take_key(&txn, portal, &key(portal, name, "anywhere", value), rate).await?;
@@ -67,6 +67,12 @@ pub async fn count(portal: &Portal, attempt: Attempt, subject: Subject<'_>, clie
         tracing::warn!(attempt = name, "more tries than usual on the whole site; each account and network is limited by itself");
     }
     Ok(known)
+}
+
+/// Whether the account behind a contact point has signed in lately from where `client` is.
+pub async fn knows(db: &impl ConnectionTrait, portal: &Portal, index: &[u8], client: &Client) -> Result<bool, Fault> {
+    let Some(network) = network_hash(portal, client) else { return Ok(false) };
+    Ok(store::knows_network(db, index, &network, portal.env.now() - Duration::days(KNOWN_DAYS)).await?)
 }
 
 async fn take_key(txn: &impl ConnectionTrait, portal: &Portal, key: &[u8], rate: Rate) -> Result<(), Fault> {

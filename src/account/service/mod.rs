@@ -4,6 +4,7 @@
 
 pub mod contacts;
 pub mod demo;
+pub mod factors;
 pub mod grants;
 pub mod hashing;
 pub mod letters;

@@ -4,14 +4,14 @@ use crate::account::model::client::Client;
 use crate::account::model::code::{Challenge, CodePurpose};
 use crate::account::model::limit::Attempt;
 use crate::account::model::password;
-use crate::account::model::session::{SessionEnd, SessionPair};
+use crate::account::model::session::SessionEnd;
 use crate::account::service::hashing::HashPool;
 use crate::account::service::limits::Subject;
+use crate::account::service::sign_in::{self, SignedIn};
 use crate::account::service::sign_up::{AskCode, start};
 use crate::account::service::{ACCOUNT, letters, limits, sessions};
 use crate::account::store;
 use crate::audit::model::Entry;
-use crate::audit::service as audit;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Refused;
 use crate::kernel::ids::{PendingCodeId, TypedId as _};
@@ -35,10 +35,11 @@ pub async fn start_recovery(portal: &Portal, actor: &Actor, client: &Client, com
     start(portal, actor, client, command, CodePurpose::Recovery).await
 }
 
-/// Sets a new password, ends all sessions and begins one.
+/// Sets a new password, ends all sessions and begins one. Where the account has a second factor none begins: who holds the
+/// contact point alone does not come in, and the factor is to be shown as after a right password.
 ///
 /// Refuses with [`Code::CodeInvalid`], [`Code::TooShort`], [`Code::TooLong`], [`Code::PasswordWeak`].
-pub async fn complete_recovery(portal: &Portal, actor: &Actor, client: &Client, command: CompleteRecovery) -> Result<SessionPair, Refused> {
+pub async fn complete_recovery(portal: &Portal, actor: &Actor, client: &Client, command: CompleteRecovery) -> Result<SignedIn, Refused> {
     limits::count(portal, Attempt::CodeEntry, Subject::Own(&command.challenge.global()), client).await?;
     let problems = password::check(&command.password, &[], "input.password");
     if !problems.is_empty() {
@@ -64,12 +65,11 @@ pub async fn complete_recovery(portal: &Portal, actor: &Actor, client: &Client, 
     letters::forget(&txn, portal, command.challenge).await?;
     store::set_password(&txn, id, &hash, Some(now)).await?;
     store::set_failures(&txn, id, false).await?;
-    for session in store::end_sessions(&txn, id, None, SessionEnd::Recovery, now).await? {
-        sessions::announce_end(&txn, portal, session).await?;
-    }
-    let pair = sessions::begin(&txn, portal, id, client).await?;
-    let entry = Entry::new("COMPLETE_RECOVERY").object(ACCOUNT, id.0).person(person.id).detail("session", pair.session.global());
-    audit::record(&txn, portal, actor, entry).await?;
+    sessions::end_all_but(&txn, portal, id, None, SessionEnd::Recovery).await?;
+    // What a right password of before began is worth nothing any more.
+    store::drop_half_sign_ins(&txn, id, now).await?;
+    let entry = Entry::new("COMPLETE_RECOVERY").object(ACCOUNT, id.0).person(person.id);
+    let signed = sign_in::enter(&txn, portal, actor, client, &account, code.contact_index, entry).await?;
     portal.commit(txn).await?;
-    Ok(pair)
+    Ok(signed)
 }

@@ -72,11 +72,11 @@ fn session_of(portal: &Portal, token: &str) -> Option<SessionId> {
     same.then(|| SessionId::from_uuid(session))
 }
 
-/// Begins a session of an account inside the caller's transaction.
-pub async fn begin(txn: &impl ConnectionTrait, portal: &Portal, account: AccountId, client: &Client) -> Result<SessionPair, Fault> {
+/// Begins a session of an account inside the caller's transaction, with or without a second factor shown.
+pub async fn begin(txn: &impl ConnectionTrait, portal: &Portal, account: AccountId, client: &Client, second_factor: bool) -> Result<SessionPair, Fault> {
     let session = SessionId::new(&portal.env);
     let (access, refresh) = (portal.env.secret(), refresh_token(portal, session));
-    let lifetime = Lifetime::begin(lives(portal), false, portal.env.now());
+    let lifetime = Lifetime::begin(lives(portal), second_factor, portal.env.now());
     let row = store::NewSession {
         id: session,
         account,
@@ -84,12 +84,44 @@ pub async fn begin(txn: &impl ConnectionTrait, portal: &Portal, account: Account
         access_hash: token_hash(&access),
         refresh_hash: token_hash(&refresh),
         lifetime,
-        second_factor: false,
+        second_factor,
         agent: client.agent,
         network: limits::network_hash(portal, client),
     };
     store::insert_session(txn, &row, portal.env.now()).await?;
     Ok(SessionPair { session, access, refresh, lifetime })
+}
+
+/// The same at a sign-in: the session from which she signed in again ends.
+pub async fn begin_anew(
+    txn: &impl ConnectionTrait,
+    portal: &Portal,
+    actor: &Actor,
+    account: AccountId,
+    client: &Client,
+    second_factor: bool,
+) -> Result<SessionPair, Fault> {
+    if let Some(old) = actor.member.as_ref().filter(|m| m.account == account)
+        && store::end_session(txn, account, old.session, SessionEnd::Replaced, portal.env.now()).await?
+    {
+        announce_end(txn, portal, old.session).await?;
+    }
+    begin(txn, portal, account, client, second_factor).await
+}
+
+/// Ends all sessions of an account but `keep` inside the caller's transaction; gives how many ended.
+pub async fn end_all_but(
+    txn: &impl ConnectionTrait,
+    portal: &Portal,
+    account: AccountId,
+    keep: Option<SessionId>,
+    why: SessionEnd,
+) -> Result<usize, Fault> {
+    let ended = store::end_sessions(txn, account, keep, why, portal.env.now()).await?;
+    for session in &ended {
+        announce_end(txn, portal, *session).await?;
+    }
+    Ok(ended.len())
 }
 
 /// Tells sockets and other listeners that a session is over.
@@ -163,14 +195,11 @@ pub async fn end_all_sessions(portal: &Portal, actor: &Actor, keep_current: bool
     let member = policy::signed_in(actor)?;
     let txn = portal.db.begin_write().await?;
     let keep = keep_current.then_some(member.session);
-    let ended = store::end_sessions(&txn, member.account, keep, SessionEnd::SignedOut, portal.env.now()).await?;
-    for session in &ended {
-        announce_end(&txn, portal, *session).await?;
-    }
-    let entry = Entry::new("END_ALL_SESSIONS").object(super::ACCOUNT, member.account.0).person(member.person).detail("ended", ended.len().to_string());
+    let ended = end_all_but(&txn, portal, member.account, keep, SessionEnd::SignedOut).await?;
+    let entry = Entry::new("END_ALL_SESSIONS").object(super::ACCOUNT, member.account.0).person(member.person).detail("ended", ended.to_string());
     audit::record(&txn, portal, actor, entry).await?;
     portal.commit(txn).await?;
-    Ok(ended.len())
+    Ok(ended)
 }
 
 /// The caller's sessions, newest first, at most 100.

@@ -122,7 +122,7 @@ pub async fn complete_sign_up(portal: &Portal, actor: &Actor, client: &Client, c
     if let Some(token) = &command.invitation {
         grants::accept_in(&txn, portal, (account, person_id), token, "input.invitationToken").await?;
     }
-    let pair = sessions::begin(&txn, portal, account, client).await?;
+    let pair = sessions::begin(&txn, portal, account, client, false).await?;
     let entry = Entry::new("COMPLETE_SIGN_UP").object(ACCOUNT, account.0).person(person_id).detail("session", pair.session.global());
     audit::record(&txn, portal, actor, entry).await?;
     portal.commit(txn).await?;

@@ -38,3 +38,9 @@ pub async fn contact_points(portal: &Portal, actor: &Actor) -> Result<Vec<Contac
         })
         .collect()
 }
+
+/// Whether roles of the caller wait for a second factor: she holds one of staff, and has shown none in this session.
+pub async fn second_factor_needed(portal: &Portal, actor: &Actor) -> Result<bool, Fault> {
+    let member = policy::signed_in(actor)?;
+    Ok(!member.second_factor && store::holds_staff_role(portal.db.read(), member.account, portal.env.now()).await?)
+}

@@ -1,0 +1,536 @@
+//! Second factors over HTTP, on a portal that is no demo: enrolled, asked for, taken away; and what staff may do without.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use chrono::Duration;
+use sea_orm::{ConnectionTrait as _, Statement};
+use serde_json::{Value, json};
+use talent_portal::account::service::{create_admin_invitation, is_demo, letters};
+use talent_portal::catalogue::service::item_by_code;
+use talent_portal::db::Engine;
+use talent_portal::demo;
+use talent_portal::kernel::hex;
+use talent_portal::kernel::ids::{PersonId, TypedId as _};
+use talent_portal::kernel::role::Role;
+use totp_rs::{Builder, Secret};
+
+use crate::account::{
+    OTHER_PASSWORD, PAIR, PASSWORD, RESULT, Signed, code, graphql_from, letters_to, lives, mutate, mutation, person_of, refresh, refused, roles_of, sign_in,
+    sign_up, sign_up_from, signed, text, wrong,
+};
+use crate::application::SERVICE;
+use crate::support::{TestApp, both_engines, pool_of_one};
+
+both_engines!(
+    from_the_operators_token_to_a_queue_all_is_the_api,
+    roles_of_staff_wait_for_the_factor_and_the_viewer_tells_so,
+    a_factor_is_asked_for_once_it_is_confirmed_and_not_before,
+    a_start_wants_a_fresh_session_and_takes_the_place_of_the_one_before,
+    confirming_ends_the_other_sessions_and_shortens_this_one,
+    a_code_is_taken_once,
+    of_two_who_show_one_code_at_once_one_comes_in,
+    a_challenge_is_dead_after_five_tries_and_three_minutes,
+    a_hundred_wrong_codes_stop_strangers_and_not_the_owner_where_she_is_known,
+    recovery_does_not_go_round_the_factor,
+    removing_the_factor_takes_the_roles_out_of_force,
+    security_administration_takes_a_factor_away_and_nobody_else,
+    a_secret_is_nowhere_in_the_clear,
+);
+pool_of_one!(
+    from_the_operators_token_to_a_queue_all_is_the_api,
+    a_code_is_taken_once,
+    recovery_does_not_go_round_the_factor,
+    removing_the_factor_takes_the_roles_out_of_force,
+    security_administration_takes_a_factor_away_and_nobody_else,
+);
+
+/// What the authenticator app shows now.
+fn shown(app: &TestApp, secret: &str) -> String {
+    shown_after(app, secret, 0)
+}
+
+/// What it shows so many seconds from now.
+fn shown_after(app: &TestApp, secret: &str, seconds: i64) -> String {
+    let at = u64::try_from(app.portal().env.now().timestamp() + seconds).unwrap();
+    Builder::new().with_secret(Secret::try_from_base32(secret).unwrap()).build().unwrap().generate(at).to_string()
+}
+
+const START: &str = "mutation { startTotpEnrolment { enrolment { secret uri expiresAt } userErrors { code field } } }";
+
+async fn start(app: &TestApp, token: &str) -> Value {
+    app.graphql(Some(token), START, json!({})).await.ok()["startTotpEnrolment"].take()
+}
+
+async fn confirm(app: &TestApp, token: &str, code: &str) -> Value {
+    mutate(app, Some(token), "completeTotpEnrolment", "factor { id kind createdAt lastUsedAt }", json!({ "code": code })).await
+}
+
+/// Enrols a factor in this session; gives secret and id.
+async fn enrol(app: &TestApp, token: &str) -> (String, String) {
+    let secret = text(&start(app, token).await["enrolment"]["secret"]);
+    let confirmed = confirm(app, token, &shown(app, &secret)).await;
+    (secret, text(&confirmed["factor"]["id"]))
+}
+
+/// A right password of somebody with a factor: the challenge.
+async fn half(app: &TestApp, contact: &str, password: &str) -> String {
+    let shown = format!("{RESULT} ").replace("... on SessionPair", "... on SecondFactorRequired { challenge expiresAt } ... on SessionPair");
+    let input = json!({ "contact": contact, "password": password });
+    let answer = mutate(app, None, "signIn", &shown, input).await;
+    assert_eq!(answer["result"]["__typename"], "SecondFactorRequired", "{answer}");
+    text(&answer["result"]["challenge"])
+}
+
+async fn complete(app: &TestApp, challenge: &str, code: &str) -> Value {
+    mutate(app, None, "completeSignIn", PAIR, json!({ "challenge": challenge, "code": code })).await
+}
+
+/// Signs in with password and factor. A step later than the last one, so that the code is a new one.
+async fn both(app: &TestApp, contact: &str, secret: &str) -> Signed {
+    app.advance(Duration::seconds(30));
+    let challenge = half(app, contact, PASSWORD).await;
+    signed(&complete(app, &challenge, &shown(app, secret)).await["session"])
+}
+
+async fn viewer(app: &TestApp, token: &str, shown: &str) -> Value {
+    app.graphql(Some(token), &format!("{{ viewer {{ {shown} }} }}"), json!({})).await.ok()["viewer"].take()
+}
+
+/// An administrator as the operator makes one, without a factor.
+async fn administrator(app: &TestApp, contact: &str, role: Role) -> Signed {
+    let token = create_admin_invitation(app.portal(), role).await.unwrap();
+    joined(app, contact, &token).await
+}
+
+/// Somebody who signs up with the token of an invitation.
+async fn joined(app: &TestApp, contact: &str, token: &str) -> Signed {
+    let (challenge, digits) = code(app, "startSignUp", contact).await;
+    let input = json!({ "challenge": challenge, "code": digits, "password": PASSWORD, "nameZh": "陈大文", "invitationToken": token });
+    signed(&mutate(app, None, "completeSignUp", PAIR, input).await["session"])
+}
+
+async fn run_sql(app: &TestApp, statement: &str) -> u64 {
+    app.portal().db.writer().execute_unprepared(statement).await.unwrap().rows_affected()
+}
+
+/// Result and details of the trail's rows of an action, oldest first.
+async fn trail(app: &TestApp, action: &str) -> Vec<(String, String)> {
+    let db = app.portal().db.read();
+    let statement = format!("SELECT result, details FROM trail WHERE action = '{action}' ORDER BY id");
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), statement)).await.unwrap();
+    rows.iter().map(|row| (row.try_get_by_index(0).unwrap(), row.try_get_by_index::<String>(1).unwrap())).collect()
+}
+
+async fn from_the_operators_token_to_a_queue_all_is_the_api(app: TestApp) {
+    let portal = app.portal();
+    app.publish().await;
+    // The tree of units with what each offers; the demo's people are not made.
+    let units = demo::build(portal).await.unwrap();
+    let window = units.window.global();
+    let system = administrator(&app, "system@example.com", Role::SystemAdmin).await;
+    enrol(&app, &system.access).await;
+    assert_eq!(roles_of(&app, &system.access).await, json!([{ "role": "SYSTEM_ADMIN", "unitId": null }]));
+    let body = json!({ "kind": "EMPLOYER", "name": { "zhHans": "某公司" }, "idempotencyKey": "body-0000000000001" });
+    assert!(mutate(&app, Some(&system.access), "createBody", "body { id }", body).await["body"].is_object());
+    let input = json!({ "contact": "officer@example.com", "role": "WINDOW_OFFICER", "unitId": window, "idempotencyKey": "invite-0000000001" });
+    assert!(mutate(&app, Some(&system.access), "inviteStaff", "invitation { id }", input).await["invitation"].is_object());
+    let token = text(&letters_to(&app, "officer@example.com").await.pop().unwrap()["secret"]);
+    let officer = joined(&app, "officer@example.com", &token).await;
+    let queue = "query($unit: ID!) { workQueue(unitId: $unit) { nodes { applicationId } } }";
+    assert_eq!(app.graphql(Some(&officer.access), queue, json!({ "unit": window })).await.code(), "NOT_FOUND");
+    let (secret, _) = enrol(&app, &officer.access).await;
+    let queued = async |token: &str, unit: &str| app.graphql(Some(token), queue, json!({ "unit": unit })).await.ok()["workQueue"]["nodes"].take();
+    assert_eq!(queued(&officer.access, &window).await, json!([]));
+    // A talent whose original she compares, and her case.
+    let talent = sign_up(&app, "talent@example.com").await;
+    let person = person_of(&app, &talent.access).await;
+    let number = "440305189508150029";
+    let claim = json!({ "kind": "RESIDENT_ID_CARD", "documentNumber": number, "idempotencyKey": "claim-000000000001" });
+    assert!(mutate(&app, Some(&talent.access), "addIdentityDocument", "document { id }", claim).await["document"].is_object());
+    let original = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": number });
+    assert!(mutate(&app, Some(&officer.access), "verifyIdentity", "document { id }", original).await["document"].is_object());
+    let item = item_by_code(portal, SERVICE).await.unwrap().unwrap().id.global();
+    let line = json!({ "itemId": item, "regionCode": "440100", "answers": { "city": "440100" } });
+    let cart = json!({ "lines": [line], "idempotencyKey": "cart-0000000000001" });
+    let order = mutate(&app, Some(&talent.access), "saveCart", "order { id version }", cart).await["order"].take();
+    let submit = json!({ "orderId": order["id"], "expectedVersion": order["version"], "idempotencyKey": "submit-00000000001" });
+    let submitted = mutate(&app, Some(&talent.access), "submitCart", "order { applications { id receivingUnitId: id } }", submit).await;
+    let case = submitted["order"]["applications"][0]["id"].clone();
+    assert!(case.is_string(), "{submitted}");
+    // The officer's unit is below that of the case, which lies at the city: the supervisor there is invited, too.
+    let input = json!({ "contact": "city@example.com", "role": "WINDOW_OFFICER", "unitId": units.city.global(), "idempotencyKey": "invite-0000000002" });
+    assert!(mutate(&app, Some(&system.access), "inviteStaff", "invitation { id }", input).await["invitation"].is_object());
+    let token = text(&letters_to(&app, "city@example.com").await.pop().unwrap()["secret"]);
+    let city = joined(&app, "city@example.com", &token).await;
+    enrol(&app, &city.access).await;
+    let mut seen = Vec::new();
+    for unit in [units.city.global(), window.clone()] {
+        seen.extend(queued(&city.access, &unit).await.as_array().unwrap().clone());
+    }
+    assert_eq!(seen, [json!({ "applicationId": case })]);
+    // The next day she signs in with both.
+    app.advance(Duration::days(1));
+    let again = both(&app, "officer@example.com", &secret).await;
+    assert_eq!(roles_of(&app, &again.access).await, json!([{ "role": "WINDOW_OFFICER", "unitId": window }]));
+    assert!(queued(&again.access, &window).await.is_array());
+    assert!(!is_demo(portal).await.unwrap());
+}
+
+async fn roles_of_staff_wait_for_the_factor_and_the_viewer_tells_so(app: TestApp) {
+    let needed = async |token: &str| viewer(&app, token, "secondFactorNeeded").await["secondFactorNeeded"].as_bool().unwrap();
+    let talent = sign_up(&app, "talent@example.com").await;
+    assert!(!needed(&talent.access).await);
+    let security = administrator(&app, "security@example.com", Role::SecurityAdmin).await;
+    assert!(needed(&security.access).await);
+    assert_eq!(roles_of(&app, &security.access).await, json!([]));
+    let person = person_of(&app, &security.access).await;
+    let grants = "query($p: ID!) { roleGrants(personId: $p) { role } }";
+    // Both are answered alike: nothing but the viewer tells that a role waits.
+    for token in [&talent.access, &security.access] {
+        assert_eq!(app.graphql(Some(token), grants, json!({ "p": person })).await.code(), "FORBIDDEN");
+        let input = json!({ "input": { "personId": PersonId::new(&app.portal().env).global(), "reason": "DEVICE_LOST" } });
+        assert_eq!(app.graphql(Some(token), &mutation("resetFactors", "personId"), input).await.code(), "FORBIDDEN");
+    }
+    let (secret, _) = enrol(&app, &security.access).await;
+    assert!(!needed(&security.access).await);
+    assert_eq!(app.graphql(Some(&security.access), grants, json!({ "p": person })).await.ok()["roleGrants"], json!([{ "role": "SECURITY_ADMIN" }]));
+    let again = both(&app, "security@example.com", &secret).await;
+    assert!(!needed(&again.access).await);
+    // A role that ended needs none.
+    let other = administrator(&app, "audit@example.com", Role::AuditAdmin).await;
+    let held = app.graphql(Some(&again.access), "query($p: ID!) { roleGrants(personId: $p) { id } }", json!({ "p": person_of(&app, &other.access).await }));
+    let grant = held.await.ok()["roleGrants"][0]["id"].take();
+    assert!(needed(&other.access).await);
+    assert!(mutate(&app, Some(&again.access), "endGrant", "grant { id }", json!({ "grantId": grant })).await["grant"].is_object());
+    assert!(!needed(&other.access).await);
+    // A talent may have a factor, too.
+    enrol(&app, &talent.access).await;
+    assert!(!needed(&talent.access).await);
+    assert_eq!(app.graphql(None, START, json!({})).await.code(), "UNAUTHENTICATED");
+}
+
+async fn a_factor_is_asked_for_once_it_is_confirmed_and_not_before(app: TestApp) {
+    let own = sign_up(&app, "one@example.com").await;
+    let begun = start(&app, &own.access).await["enrolment"].take();
+    assert_eq!(begun["expiresAt"], "2026-01-05T01:15:00+00:00");
+    let secret = text(&begun["secret"]);
+    assert!(secret.len() == 32 && text(&begun["uri"]).starts_with("otpauth://totp/") && text(&begun["uri"]).contains(&secret), "{begun}");
+    // It keeps nobody out and lets nobody in.
+    assert_eq!(viewer(&app, &own.access, "factors { id } sessions { secondFactor }").await, json!({ "factors": [], "sessions": [{ "secondFactor": false }] }));
+    let beside = signed(&sign_in(&app, "one@example.com", PASSWORD).await["result"]);
+    refused(&confirm(&app, &own.access, wrong(&shown(&app, &secret))).await, "CODE_INVALID", "input.code");
+    let stranger = sign_up(&app, "two@example.com").await;
+    refused(&confirm(&app, &stranger.access, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
+    assert!(lives(&app, &beside.access).await);
+    let confirmed = confirm(&app, &own.access, &shown(&app, &secret)).await["factor"].take();
+    let now = "2026-01-05T01:00:00+00:00";
+    assert_eq!(confirmed, json!({ "id": confirmed["id"], "kind": "TOTP", "createdAt": now, "lastUsedAt": now }));
+    refused(&confirm(&app, &own.access, &shown_after(&app, &secret, 30)).await, "CODE_INVALID", "input.code");
+    assert_eq!(start(&app, &own.access).await, json!({ "enrolment": null, "userErrors": [{ "code": "ALREADY_EXISTS", "field": [] }] }));
+    assert_eq!(viewer(&app, &own.access, "factors { id kind createdAt lastUsedAt }").await["factors"], json!([confirmed]));
+    // From now on a password alone gives a challenge, and the challenge with a code a session.
+    let session = both(&app, "one@example.com", &secret).await;
+    assert_eq!(viewer(&app, &session.access, "factors { lastUsedAt }").await["factors"], json!([{ "lastUsedAt": "2026-01-05T01:00:30+00:00" }]));
+    let half = trail(&app, "SIGN_IN").await.pop().unwrap();
+    assert!(half.0 == "OK" && half.1.contains("code_") && !half.1.contains("session_"), "{half:?}");
+    let done = trail(&app, "COMPLETE_SIGN_IN").await.pop().unwrap();
+    assert!(done.0 == "OK" && done.1.contains("session_") && done.1.contains(confirmed["id"].as_str().unwrap()), "{done:?}");
+    for action in ["START_TOTP_ENROLMENT", "COMPLETE_TOTP_ENROLMENT"] {
+        assert_eq!(trail(&app, action).await.len(), 1, "{action}");
+    }
+}
+
+async fn a_start_wants_a_fresh_session_and_takes_the_place_of_the_one_before(app: TestApp) {
+    let own = sign_up(&app, "one@example.com").await;
+    let [first, second] = [text(&start(&app, &own.access).await["enrolment"]["secret"]), text(&start(&app, &own.access).await["enrolment"]["secret"])];
+    assert_ne!(first, second);
+    refused(&confirm(&app, &own.access, &shown(&app, &first)).await, "CODE_INVALID", "input.code");
+    // It waits for fifteen minutes, and is swept then.
+    app.advance(Duration::minutes(14));
+    let renewed = signed(&refresh(&app, &own.refresh).await["session"]);
+    app.advance(Duration::minutes(1));
+    refused(&confirm(&app, &renewed.access, &shown(&app, &second)).await, "CODE_INVALID", "input.code");
+    app.advance(Duration::seconds(1));
+    letters::sweep(app.portal()).await.unwrap();
+    assert_eq!(run_sql(&app, "UPDATE second_factor SET failures = failures").await, 0);
+    assert_eq!(app.graphql(Some(&renewed.access), START, json!({})).await.code(), "REAUTH_REQUIRED");
+    let fresh = signed(&sign_in(&app, "one@example.com", PASSWORD).await["result"]);
+    let (secret, _) = enrol(&app, &fresh.access).await;
+    // A sweep takes no confirmed one away.
+    app.advance(Duration::days(100));
+    letters::sweep(app.portal()).await.unwrap();
+    both(&app, "one@example.com", &secret).await;
+}
+
+async fn confirming_ends_the_other_sessions_and_shortens_this_one(app: TestApp) {
+    let own = sign_up(&app, "one@example.com").await;
+    let beside = signed(&sign_in(&app, "one@example.com", PASSWORD).await["result"]);
+    app.advance(Duration::minutes(1));
+    enrol(&app, &own.access).await;
+    assert!(!lives(&app, &beside.access).await);
+    refused(&refresh(&app, &beside.refresh).await, "REFRESH_INVALID", "input.refreshToken");
+    let session = json!([{ "id": own.session, "secondFactor": true, "current": true, "endsAt": "2026-01-05T13:01:00+00:00" }]);
+    assert_eq!(viewer(&app, &own.access, "sessions { id secondFactor current endsAt }").await["sessions"], session);
+    // The pair stays, for as long as a session with a second factor may rest.
+    app.advance(Duration::minutes(29));
+    let renewed = signed(&refresh(&app, &own.refresh).await["session"]);
+    assert_eq!(viewer(&app, &renewed.access, "sessions { id secondFactor current endsAt }").await["sessions"], session);
+    app.advance(Duration::minutes(30));
+    refused(&refresh(&app, &renewed.refresh).await, "REFRESH_INVALID", "input.refreshToken");
+}
+
+async fn a_code_is_taken_once(app: TestApp) {
+    let own = sign_up(&app, "one@example.com").await;
+    let (secret, _) = enrol(&app, &own.access).await;
+    // The code that confirmed the factor, and the one before it.
+    let challenge = half(&app, "one@example.com", PASSWORD).await;
+    for seconds in [0, -30] {
+        refused(&complete(&app, &challenge, &shown_after(&app, &secret, seconds)).await, "CODE_INVALID", "input.code");
+    }
+    // The one after it is good already; then neither is, in this challenge or in another.
+    let ahead = shown_after(&app, &secret, 30);
+    let session = signed(&complete(&app, &challenge, &format!(" {} {}", &ahead[..3], &ahead[3..])).await["session"]);
+    let life = app.graphql(Some(&session.access), "{ viewer { sessions { current secondFactor endsAt } } }", json!({})).await.ok();
+    assert_eq!(life["viewer"]["sessions"][0], json!({ "current": true, "secondFactor": true, "endsAt": "2026-01-05T13:00:00+00:00" }));
+    refused(&complete(&app, &challenge, &shown_after(&app, &secret, 60)).await, "CODE_INVALID", "input.code");
+    app.advance(Duration::seconds(30));
+    let another = half(&app, "one@example.com", PASSWORD).await;
+    refused(&complete(&app, &another, &ahead).await, "CODE_INVALID", "input.code");
+    refused(&complete(&app, &another, &shown_after(&app, &secret, 60)).await, "CODE_INVALID", "input.code");
+    app.advance(Duration::seconds(60));
+    // A step late is still good.
+    let late = shown_after(&app, &secret, -30);
+    assert!(complete(&app, &another, &late).await["session"].is_object());
+    let refusals: Vec<_> = trail(&app, "COMPLETE_SIGN_IN").await.into_iter().map(|(result, _)| result).filter(|r| r != "OK").collect();
+    assert_eq!(refusals, ["CODE_INVALID"; 5]);
+}
+
+async fn of_two_who_show_one_code_at_once_one_comes_in(app: TestApp) {
+    let own = sign_up(&app, "one@example.com").await;
+    let (secret, _) = enrol(&app, &own.access).await;
+    let sessions = async |answers: [Value; 4]| answers.iter().filter(|a| a["session"].is_object()).count();
+    // Of four challenges, and of one that is shown four times.
+    app.advance(Duration::minutes(5));
+    let mut challenges = Vec::new();
+    for _ in 0..4 {
+        challenges.push(half(&app, "one@example.com", PASSWORD).await);
+    }
+    let now = shown(&app, &secret);
+    let [a, b, c, d] = [0, 1, 2, 3].map(|n| complete(&app, &challenges[n], &now));
+    let answers = tokio::join!(a, b, c, d);
+    assert_eq!(sessions(answers.into()).await, 1);
+    app.advance(Duration::minutes(5));
+    let challenge = half(&app, "one@example.com", PASSWORD).await;
+    let codes = [-30, 0, 30, 0].map(|seconds| shown_after(&app, &secret, seconds));
+    let [a, b, c, d] = [0, 1, 2, 3].map(|n| complete(&app, &challenge, &codes[n]));
+    let answers = tokio::join!(a, b, c, d);
+    assert_eq!(sessions(answers.into()).await, 1);
+}
+
+async fn a_challenge_is_dead_after_five_tries_and_three_minutes(app: TestApp) {
+    let own = sign_up(&app, "one@example.com").await;
+    let (secret, _) = enrol(&app, &own.access).await;
+    app.advance(Duration::minutes(1));
+    let challenge = half(&app, "one@example.com", PASSWORD).await;
+    for _ in 0..5 {
+        refused(&complete(&app, &challenge, wrong(&shown(&app, &secret))).await, "CODE_INVALID", "input.code");
+    }
+    let input = json!({ "input": { "challenge": challenge, "code": shown(&app, &secret) } });
+    assert_eq!(app.graphql(None, &mutation("completeSignIn", PAIR), input).await.code(), "RATE_LIMITED");
+    app.advance(Duration::minutes(1));
+    refused(&complete(&app, &challenge, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
+    let challenge = half(&app, "one@example.com", PASSWORD).await;
+    app.advance(Duration::minutes(3));
+    refused(&complete(&app, &challenge, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
+    // A challenge of another kind, one of nobody, and what is no code.
+    let other = code(&app, "startRecovery", "one@example.com").await;
+    for (challenge, code) in [(other.0.as_str(), shown(&app, &secret)), (&challenge.replace('a', "b"), shown(&app, &secret)), (&other.0, other.1)] {
+        refused(&complete(&app, challenge, &code).await, "CODE_INVALID", "input.code");
+    }
+    both(&app, "one@example.com", &secret).await;
+    // What was a factor for a challenge is none once it is gone, and the account may be closed meanwhile.
+    app.advance(Duration::minutes(1));
+    let challenge = half(&app, "one@example.com", PASSWORD).await;
+    run_sql(&app, "UPDATE account SET status = 'DISABLED'").await;
+    refused(&complete(&app, &challenge, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
+    run_sql(&app, "UPDATE account SET status = 'ACTIVE'").await;
+    assert!(complete(&app, &challenge, &shown(&app, &secret)).await["session"].is_object());
+}
+
+async fn a_hundred_wrong_codes_stop_strangers_and_not_the_owner_where_she_is_known(app: TestApp) {
+    sign_up_from(&app, "192.0.2.10", "one@example.com").await;
+    let own = signed(&sign_in(&app, "one@example.com", PASSWORD).await["result"]);
+    let (secret, _) = enrol(&app, &own.access).await;
+    let from = async |address: &str, code: &str| {
+        let challenge = half(&app, "one@example.com", PASSWORD).await;
+        let (data, _) = graphql_from(&app, address, &mutation("completeSignIn", PAIR), json!({ "challenge": challenge, "code": code })).await;
+        data["completeSignIn"]["session"].is_object()
+    };
+    run_sql(&app, "UPDATE second_factor SET failures = 98").await;
+    app.advance(Duration::minutes(10));
+    assert!(!from("198.51.100.1", wrong(&shown(&app, &secret))).await);
+    // One less than a hundred: a right code is good, and the count begins anew.
+    assert!(from("198.51.100.2", &shown(&app, &secret)).await);
+    assert_eq!(run_sql(&app, "UPDATE second_factor SET failures = 99 WHERE failures = 0").await, 1);
+    app.advance(Duration::minutes(10));
+    assert!(!from("203.0.113.1", wrong(&shown(&app, &secret))).await);
+    assert!(!from("203.0.113.1", &shown(&app, &secret)).await);
+    assert!(from("192.0.2.77", &shown(&app, &secret)).await);
+    app.advance(Duration::minutes(10));
+    assert!(from("203.0.113.1", &shown(&app, &secret)).await);
+}
+
+async fn recovery_does_not_go_round_the_factor(app: TestApp) {
+    let own = sign_up(&app, "one@example.com").await;
+    let (secret, _) = enrol(&app, &own.access).await;
+    app.advance(Duration::minutes(1));
+    let before = half(&app, "one@example.com", PASSWORD).await;
+    let (challenge, digits) = code(&app, "startRecovery", "one@example.com").await;
+    let input = json!({ "challenge": challenge, "code": digits, "password": OTHER_PASSWORD });
+    let recovered = mutate(&app, None, "completeRecovery", &format!("{PAIR} secondFactorRequired {{ challenge expiresAt }}"), input).await;
+    assert_eq!(
+        recovered,
+        json!({
+            "session": null,
+            "secondFactorRequired": { "challenge": recovered["secondFactorRequired"]["challenge"], "expiresAt": "2026-01-05T01:04:00+00:00" },
+            "userErrors": [],
+        })
+    );
+    // The password is the new one, all sessions are over, and what the old password began is worth nothing.
+    assert!(!lives(&app, &own.access).await);
+    refused(&sign_in(&app, "one@example.com", PASSWORD).await, "SIGN_IN_FAILED", "");
+    refused(&complete(&app, &before, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
+    let challenge = text(&recovered["secondFactorRequired"]["challenge"]);
+    refused(&complete(&app, &challenge, wrong(&shown(&app, &secret))).await, "CODE_INVALID", "input.code");
+    let session = signed(&complete(&app, &challenge, &shown(&app, &secret)).await["session"]);
+    assert_eq!(viewer(&app, &session.access, "sessions { secondFactor }").await["sessions"], json!([{ "secondFactor": true }]));
+    app.advance(Duration::minutes(1));
+    half(&app, "one@example.com", OTHER_PASSWORD).await;
+}
+
+async fn removing_the_factor_takes_the_roles_out_of_force(app: TestApp) {
+    let admin = administrator(&app, "admin@example.com", Role::SystemAdmin).await;
+    let (secret, factor) = enrol(&app, &admin.access).await;
+    let beside = both(&app, "admin@example.com", &secret).await;
+    let remove = mutation("removeFactor", "removedFactorId");
+    let input = json!({ "input": { "factorId": factor } });
+    // A session older than a quarter of an hour, and one of somebody else.
+    app.advance(Duration::minutes(14));
+    let renewed = signed(&refresh(&app, &admin.refresh).await["session"]);
+    app.advance(Duration::seconds(31));
+    assert_eq!(app.graphql(Some(&renewed.access), &remove, input.clone()).await.code(), "REAUTH_REQUIRED");
+    let stranger = sign_up(&app, "two@example.com").await;
+    assert_eq!(app.graphql(Some(&stranger.access), &remove, input.clone()).await.code(), "REAUTH_REQUIRED");
+    enrol(&app, &stranger.access).await;
+    refused(&mutate(&app, Some(&stranger.access), "removeFactor", "removedFactorId", input["input"].clone()).await, "NOT_FOUND", "input.factorId");
+    assert_eq!(app.graphql(None, &remove, input.clone()).await.code(), "UNAUTHENTICATED");
+    assert_eq!(roles_of(&app, &renewed.access).await[0]["role"], "SYSTEM_ADMIN");
+    // Hers, and fresh.
+    let waiting = half(&app, "admin@example.com", PASSWORD).await;
+    let removed = mutate(&app, Some(&beside.access), "removeFactor", "removedFactorId", input["input"].clone()).await;
+    assert_eq!(removed["removedFactorId"], factor);
+    assert!(!lives(&app, &renewed.access).await);
+    let left = viewer(&app, &beside.access, "factors { id } secondFactorNeeded grants { role } sessions { secondFactor current }").await;
+    assert_eq!(left, json!({ "factors": [], "secondFactorNeeded": true, "grants": [], "sessions": [{ "secondFactor": false, "current": true }] }));
+    refused(&complete(&app, &waiting, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
+    assert_eq!(trail(&app, "REMOVE_FACTOR").await.len(), 1);
+    // A password alone is enough again, and a new factor may be enrolled: with another secret.
+    let again = signed(&sign_in(&app, "admin@example.com", PASSWORD).await["result"]);
+    let (new, _) = enrol(&app, &again.access).await;
+    assert_ne!(new, secret);
+    assert_eq!(roles_of(&app, &again.access).await[0]["role"], "SYSTEM_ADMIN");
+}
+
+async fn security_administration_takes_a_factor_away_and_nobody_else(app: TestApp) {
+    let security = administrator(&app, "security@example.com", Role::SecurityAdmin).await;
+    enrol(&app, &security.access).await;
+    let system = administrator(&app, "system@example.com", Role::SystemAdmin).await;
+    let (secret, _) = enrol(&app, &system.access).await;
+    let person = person_of(&app, &system.access).await;
+    let input = |person: &str| json!({ "personId": person, "reason": "DEVICE_LOST" });
+    let reset = async |person: &str| mutate(&app, Some(&security.access), "resetFactors", "personId", input(person)).await;
+    for (token, code) in [(Some(&*system.access), "FORBIDDEN"), (None, "UNAUTHENTICATED")] {
+        assert_eq!(app.graphql(token, &mutation("resetFactors", "personId"), json!({ "input": input(&person) })).await.code(), code);
+    }
+    refused(&reset(&person_of(&app, &security.access).await).await, "NOT_ALLOWED", "input.personId");
+    refused(&reset(&PersonId::new(&app.portal().env).global()).await, "NOT_FOUND", "input.personId");
+    let without = sign_up(&app, "talent@example.com").await;
+    refused(&reset(&person_of(&app, &without.access).await).await, "NOT_FOUND", "input.personId");
+    assert!(lives(&app, &without.access).await && lives(&app, &system.access).await);
+    app.advance(Duration::seconds(30));
+    let waiting = half(&app, "system@example.com", PASSWORD).await;
+    assert_eq!(reset(&person).await["personId"], person);
+    assert!(!lives(&app, &system.access).await && lives(&app, &security.access).await);
+    refused(&complete(&app, &waiting, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
+    refused(&reset(&person).await, "NOT_FOUND", "input.personId");
+    let rows = trail(&app, "RESET_FACTORS").await;
+    assert!(rows.len() == 1 && rows[0].0 == "OK" && rows[0].1.contains("DEVICE_LOST"), "{rows:?}");
+    // The password alone, no role, and a new device.
+    let again = signed(&sign_in(&app, "system@example.com", PASSWORD).await["result"]);
+    assert_eq!(viewer(&app, &again.access, "secondFactorNeeded grants { role }").await, json!({ "secondFactorNeeded": true, "grants": [] }));
+    enrol(&app, &again.access).await;
+    assert_eq!(roles_of(&app, &again.access).await[0]["role"], "SYSTEM_ADMIN");
+}
+
+/// Where the log of this thread goes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Everything that the database holds: its files, or each row of each table as text, in which bytes are hexadecimal.
+async fn everything(app: &TestApp) -> Vec<u8> {
+    if app.engine() == Engine::Sqlite {
+        return ["portal.db", "portal.db-wal"].iter().flat_map(|file| std::fs::read(app.folder().join(file)).unwrap()).collect();
+    }
+    let db = app.portal().db.read();
+    let texts = async |statement: String| {
+        let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), statement)).await.unwrap();
+        rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>()
+    };
+    let mut all = String::new();
+    for table in texts("SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables WHERE table_type = 'BASE TABLE'".into()).await {
+        all.push_str(&texts(format!("SELECT t::text FROM {table} t")).await.join("\n"));
+    }
+    all.into_bytes()
+}
+
+fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+async fn a_secret_is_nowhere_in_the_clear(app: TestApp) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let own = sign_up(&app, "one@example.com").await;
+    let begun = text(&start(&app, &own.access).await["enrolment"]["secret"]);
+    let (secret, factor) = enrol(&app, &own.access).await;
+    let used = shown_after(&app, &secret, 30);
+    let session = both(&app, "one@example.com", &secret).await;
+    let held = everything(&app).await;
+    assert!(mutate(&app, Some(&session.access), "removeFactor", "removedFactorId", json!({ "factorId": factor })).await["removedFactorId"].is_string());
+    drop(guard);
+    let (after, logged) = (everything(&app).await, log.0.lock().unwrap().clone());
+    for (place, bytes) in [("database", &held), ("database afterwards", &after), ("log", &logged)] {
+        for secret in [&begun, &secret] {
+            let raw = Secret::try_from_base32(secret).unwrap();
+            for needle in [secret.as_bytes(), raw.as_bytes(), hex::encode(raw.as_bytes()).as_bytes()] {
+                assert!(!holds(bytes, needle), "the {place} holds a secret");
+            }
+        }
+    }
+    assert!(!holds(&logged, used.as_bytes()), "the log holds a code");
+    // The search finds what is there.
+    assert!(holds(&logged, b"second_factor") && holds(&held, b"COMPLETE_TOTP_ENROLMENT"));
+}
