@@ -41,7 +41,8 @@ const AGAIN: &str = "PORTAL_UPDATE_AUTHZ=1 cargo test --test it -- authz::";
 const UNREACHED: &[(&str, &str)] = &[
     ("BenefitBalance", "no yearly quota of any shipped benefit is known"),
     ("FrequentQuestion", "the catalogue that is shipped has none"),
-    ("SecondFactorRequired", "no second factor can be set up yet, so that no sign-in asks for one"),
+    ("SecondFactor", "nobody here has an authenticator app; factors.rs has"),
+    ("SecondFactorRequired", "the same"),
     ("ServiceIntakePeriod", "the catalogue that is shipped has none"),
 ];
 

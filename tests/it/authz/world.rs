@@ -10,7 +10,7 @@ use talent_portal::account::service::mandates::{GrantMandate, grant_mandate};
 use talent_portal::application::entity::{application, document, event};
 use talent_portal::kernel::actor::{Actor, Member};
 use talent_portal::kernel::code::Verification;
-use talent_portal::kernel::ids::{AccountId, ApplicationId, BodyId, PendingCodeId, PersonId, SessionId, TypedId as _, UnitId};
+use talent_portal::kernel::ids::{AccountId, ApplicationId, BodyId, FactorId, PendingCodeId, PersonId, SessionId, TypedId as _, UnitId};
 use talent_portal::kernel::role::{Assurance, Role};
 use talent_portal::kernel::text::{Origin, Text};
 use talent_portal::organisation::model::body::{BodyKind, NewBody};
@@ -175,6 +175,7 @@ impl Asked {
                 ("bodyId", organisation::unit(portal.db.read(), unit).await.unwrap().unwrap().body.global()),
                 ("itemId", item),
                 ("sessionId", SessionId::new(&portal.env).global()),
+                ("factorId", FactorId::new(&portal.env).global()),
             ] {
                 target.ids.insert(name.to_owned(), id);
             }
