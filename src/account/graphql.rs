@@ -783,7 +783,12 @@ impl AccountMutation {
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RemoveFactorInput,
     ) -> Answer<RemoveFactorPayload> {
         let id = read!(decode(&input.factor_id, "input.factorId"));
-        payload(ctx.ctx(), factors::remove_factor(ctx.portal(), ctx.actor(), id).await, |id| RemoveFactorPayload::done(encode(id)), RemoveFactorPayload::refused)
+        payload(
+            ctx.ctx(),
+            factors::remove_factor(ctx.portal(), ctx.actor(), id).await,
+            |id| RemoveFactorPayload::done(encode(id)),
+            RemoveFactorPayload::refused,
+        )
     }
 
     /// Takes all second factors of somebody away who lost her device, and ends her sessions; she signs in by password and

@@ -5,7 +5,8 @@
 //! pair of opaque tokens of which only hashes are stored; the access token lasts minutes, the refresh token is spent
 //! at each use, and one used twice ends the session. Tries are limited in the database, by account, network and site,
 //! before anything is looked up. Grants give roles for a unit or body; those of staff are in force only where a second
-//! factor was shown. Mandates let one person act for another. `service::session_actor` is asked once per request.
+//! factor was shown, a code of an authenticator app that its owner enrols herself. Mandates let one person act for
+//! another. `service::session_actor` is asked once per request.
 
 pub mod adapter;
 pub mod graphql;

@@ -110,13 +110,7 @@ pub async fn begin_anew(
 }
 
 /// Ends all sessions of an account but `keep` inside the caller's transaction; gives how many ended.
-pub async fn end_all_but(
-    txn: &impl ConnectionTrait,
-    portal: &Portal,
-    account: AccountId,
-    keep: Option<SessionId>,
-    why: SessionEnd,
-) -> Result<usize, Fault> {
+pub async fn end_all_but(txn: &impl ConnectionTrait, portal: &Portal, account: AccountId, keep: Option<SessionId>, why: SessionEnd) -> Result<usize, Fault> {
     let ended = store::end_sessions(txn, account, keep, why, portal.env.now()).await?;
     for session in &ended {
         announce_end(txn, portal, *session).await?;
