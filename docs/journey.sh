@@ -170,7 +170,7 @@ say "uploaded $(jq length <<<"$materials") materials"
 ask "" sign-up/today
 year=$(get '.today[:4] | tonumber')
 answers=$(jq -nc --arg employer "$employer" --arg photo "$photo" --arg until "$((year + 3))-12-31" '{
-  grade: "B", category: "EXPERT", evidence: "DEGREE", origin: "HONG_KONG", settled_overseas: false, $employer, post: "研究員",
+  grade: "B", category: "DOCTOR", evidence: "DEGREE", origin: "HONG_KONG", settled_overseas: false, $employer, post: "研究員",
   contract_until: $until, city: "440100", civil_servant: false, insurance_months: 12, tax_months: 12, cooperation_agreement: false,
   months_per_year: 10, lawful: true, honest: true, outstanding: true, name_chinese: "陳大文", name_latin: "CHAN Tai Man",
   spouse: false, children: false, $photo }')

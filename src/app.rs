@@ -22,13 +22,16 @@ use crate::account::job::LetterWorker;
 use crate::account::service::hashing::HashPool;
 use crate::account::service::letters::{self, MergeNotice};
 use crate::account::service::limits::OfficerTries;
+use crate::account::service::viewer::SetLanguage;
 use crate::api::guard::Documents;
 use crate::api::schema;
 use crate::application::service::dealing::CaseDealing;
 use crate::application::service::fulfilment::Fulfilments;
 use crate::application::service::merge::OpenCases;
 use crate::application::service::steps::{EmployerConfirmation, Review, StepKinds};
+use crate::application::service::succession::NoOpenCases;
 use crate::audit::service::{Bus, Worker, Workers};
+use crate::catalogue::service::succession::OfferingSuccession;
 use crate::catalogue::service::{CompiledVersions, FactSources, Handlers};
 use crate::config::Config;
 use crate::db::{self, Db, Engine, KEY_SCHEMA};
@@ -40,12 +43,16 @@ use crate::kernel::fault::Fault;
 use crate::kernel::seal::Keyring;
 use crate::material::adapter::{Clamd, FOLDER, local_store};
 use crate::material::model::scan::{Scanner, Scanning};
+use crate::material::service::Claims;
 use crate::organisation::service::CalendarCache;
+use crate::organisation::service::units::UnitFollowers;
 use crate::person::service::dealing::Dealings;
 use crate::person::service::identity::VerifyLimit;
 use crate::person::service::keys::{self, KeyCache};
 use crate::person::service::merge::MergeFollowers;
+use crate::person::service::profile::AccountLanguage;
 use crate::portal::{Parts, Portal};
+use crate::talent::service::ClaimRegister;
 use crate::talent::service::source::ProfileFacts;
 use crate::talent_card::service::fulfilment::CardFulfilment;
 use crate::talent_card::service::merge::LedgerMerge;
@@ -96,7 +103,10 @@ fn parts_over(config: &Config, files: Arc<dyn ObjectStore>) -> anyhow::Result<Pa
         .with(fulfilments())
         .with(step_kinds())
         .with(OfferCache::default())
-        .with(VerifyLimit(Arc::new(OfficerTries))))
+        .with(VerifyLimit(Arc::new(OfficerTries)))
+        .with(UnitFollowers::default().with(Arc::new(NoOpenCases)).with(Arc::new(OfferingSuccession)))
+        .with(AccountLanguage(Arc::new(SetLanguage)))
+        .with(ClaimRegister(Arc::new(Claims))))
 }
 
 /// Reads the key file, or writes a new one with mode 0600 where that is allowed.

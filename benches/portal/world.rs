@@ -124,7 +124,7 @@ pub async fn make(place: &Place, scale: f64) -> anyhow::Result<World> {
             MATERIALS.iter().zip(&documents).map(|(key, version)| json!({ "key": key, "documentVersionId": version.global() })).collect();
         let photo = documents.last().context("a photo")?.global();
         let answers = json!({
-            "grade": "B", "category": "EXPERT", "evidence": "DEGREE", "origin": "HONG_KONG", "settled_overseas": false, "employer": employer,
+            "grade": "B", "category": "DOCTOR", "evidence": "DEGREE", "origin": "HONG_KONG", "settled_overseas": false, "employer": employer,
             "post": "研究員", "contract_until": contract_until(), "city": "440100", "civil_servant": false, "insurance_months": 12, "tax_months": 12,
             "cooperation_agreement": false, "months_per_year": 10, "lawful": true, "honest": true, "outstanding": true, "name_chinese": "陳大文",
             "name_latin": "CHAN Tai Man", "spouse": false, "children": false, "photo": photo,

@@ -34,7 +34,6 @@ impl MigrationTrait for Migration {
                     .col(date_null("birth_date"))
                     .col(text_null("sex").check(Expr::col("sex").is_in(["MALE", "FEMALE"])))
                     .col(text_null("nationality"))
-                    .col(text_null("language").check(Expr::col("language").is_in(["zh-Hans", "zh-Hant", "en", "pt"])))
                     .col(code("assurance", &["L1", "L2", "L3"]))
                     .col(boolean("has_account"))
                     // Always the surviving person itself, never a person who was merged in turn.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
+use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject, Union};
 use chrono::{DateTime, Utc};
 
 use crate::account::model::client::{AgentClass, Client};
@@ -22,6 +22,7 @@ use crate::api::ids::{decode, decode_option, encode};
 use crate::api::text::ApiLanguage;
 use crate::kernel::ids::PersonId;
 use crate::kernel::role::{Assurance, Role};
+use crate::organisation::graphql::{BodyObject, UnitObject, body_of, unit_of};
 use crate::person::graphql::PersonObject;
 use crate::person::model::profile::PersonInput;
 
@@ -201,6 +202,7 @@ impl From<factor::Enrolment> for TotpEnrolment {
 
 /// A role that the viewer may act in now.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct ActiveRole {
     /// The role.
     role: Role,
@@ -212,7 +214,7 @@ pub struct ActiveRole {
 
 /// A role given to a person.
 #[derive(SimpleObject)]
-#[graphql(name = "RoleGrant")]
+#[graphql(name = "RoleGrant", complex)]
 pub struct RoleGrantObject {
     /// Global id.
     id: ID,
@@ -228,6 +230,32 @@ pub struct RoleGrantObject {
     starts_at: DateTime<Utc>,
     /// When it ended; `null` while it is in force.
     ended_at: Option<DateTime<Utc>>,
+}
+
+#[ComplexObject]
+impl ActiveRole {
+    /// The unit whose subtree it reaches.
+    async fn unit(&self, ctx: &Context<'_>) -> Option<Result<UnitObject, ApiError>> {
+        unit_of(ctx, self.unit_id.as_ref()).await
+    }
+
+    /// The body, for a unit the one that it belongs to.
+    async fn body(&self, ctx: &Context<'_>) -> Option<Result<BodyObject, ApiError>> {
+        body_of(ctx, self.body_id.as_ref()).await
+    }
+}
+
+#[ComplexObject]
+impl RoleGrantObject {
+    /// The unit whose subtree it reaches.
+    async fn unit(&self, ctx: &Context<'_>) -> Option<Result<UnitObject, ApiError>> {
+        unit_of(ctx, self.unit_id.as_ref()).await
+    }
+
+    /// The body.
+    async fn body(&self, ctx: &Context<'_>) -> Option<Result<BodyObject, ApiError>> {
+        body_of(ctx, self.body_id.as_ref()).await
+    }
 }
 
 impl From<RoleGrant> for RoleGrantObject {
@@ -298,6 +326,11 @@ impl Viewer {
         ctx.actor().member.as_ref().map_or(Assurance::L1, |m| m.assurance)
     }
 
+    /// Language of the account: of messages to the viewer, and of answers where `Accept-Language` names none.
+    async fn preferred_language(&self, ctx: &Context<'_>) -> Result<ApiLanguage, ApiError> {
+        Ok(viewer::language(ctx.portal(), ctx.actor()).await?.into())
+    }
+
     /// Language of this answer.
     async fn language(&self, ctx: &Context<'_>) -> ApiLanguage {
         ctx.language().into()
@@ -331,7 +364,7 @@ impl AccountQuery {
 pub struct StartSignUpInput {
     /// E-mail address, or mobile number with its country code (mainland numbers may go without).
     contact: String,
-    /// Language of the message; by default that of the request.
+    /// Language of the message; by default that of the request. Who has an account gets it in the language of the account.
     language: Option<ApiLanguage>,
 }
 
@@ -340,7 +373,7 @@ pub struct StartSignUpInput {
 pub struct StartRecoveryInput {
     /// A confirmed e-mail address or mobile number of the account.
     contact: String,
-    /// Language of the message; by default that of the request.
+    /// Language of the message; by default that of the request. Who has an account gets it in the language of the account.
     language: Option<ApiLanguage>,
 }
 
@@ -349,7 +382,7 @@ pub struct StartRecoveryInput {
 pub struct AddContactPointInput {
     /// An e-mail address or a mobile number.
     contact: String,
-    /// Language of the message; by default that of the request.
+    /// Language of the message; by default that of the request. Who has an account gets it in the language of the account.
     language: Option<ApiLanguage>,
 }
 

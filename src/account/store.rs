@@ -251,6 +251,12 @@ pub async fn insert_account(
     inserted(changed(db, text, vec![id.into(), person.into(), language.code().into(), hash.into(), now.into()]).await)
 }
 
+/// Sets the language of an account; tells whether it was another one.
+pub async fn set_language(db: &impl ConnectionTrait, id: AccountId, language: Language) -> Result<bool, DbErr> {
+    let text = "UPDATE account SET language = $2 WHERE id = $1 AND language <> $2";
+    Ok(changed(db, text, vec![id.into(), language.code().into()]).await? == 1)
+}
+
 /// Counts a failed sign-in, or forgets all of them.
 pub async fn set_failures(db: &impl ConnectionTrait, id: AccountId, failed: bool) -> Result<(), DbErr> {
     let text = "UPDATE account SET failures = CASE WHEN $2 THEN failures + 1 ELSE 0 END WHERE id = $1";

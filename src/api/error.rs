@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::api::context::Ctx;
 use crate::api::messages::message;
+use crate::api::reason::Reason;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
@@ -42,7 +43,12 @@ impl From<ApiError> for async_graphql::Error {
         extensions.set("code", code);
         match &*error.0 {
             Fault::RateLimited(seconds) => extensions.set("retryAfterSeconds", *seconds),
-            Fault::BadRequest(field) if !field.is_empty() => extensions.set("field", field.clone()),
+            Fault::BadRequest(field) => {
+                extensions.set("reason", Reason::ArgumentInvalid.code());
+                if !field.is_empty() {
+                    extensions.set("field", field.clone());
+                }
+            }
             Fault::Internal(cause) => tracing::error!(cause = format!("{cause:#}"), "internal error"),
             Fault::Unavailable(cause) => tracing::error!(cause = format!("{cause:#}"), "a component does not answer"),
             _ => {}

@@ -12,6 +12,7 @@ use async_graphql::parser::types::{Directive, ExecutableDocument, Field, Operati
 use async_graphql::{Pos, Positioned, Response, ServerError, ServerResult, ValidationResult, Value, Variables};
 use moka::sync::Cache;
 
+use crate::api::reason::{Reason, of_library, of_parser, request_error};
 use crate::kernel::seal::sha256_parts;
 
 /// Deepest selection.
@@ -70,11 +71,7 @@ impl Documents {
     }
 
     fn read(text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
-        let document = parse_query(text).map_err(|error| {
-            let mut error = ServerError::from(error);
-            error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
-            error
-        })?;
+        let document = parse_query(text).map_err(|error| of_parser(&error))?;
         refuse_document(&document)?;
         Ok(Arc::new(document))
     }
@@ -125,19 +122,10 @@ fn digest(text: &str, variables: &Variables) -> Option<[u8; 32]> {
     (text.len() <= MAX_CACHED).then(|| sha256_parts(&[text.as_bytes(), &variables]))
 }
 
-/// An error of the request with its code; the HTTP layer turns it into a status.
-pub fn request_error(code: &'static str, words: impl Into<String>) -> ServerError {
-    let mut error = ServerError::new(words.into(), None);
-    let mut extensions = async_graphql::ErrorExtensionValues::default();
-    extensions.set("code", code);
-    error.extensions = Some(extensions);
-    error
-}
-
 /// Why a text is not even parsed, if so.
-pub fn refuse_text(text: &str) -> Option<&'static str> {
+pub fn refuse_text(text: &str) -> Option<Reason> {
     if text.len() > MAX_DOCUMENT {
-        return Some("the document is longer than 32 KiB");
+        return Some(Reason::DocumentTooLong);
     }
     let mut open = 0usize;
     for byte in text.bytes() {
@@ -147,7 +135,7 @@ pub fn refuse_text(text: &str) -> Option<&'static str> {
             _ => {}
         }
         if open > MAX_BRACKETS {
-            return Some("the document is nested too deeply");
+            return Some(Reason::TooDeep);
         }
     }
     None
@@ -189,19 +177,17 @@ impl Size {
         self
     }
 
-    const fn breaks(&self) -> Option<&'static str> {
+    const fn breaks(&self) -> Option<Reason> {
         if self.nodes > MAX_EXPANDED {
-            Some("the document has too many fields once its fragments are spread")
+            Some(Reason::TooManyFields)
         } else if self.aliases > MAX_EXPANDED_MARKS {
-            Some("the document has too many aliases once its fragments are spread")
+            Some(Reason::TooManyAliases)
         } else if self.directives > MAX_EXPANDED_MARKS {
-            Some("the document has too many directives once its fragments are spread")
+            Some(Reason::TooManyDirectives)
         } else if self.depth > MAX_NESTING {
-            Some("the document is nested too deeply")
-        } else if self.introspections > 1 {
-            Some("the schema may be asked for once in a request")
-        } else if self.introspection > MAX_INTROSPECTION {
-            Some("too much of the schema is asked for at once")
+            Some(Reason::TooDeep)
+        } else if self.introspections > 1 || self.introspection > MAX_INTROSPECTION {
+            Some(Reason::SchemaTooMuch)
         } else {
             None
         }
@@ -232,7 +218,7 @@ impl<'a> Measure<'a> {
         match self.known.get(name) {
             Some(Some(size)) => return Ok(*size),
             Some(None) => {
-                let mut error = request_error("DOCUMENT_INVALID", "a fragment spreads itself");
+                let mut error = request_error(Reason::FragmentCycle);
                 error.locations.push(pos);
                 return Err(error);
             }
@@ -263,7 +249,7 @@ impl<'a> Measure<'a> {
     fn selection(&mut self, set: &'a Positioned<SelectionSet>, nesting: usize) -> Result<Size, ServerError> {
         // Measured before it is walked: this recurses, too.
         if nesting > MAX_NESTING {
-            return Err(request_error("DOCUMENT_TOO_COMPLEX", "the document is nested too deeply"));
+            return Err(request_error(Reason::TooDeep));
         }
         let mut size = Size::default();
         for item in &set.node.items {
@@ -366,7 +352,7 @@ pub fn refused_variable(value: &serde_json::Value) -> Option<Vec<String>> {
 /// Which bound a parsed document breaks, if any. It comes before the library looks at the document: its passes follow
 /// every spread, so that forty fragments that each spread the next one twice would keep it busy for years.
 pub fn refuse_document(document: &ExecutableDocument) -> Result<(), ServerError> {
-    let too_complex = |words: &'static str| Err(request_error("DOCUMENT_TOO_COMPLEX", words));
+    let no = |reason| Err(request_error(reason));
     let mut counts = Count::default();
     for (_, operation) in document.operations.iter() {
         counts.directives(&operation.node.directives);
@@ -383,55 +369,54 @@ pub fn refuse_document(document: &ExecutableDocument) -> Result<(), ServerError>
         counts.selection(&fragment.node.selection_set);
     }
     if let Some(pos) = counts.control {
-        let mut error = request_error("BAD_REQUEST", "a text of the document holds a control character");
+        let mut error = request_error(Reason::ControlCharacter);
         error.locations.push(pos);
         return Err(error);
     }
     if counts.fields > MAX_FIELDS {
-        return too_complex("the document has too many fields");
+        return no(Reason::TooManyFields);
     } else if counts.aliases > MAX_ALIASES {
-        return too_complex("the document has too many aliases");
+        return no(Reason::TooManyAliases);
     } else if counts.directives > MAX_DIRECTIVES {
-        return too_complex("the document has too many directives");
+        return no(Reason::TooManyDirectives);
     }
     let mut measure = Measure { document, known: HashMap::new() };
     let mut all = 0usize;
     for (_, operation) in document.operations.iter() {
         let size = measure.selection(&operation.node.selection_set, 0)?;
-        if let Some(words) = size.breaks() {
-            return too_complex(words);
+        if let Some(reason) = size.breaks() {
+            return no(reason);
         }
         all = all.saturating_add(size.nodes);
     }
     for (name, fragment) in &document.fragments {
         // Also those that nothing spreads: the library walks through them all the same.
         let size = measure.fragment(name.as_str(), fragment.pos, 0)?;
-        if let Some(words) = size.breaks() {
-            return too_complex(words);
+        if let Some(reason) = size.breaks() {
+            return no(reason);
         }
         all = all.saturating_add(size.nodes);
     }
-    if all > MAX_EXPANDED_ALL { too_complex("the document has too many fields once its fragments are spread") } else { Ok(()) }
+    if all > MAX_EXPANDED_ALL { no(Reason::TooManyFields) } else { Ok(()) }
 }
 
-/// Gives each error its code. What comes without one is the library's own, about a value that does not fit its type.
+/// Tells each error of the library's own, which comes without a code, in our words: it is about a value that does not fit
+/// its type, and holds the value.
 pub fn code_errors(response: &mut Response) {
     for error in &mut response.errors {
-        let extensions = error.extensions.get_or_insert_default();
-        if extensions.get("code").is_none() {
-            extensions.set("code", "BAD_REQUEST");
+        if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
+            *error = of_library(error, Reason::WrongType);
         }
     }
 }
 
-/// Variables that the chosen operation requires and the request does not give.
-pub fn missing_variable(document: &ExecutableDocument, operation: Option<&str>, variables: &Variables) -> Option<String> {
+/// A variable that the chosen operation requires and the request does not give, with the place where it is declared.
+pub fn missing_variable(document: &ExecutableDocument, operation: Option<&str>, variables: &Variables) -> Option<(String, Pos)> {
     let (_, chosen) = document.operations.iter().find(|(name, _)| operation.is_none_or(|wanted| name.is_some_and(|n| n.as_str() == wanted)))?;
-    chosen.node.variable_definitions.iter().find_map(|definition| {
-        let definition = &definition.node;
+    chosen.node.variable_definitions.iter().find_map(|Positioned { pos, node: definition }| {
         let given = variables.get(&definition.name.node);
         let required = !definition.var_type.node.nullable && definition.default_value.is_none();
-        (required && given.is_none_or(|value| *value == async_graphql::Value::Null)).then(|| definition.name.node.to_string())
+        (required && given.is_none_or(|value| *value == async_graphql::Value::Null)).then(|| (definition.name.node.to_string(), *pos))
     })
 }
 
@@ -451,8 +436,8 @@ impl Extension for Guard {
             next.run(ctx, query, variables).await?
         } else {
             // Not from `http`. What the library would do next follows every spread, before anything could be counted.
-            if let Some(words) = refuse_text(query) {
-                return Err(request_error("DOCUMENT_TOO_COMPLEX", words));
+            if let Some(reason) = refuse_text(query) {
+                return Err(request_error(reason));
             }
             (*Documents::read(query)?).clone()
         };
@@ -469,20 +454,12 @@ impl Extension for Guard {
         if let Some(known) = request.and_then(|digest| self.validated.0.get(digest)) {
             return Ok(known);
         }
-        let result = next.run(ctx).await.map_err(|errors| {
-            errors
-                .into_iter()
-                .map(|mut error| {
-                    error.extensions.get_or_insert_default().set("code", "DOCUMENT_INVALID");
-                    error
-                })
-                .collect::<Vec<_>>()
-        })?;
+        let result = next.run(ctx).await.map_err(|errors| errors.iter().map(|error| of_library(error, Reason::DocumentInvalid)).collect::<Vec<_>>())?;
         if result.depth > MAX_DEPTH {
-            return Err(vec![request_error("DOCUMENT_TOO_COMPLEX", format!("depth {} exceeds {MAX_DEPTH}", result.depth))]);
+            return Err(vec![request_error(Reason::TooDeep)]);
         }
         if result.complexity > MAX_COMPLEXITY {
-            return Err(vec![request_error("DOCUMENT_TOO_COMPLEX", format!("complexity {} exceeds {MAX_COMPLEXITY}", result.complexity))]);
+            return Err(vec![request_error(Reason::TooComplex)]);
         }
         if let Some(digest) = request {
             self.validated.0.insert(*digest, result);
@@ -494,6 +471,7 @@ impl Extension for Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::reason::reason_of;
 
     #[test]
     fn nesting_and_length_are_bounded_before_the_parser() {
@@ -503,8 +481,8 @@ mod tests {
         assert!(refuse_text("{ viewer { id } }").is_none());
     }
 
-    fn judged(text: &str) -> Result<(), String> {
-        refuse_document(&parse_query(text).unwrap()).map_err(|error| error.message)
+    fn judged(text: &str) -> Result<(), Reason> {
+        refuse_document(&parse_query(text).unwrap()).map_err(|error| reason_of(error.extensions.as_ref()).unwrap())
     }
 
     fn size(text: &str) -> Size {
@@ -562,17 +540,17 @@ mod tests {
             "{ ...A } fragment A on Query { viewer { person { ...B } } } fragment B on Person { ... on Person { ...A } }",
         ] {
             let error = refuse_document(&parse_query(text).unwrap()).unwrap_err();
-            assert_eq!((error.message.as_str(), error.locations.len()), ("a fragment spreads itself", 1), "{text}");
+            assert_eq!((reason_of(error.extensions.as_ref()), error.locations.len()), (Some(Reason::FragmentCycle), 1), "{text}");
         }
     }
 
     #[test]
     fn the_schema_is_asked_for_once_and_within_reason() {
-        let twice = "the schema may be asked for once in a request";
+        let twice = Reason::SchemaTooMuch;
         assert_eq!(judged("{ __schema { queryType { name } } __type(name: \"Query\") { name } }").unwrap_err(), twice);
         assert_eq!(judged("{ ...F a: viewer { id } ...F } fragment F on Query { __schema { queryType { name } } }").unwrap_err(), twice);
         assert_eq!(judged("query A { __schema { queryType { name } } } query B { __schema { queryType { name } } }"), Ok(()));
-        let much = "too much of the schema is asked for at once";
+        let much = Reason::SchemaTooMuch;
         for inside in ["possibleTypes { fields { name } }", "interfaces { possibleTypes { fields { name } } }", "fields { type { fields { type { name } } } }"]
         {
             let text = format!("{{ __schema {{ types {{ fields {{ type {{ {inside} }} args {{ type {{ fields {{ name }} }} }} }} }} }} }}");
@@ -583,7 +561,7 @@ mod tests {
 
     #[test]
     fn a_control_character_is_found_with_its_path() {
-        assert_eq!(judged("{ serviceItem(code: \"a\\u0000\") { id } }").unwrap_err(), "a text of the document holds a control character");
+        assert_eq!(judged("{ serviceItem(code: \"a\\u0000\") { id } }").unwrap_err(), Reason::ControlCharacter);
         assert!(judged("query($c: String = \"\\u0007\") { serviceItem(code: $c) { id } }").is_err());
         assert!(judged("{ today @include(if: true) serviceItem(code: \"a\\n\\t\") { id } }").is_ok());
         let variables = serde_json::json!({ "i": { "lines": [{ "answers": { "a": "fine\r\n" } }, { "answers": { "b": ["x", "\u{0}"] } }] } });

@@ -61,6 +61,8 @@ mod tests {
     use fluent_syntax::ast::{Entry, Expression, InlineExpression, PatternElement};
 
     use super::*;
+    use crate::api::error::FAULT_CODES;
+    use crate::api::reason::Reason;
     use crate::kernel::rejection::Code;
 
     fn variables(source: &str) -> BTreeMap<String, BTreeSet<String>> {
@@ -127,8 +129,8 @@ mod tests {
     #[test]
     fn every_code_has_a_message() {
         let known = variables(SOURCES[0].1);
-        let missing: Vec<&str> =
-            Code::ALL.iter().map(|c| c.code()).chain(super::super::error::FAULT_CODES.iter().copied()).filter(|c| !known.contains_key(*c)).collect();
-        assert_eq!(missing, Vec::<&str>::new());
+        let codes = Code::ALL.iter().map(|c| c.code()).chain(FAULT_CODES.iter().copied()).map(str::to_owned);
+        let missing: Vec<String> = codes.chain(Reason::ALL.iter().map(|r| format!("REASON_{r}"))).filter(|c| !known.contains_key(c)).collect();
+        assert_eq!(missing, Vec::<String>::new());
     }
 }

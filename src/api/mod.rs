@@ -10,6 +10,7 @@ pub mod ids;
 pub mod messages;
 pub mod node;
 pub mod operations;
+pub mod reason;
 pub mod scalars;
 pub mod schema;
 pub mod text;

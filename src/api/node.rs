@@ -1,6 +1,6 @@
 //! The `Node` interface and its root fields. Each id goes through its slice's service, never to the store.
 
-use async_graphql::{Context, ID, Interface, Object};
+use async_graphql::{Context, ID, Interface, Object, Request};
 
 use crate::api::context::ContextExt;
 use crate::api::error::ApiError;
@@ -11,12 +11,13 @@ use crate::catalogue::graphql::ServiceItem;
 use crate::catalogue::service as catalogue;
 use crate::kernel::clock::civil_date;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{ApplicationId, CardId, DocumentId, ItemId, OrderId, PersonId, TypedId, UnitId};
+use crate::kernel::ids::{ApplicationId, BodyId, CardId, DocumentId, ItemId, OrderId, PersonId, TypedId, UnitId};
 use crate::material::graphql::Document;
-use crate::organisation::graphql::UnitObject;
-use crate::organisation::service::units;
+use crate::organisation::graphql::{BodyObject, UnitObject, loaded};
+use crate::organisation::service::{bodies, units};
 use crate::person::graphql::PersonObject;
 use crate::person::service as persons;
+use crate::portal::Portal;
 use crate::talent_card::graphql::TalentCard;
 use crate::talent_card::service::view as cards;
 
@@ -39,6 +40,8 @@ pub enum Node {
     Person(PersonObject),
     /// A unit.
     Unit(UnitObject),
+    /// A body.
+    Body(BodyObject),
 }
 
 /// Most ids of one `nodes`.
@@ -70,6 +73,9 @@ async fn find(ctx: &Context<'_>, id: &ID, field: &str) -> Result<Node, ApiError>
     if let Some(id) = UnitId::parse_global(text) {
         let unit = units::placed_unit(portal, id).await?.ok_or(Fault::NotFound)?;
         return Ok(Node::Unit(UnitObject::of(unit, ctx.language())));
+    }
+    if let Some(id) = BodyId::parse_global(text) {
+        return Ok(Node::Body(BodyObject::of(bodies::body(portal, actor, id).await?, ctx.language())));
     }
     Err(Fault::BadRequest(field.split('.').map(str::to_owned).collect()).into())
 }
@@ -107,4 +113,9 @@ impl NodeQuery {
         }
         Ok(found)
     }
+}
+
+/// Puts what loads objects beside bare ids into a request.
+pub fn loaders(request: Request, portal: &Portal) -> Request {
+    request.data(loaded(portal.db.read()))
 }

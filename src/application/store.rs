@@ -516,6 +516,16 @@ pub async fn has_open(txn: &impl ConnectionTrait, persons: &[PersonId], item: It
     Ok(open.limit(1).into_tuple::<ApplicationId>().one(txn).await?.is_some())
 }
 
+/// Whether an open case lies with a unit, or was received by it.
+pub async fn has_open_at(txn: &impl ConnectionTrait, unit: UnitId) -> Result<bool, DbErr> {
+    let open = application::Entity::find()
+        .select_only()
+        .column(application::Column::Id)
+        .filter(Condition::any().add(application::Column::CurrentUnitId.eq(unit)).add(application::Column::ReceivingUnitId.eq(unit)))
+        .filter(application::Column::State.is_in(State::ALL.iter().copied().filter(|state| state.is_open())));
+    Ok(open.limit(1).into_tuple::<ApplicationId>().one(txn).await?.is_some())
+}
+
 /// Counts the open cases of these persons for the one that they have become, as far as she has none of the item.
 ///
 /// The caller has locked her, so that no submission comes between.

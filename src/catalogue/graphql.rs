@@ -25,6 +25,7 @@ use crate::kernel::ids::ItemId;
 use crate::kernel::page::PageRequest;
 use crate::kernel::role::{Assurance, Role};
 use crate::kernel::text::{Language, Text};
+use crate::organisation::graphql::{RegionObject, UnitObject, unit_of};
 
 api_enum!(ItemType, "ServiceItemType", "Kind of a service item (事项类型).");
 api_enum!(CaseKind, "CaseKind", "How a case of an item ends (办件类型).");
@@ -315,6 +316,14 @@ impl ServiceOffering {
     /// Id of the unit that takes the cases.
     async fn unit_id(&self) -> ID {
         ids::encode(self.0.unit)
+    }
+    /// The unit that offers it.
+    async fn unit(&self, ctx: &Context<'_>) -> Option<Result<UnitObject, ApiError>> {
+        unit_of(ctx, Some(&ids::encode(self.0.unit))).await
+    }
+    /// Region of the unit.
+    async fn region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        RegionObject::by_code(&self.0.region, ctx.language())
     }
     /// Region of the unit (GB/T 2260).
     async fn region_code(&self) -> &str {

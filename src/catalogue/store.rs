@@ -253,6 +253,23 @@ pub async fn offerings_of_items(db: &impl ConnectionTrait, items: &[ItemId], on:
     rows.into_iter().map(offering).collect()
 }
 
+/// Offerings of a unit that have not ended before a day.
+pub async fn offerings_of_unit(db: &impl ConnectionTrait, unit: UnitId, on: NaiveDate) -> Result<Vec<Offering>, DbErr> {
+    use item_offering::Column as C;
+    let lasting = item_offering::Entity::find().filter(C::UnitId.eq(unit)).filter(C::EffectiveTo.is_null().or(C::EffectiveTo.gte(on)));
+    lasting.order_by_asc(C::ItemId).order_by_asc(C::EffectiveFrom).all(db).await?.into_iter().map(offering).collect()
+}
+
+/// Routes to another unit what was routed to one.
+pub async fn move_routes(txn: &impl ConnectionTrait, unit: UnitId, successor: UnitId) -> Result<(), DbErr> {
+    item_route::Entity::update_many()
+        .col_expr(item_route::Column::UnitId, Expr::value(successor))
+        .filter(item_route::Column::UnitId.eq(unit))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
 /// Adds an offering; `false`: the unit has one of this item that begins on the same day.
 pub async fn insert_offering(txn: &impl ConnectionTrait, offering: &Offering, now: DateTime<Utc>) -> Result<bool, DbErr> {
     let terms = &offering.terms;

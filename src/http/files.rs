@@ -37,17 +37,19 @@ pub fn routes() -> Router<Portal> {
 }
 
 type Caller = Option<Extension<Arc<Actor>>>;
+/// The reader's language, from the same layer.
+type Reader = Option<Extension<Language>>;
 
 fn actor_of(caller: Caller) -> Arc<Actor> {
     caller.map_or_else(|| Arc::new(Actor::anonymous("")), |Extension(actor)| actor)
 }
 
-fn language_of(headers: &HeaderMap) -> Language {
-    headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).map_or(Language::ZhHans, Language::negotiate)
+fn language_of(reader: Reader) -> Language {
+    reader.map_or(Language::ZhHans, |Extension(language)| language)
 }
 
-async fn receive(State(portal): State<Portal>, caller: Caller, Path(token): Path<String>, headers: HeaderMap, body: Body) -> Response {
-    let (actor, language) = (actor_of(caller), language_of(&headers));
+async fn receive(State(portal): State<Portal>, caller: Caller, reader: Reader, Path(token): Path<String>, headers: HeaderMap, body: Body) -> Response {
+    let (actor, language) = (actor_of(caller), language_of(reader));
     let range = match headers.get(header::CONTENT_RANGE).map(|v| v.to_str().ok().and_then(upload::range_of)) {
         Some(None) => return no(&Rejection::new(Code::Malformed).into(), None, language),
         range => range.flatten(),
@@ -77,17 +79,17 @@ async fn receive(State(portal): State<Portal>, caller: Caller, Path(token): Path
     }
 }
 
-async fn standing(State(portal): State<Portal>, caller: Caller, Path(token): Path<String>, headers: HeaderMap) -> Response {
+async fn standing(State(portal): State<Portal>, caller: Caller, reader: Reader, Path(token): Path<String>) -> Response {
     match upload::standing(&portal, &actor_of(caller), &token).await {
         Ok(standing) => {
             let told: [(HeaderName, HeaderValue); 2] = [(OFFSET, standing.offset.into()), (LENGTH, standing.size.into())];
             (StatusCode::OK, private(), told).into_response()
         }
-        Err(refused) => no(&refused, None, language_of(&headers)),
+        Err(refused) => no(&refused, None, language_of(reader)),
     }
 }
 
-async fn send(State(portal): State<Portal>, caller: Caller, Path(token): Path<String>, headers: HeaderMap) -> Response {
+async fn send(State(portal): State<Portal>, caller: Caller, reader: Reader, Path(token): Path<String>) -> Response {
     match download::open(&portal, &actor_of(caller), &token).await {
         Ok((version, bytes)) => {
             let told = [
@@ -100,7 +102,7 @@ async fn send(State(portal): State<Portal>, caller: Caller, Path(token): Path<St
             let body = Body::from_stream(bytes.map_err(|_| std::io::Error::other("the file cannot be read")).map_ok(Bytes::from));
             (StatusCode::OK, private(), told, body).into_response()
         }
-        Err(refused) => no(&refused, None, language_of(&headers)),
+        Err(refused) => no(&refused, None, language_of(reader)),
     }
 }
 

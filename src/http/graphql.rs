@@ -21,9 +21,11 @@ use serde::{Deserialize, Serialize};
 use crate::account::service::AgentClass;
 use crate::api::context::{Ctx, RefreshCookie};
 use crate::api::error::{ApiError, LANGUAGE};
-use crate::api::guard::{self, Documents, request_error};
+use crate::api::guard::{self, Documents};
 use crate::api::messages::message;
+use crate::api::node::loaders;
 use crate::api::operations;
+use crate::api::reason::{Reason, coded_error, reason_of, request_error};
 use crate::http::router::{Asked, Server};
 use crate::http::session;
 use crate::kernel::fault::Fault;
@@ -71,7 +73,7 @@ pub async fn post(State(server): State<Server>, info: Option<Extension<ConnectIn
     }
     match serde_json::from_slice::<Parameters>(&body) {
         Ok(parameters) => run(&server, &headers, info, parameters, answer, false).await,
-        Err(_) => refused(answer, StatusCode::BAD_REQUEST, &request_error("BAD_REQUEST", "the body is not a GraphQL request in JSON")),
+        Err(_) => not_read(answer, &headers, Reason::RequestMalformed),
     }
 }
 
@@ -84,7 +86,7 @@ pub async fn get(
 ) -> Response {
     let Some(answer) = answer_type(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     let Ok(variables) = query.get("variables").map(|text| serde_json::from_str(text)).transpose() else {
-        return refused(answer, StatusCode::BAD_REQUEST, &request_error("BAD_REQUEST", "the variables are not JSON"));
+        return not_read(answer, &headers, Reason::VariablesMalformed);
     };
     let parameters = Parameters {
         query: query.get("query").cloned(),
@@ -95,46 +97,51 @@ pub async fn get(
     run(&server, &headers, info, parameters, answer, true).await
 }
 
-/// Reads a request to what the library executes; the error says what does not fit.
+/// The answer to what is no request at all.
+fn not_read(answer: Answer, headers: &HeaderMap, reason: Reason) -> Response {
+    refused(answer, StatusCode::BAD_REQUEST, &LANGUAGE.sync_scope(session::language(headers), || request_error(reason)))
+}
+
+/// Reads a request to what the library executes; the error says what does not fit, in the language of the running request.
 pub fn prepare(documents: &Documents, parameters: ParametersIn, only_query: bool) -> Result<(Request, OperationType), Box<(StatusCode, ServerError)>> {
     let Parameters { query, document_id, operation_name, variables } = parameters.0;
     let no = |status, error| Box::new((status, error));
-    let bad = |words: &str| no(StatusCode::BAD_REQUEST, request_error("BAD_REQUEST", words));
+    let bad = |reason| no(StatusCode::BAD_REQUEST, request_error(reason));
     let text = match (query, document_id) {
-        (Some(_), Some(_)) => return Err(bad("give either query or documentId")),
+        (Some(_), Some(_)) => return Err(bad(Reason::QueryAmbiguous)),
         (Some(query), None) => query,
-        (None, Some(id)) => operations::document(&id)
-            .ok_or_else(|| no(StatusCode::BAD_REQUEST, request_error("DOCUMENT_UNKNOWN", "no stored operation has this id")))?
-            .to_owned(),
-        (None, None) => return Err(bad("there is neither query nor documentId")),
+        (None, Some(id)) => operations::document(&id).ok_or_else(|| bad(Reason::DocumentUnknown))?.to_owned(),
+        (None, None) => return Err(bad(Reason::QueryMissing)),
     };
     if text.contains(guard::is_refused) {
-        return Err(bad("the document holds a control character"));
+        return Err(bad(Reason::ControlCharacter));
     }
     // PostgreSQL takes no U+0000, and nothing that a person types holds one: told once here, not by each field.
     if let Some(path) = variables.as_ref().and_then(guard::refused_variable) {
-        let mut error = request_error("BAD_REQUEST", "a variable holds a control character");
+        let mut error = request_error(Reason::ControlCharacter);
         error.extensions.get_or_insert_default().set("field", path);
         return Err(no(StatusCode::BAD_REQUEST, error));
     }
     let variables = match variables {
         None | Some(serde_json::Value::Null) => Variables::default(),
         Some(object @ serde_json::Value::Object(_)) => Variables::from_json(object),
-        Some(_) => return Err(bad("variables must be an object")),
+        Some(_) => return Err(bad(Reason::VariablesMalformed)),
     };
-    if let Some(words) = guard::refuse_text(&text) {
-        return Err(no(StatusCode::BAD_REQUEST, request_error("DOCUMENT_TOO_COMPLEX", words)));
+    if let Some(reason) = guard::refuse_text(&text) {
+        return Err(bad(reason));
     }
     let document = documents.parse(&text).map_err(|error| no(StatusCode::BAD_REQUEST, error))?;
-    let Some(kind) = guard::operation_type(&document, operation_name.as_deref()) else { return Err(bad("there is no operation of this name")) };
+    let Some(kind) = guard::operation_type(&document, operation_name.as_deref()) else { return Err(bad(Reason::OperationUnknown)) };
     if operation_name.is_none() && document.operations.iter().count() > 1 {
-        return Err(bad("name the operation to run"));
+        return Err(bad(Reason::OperationNameRequired));
     }
     if only_query && kind != OperationType::Query {
-        return Err(no(StatusCode::METHOD_NOT_ALLOWED, request_error("BAD_REQUEST", "only queries may be sent by GET")));
+        return Err(no(StatusCode::METHOD_NOT_ALLOWED, request_error(Reason::MethodNotAllowed)));
     }
-    if let Some(name) = guard::missing_variable(&document, operation_name.as_deref(), &variables) {
-        return Err(bad(&format!("the variable ${name} is required")));
+    if let Some((name, pos)) = guard::missing_variable(&document, operation_name.as_deref(), &variables) {
+        let mut error = ServerError { locations: vec![pos], ..request_error(Reason::VariableRequired) };
+        error.extensions.get_or_insert_default().set("field", vec![name]);
+        return Err(no(StatusCode::BAD_REQUEST, error));
     }
     let mut request = Request::new(text).variables(variables).data(guard::Vetted);
     request.set_parsed_query((*document).clone());
@@ -195,22 +202,22 @@ async fn answered(
     only_query: bool,
     request_id: String,
 ) -> Response {
-    let (mut request, kind) = match prepare(&server.documents, ParametersIn(parameters), only_query) {
+    let asked = session::language(headers);
+    let (mut request, kind) = match LANGUAGE.sync_scope(asked, || prepare(&server.documents, ParametersIn(parameters), only_query)) {
         Ok(prepared) => prepared,
         Err(wrong) => return refused(answer, wrong.0, &wrong.1),
     };
     *asked_as = Some(asked_for(&mut request, kind));
     if kind == OperationType::Subscription {
-        return refused(answer, StatusCode::BAD_REQUEST, &request_error("BAD_REQUEST", "subscriptions are served at /graphql/ws"));
+        return not_read(answer, headers, Reason::SubscriptionElsewhere);
     }
     let address = session::client_address(headers, info.map(|Extension(ConnectInfo(address))| address), &server.trusted_proxies);
     let ctx = match session::context(&server.portal, headers, session::token(headers), address, request_id).await {
         Ok(ctx) => ctx,
         Err(fault) => {
-            let status = status_of(&fault);
-            let language = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).map_or(Language::ZhHans, Language::negotiate);
-            let error = LANGUAGE.sync_scope(language, || async_graphql::Error::from(ApiError::from(fault)).into_server_error(async_graphql::Pos::default()));
-            return refused(answer, status, &ServerError { locations: Vec::new(), ..error });
+            let error =
+                LANGUAGE.sync_scope(asked, || async_graphql::Error::from(ApiError::from(fault.clone())).into_server_error(async_graphql::Pos::default()));
+            return refused(answer, status_of(&fault), &ServerError { locations: Vec::new(), ..error });
         }
     };
     request = admit(request, &server.portal, &ctx);
@@ -222,23 +229,23 @@ async fn answered(
     // A panic ends this request alone; what it said stays out of answer and log.
     let execution = AssertUnwindSafe(LANGUAGE.scope(language, server.schema.execute(request.data(ctx)))).catch_unwind();
     match execution.await {
-        Ok(mut response) => {
+        Ok(mut response) => LANGUAGE.sync_scope(language, || {
             guard::code_errors(&mut response);
             respond(answer, &response)
-        }
+        }),
         Err(_) => refused(answer, StatusCode::INTERNAL_SERVER_ERROR, &internal(language)),
     }
 }
 
 /// What holds for every request with its caller known, whichever way it came.
 pub fn admit(request: Request, portal: &Portal, ctx: &Ctx) -> Request {
+    let request = loaders(request, portal);
     if ctx.actor.member.is_none() && !portal.settings.introspection { request.disable_introspection() } else { request }
 }
 
 /// The error of a mistake of ours, as a client reads it.
 pub fn internal(language: Language) -> ServerError {
-    let error = request_error("INTERNAL", message(language, "INTERNAL", &[]));
-    ServerError { locations: Vec::new(), ..error }
+    coded_error("INTERNAL", message(language, "INTERNAL", &[]))
 }
 
 /// Where the text of an answer is gathered, up to its bound.
@@ -262,7 +269,7 @@ impl Write for Bounded {
 pub fn bounded(answer: &impl Serialize) -> Result<String, ServerError> {
     let mut text = Bounded(Vec::new());
     let written = serde_json::to_writer(&mut text, answer).ok().and_then(|()| String::from_utf8(text.0).ok());
-    written.ok_or_else(|| request_error("DOCUMENT_TOO_COMPLEX", "the answer is longer than 8 MiB"))
+    written.ok_or_else(|| request_error(Reason::AnswerTooLong))
 }
 
 const fn status_of(fault: &Fault) -> StatusCode {
@@ -300,8 +307,7 @@ fn refused(answer: Answer, status: StatusCode, error: &ServerError) -> Response 
 }
 
 fn is_about_document(error: &ServerError) -> bool {
-    let code = error.extensions.as_ref().and_then(|x| x.get("code"));
-    code.is_some_and(|c| matches!(c, async_graphql::Value::String(s) if s.starts_with("DOCUMENT_")))
+    reason_of(error.extensions.as_ref()).is_some_and(Reason::is_about_document)
 }
 
 fn errors(answer: Answer, status: StatusCode, errors: &[ServerError]) -> Response {

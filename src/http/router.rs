@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, FromRef, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -21,9 +21,8 @@ use tracing::Instrument as _;
 use crate::api::guard::Documents;
 use crate::api::schema::PortalSchema;
 use crate::http::sockets::Sockets;
-use crate::http::{files, graphiql, graphql, health, session, socket};
+use crate::http::{files, graphiql, graphql, health, refusal, session, socket};
 use crate::kernel::actor::Actor;
-use crate::kernel::text::Language;
 use crate::portal::Portal;
 
 /// What the handlers share. Cheap to clone.
@@ -75,16 +74,15 @@ pub fn routes(server: Server) -> Router {
         .merge(files::routes().with_state(server.portal.clone()).layer(middleware::from_fn_with_state(server.clone(), caller)))
         .route("/graphql/ws", get(socket::upgrade))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(refusal::tell))
         .layer(middleware::from_fn(headers))
         .layer(middleware::from_fn_with_state(server.clone(), observe))
         .with_state(server)
 }
 
-/// The answer where a handler panicked. What it said is not looked at: it may hold what a person sent.
+/// The answer where a handler panicked, which [`refusal::tell`] words. What it said is not looked at: it may hold what a person sent.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
-    let error = serde_json::to_value(graphql::internal(Language::ZhHans)).unwrap_or_default();
-    let body = serde_json::json!({ "errors": [error], "code": "INTERNAL" });
-    (StatusCode::INTERNAL_SERVER_ERROR, [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// Puts the caller of a file route into the request; a token that is no session's is nobody's.
@@ -92,8 +90,10 @@ async fn caller(State(server): State<Server>, mut request: Request, next: Next) 
     let id = session::request_id(request.headers(), &server.portal);
     let token = session::token(request.headers()).map(str::to_owned);
     let context = session::context(&server.portal, request.headers(), token.as_deref(), Arc::from(""), id.clone()).await;
-    let actor = context.map_or_else(|_| Arc::new(Actor::anonymous(id)), |ctx| ctx.actor);
+    let anonymous = (Arc::new(Actor::anonymous(id)), session::language(request.headers()));
+    let (actor, language) = context.map_or(anonymous, |ctx| (ctx.actor, ctx.language));
     request.extensions_mut().insert(actor);
+    request.extensions_mut().insert(language);
     next.run(request).await
 }
 

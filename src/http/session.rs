@@ -89,6 +89,16 @@ pub fn client_address(headers: &HeaderMap, socket: Option<SocketAddr>, proxies: 
     Arc::from(address.to_canonical().to_string())
 }
 
+/// The language that the client asks for; `None` where it names none of the portal's.
+fn asked_language(headers: &HeaderMap) -> Option<Language> {
+    headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).and_then(Language::negotiate)
+}
+
+/// The language of a request before it is known who sends it.
+pub fn language(headers: &HeaderMap) -> Language {
+    asked_language(headers).unwrap_or(Language::ZhHans)
+}
+
 /// The context of a request. A bearer token that is unknown, expired or ended is a fault, so that a client fetches a new
 /// one; such a cookie is nobody's, because a browser cannot leave it out when it signs in again.
 pub async fn context(portal: &Portal, headers: &HeaderMap, token: Option<&str>, address: Arc<str>, request_id: String) -> Result<Ctx, Fault> {
@@ -99,8 +109,7 @@ pub async fn context(portal: &Portal, headers: &HeaderMap, token: Option<&str>, 
             found => Some(found.ok_or(Fault::Unauthenticated)?),
         },
     };
-    let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).map(Language::negotiate);
-    let language = asked.or(found.as_ref().map(|f| f.language)).unwrap_or(Language::ZhHans);
+    let language = asked_language(headers).or(found.as_ref().map(|f| f.language)).unwrap_or(Language::ZhHans);
     Ok(Ctx { portal: portal.clone(), actor: Arc::new(Actor { member: found.map(|f| f.member), request_id }), language, address })
 }
 

@@ -314,7 +314,7 @@ impl Told {
 /// fails inside a query is told with its data.
 async fn run(server: Server, ctx: Ctx, parameters: ParametersIn, resumed: bool, told: Told) {
     let language = ctx.language;
-    let outcome = match prepare(&server.documents, parameters, false) {
+    let outcome = match LANGUAGE.sync_scope(language, || prepare(&server.documents, parameters, false)) {
         Err(wrong) => told.say("error", Some(json!([wrong.1]))),
         Ok((request, kind)) => {
             let mut request = admit(request, &server.portal, &ctx);
@@ -333,12 +333,12 @@ async fn run(server: Server, ctx: Ctx, parameters: ParametersIn, resumed: bool, 
                     Ok(None) => break told.say("complete", None),
                     Err(_) => break told.say("error", Some(json!([internal(language)]))),
                 };
-                guard::code_errors(&mut response);
+                LANGUAGE.sync_scope(language, || guard::code_errors(&mut response));
                 let failed = response.data == async_graphql::Value::Null && !response.errors.is_empty();
                 if failed && (kind == OperationType::Subscription || response.errors.iter().all(|e| e.path.is_empty())) {
                     break told.say("error", Some(json!(response.errors)));
                 }
-                match bounded(&response) {
+                match LANGUAGE.sync_scope(language, || bounded(&response)) {
                     Ok(payload) => {
                         if let Err(slow) = told.next(&payload) {
                             break Err(slow);

@@ -55,6 +55,8 @@ coded_enum! {
         OwnGrant => "OWN_GRANT",
         /// A unit cannot stand where it was put in the tree.
         UnitMisplaced => "UNIT_MISPLACED",
+        /// Open cases lie with the unit; it closes when they are closed.
+        UnitInUse => "UNIT_IN_USE",
         /// The number is not that of the document named.
         DocumentMismatch => "DOCUMENT_MISMATCH",
         /// The number belongs to another person already verified; an officer decides.
@@ -93,6 +95,12 @@ coded_enum! {
         ClaimedByAnother => "CLAIMED_BY_ANOTHER",
         /// The case must be claimed first.
         NotClaimed => "NOT_CLAIMED",
+        /// The caller does not hold the role, for this unit, that the action asks for.
+        NotEntitled => "NOT_ENTITLED",
+        /// The case waits for somebody outside the units, for example the employer.
+        WaitsOutside => "WAITS_OUTSIDE",
+        /// A step of the review is still due.
+        StepDue => "STEP_DUE",
         /// The caller has claimed the case already.
         AlreadyClaimed => "ALREADY_CLAIMED",
         /// Who did an earlier step may not do this one.

@@ -41,11 +41,11 @@ impl Language {
         }
     }
 
-    /// The best language of an `Accept-Language` header; Simplified Chinese where nothing fits.
+    /// The best language of an `Accept-Language` header; `None` where it names none of ours, as `*` does.
     ///
     /// `zh-HK`, `zh-MO`, `zh-TW` and every `zh-Hant-…` mean Traditional; other `zh` Simplified.
     /// A broken weight counts as nothing, never as an error.
-    pub fn negotiate(header: &str) -> Self {
+    pub fn negotiate(header: &str) -> Option<Self> {
         let mut best: Option<(Self, u16)> = None;
         for part in header.split(',').take(32) {
             let mut pieces = part.split(';');
@@ -58,7 +58,7 @@ impl Language {
                 best = Some((language, weight));
             }
         }
-        best.map_or(Self::ZhHans, |(language, _)| language)
+        best.map(|(language, _)| language)
     }
 
     /// The portal's language for one language tag.
@@ -190,10 +190,11 @@ mod tests {
             ("fr, pt-MO;q=0.8, en;q=0.9", Language::En),
             ("pt;q=1, en;q=0.5", Language::Pt),
             ("en;q=zero, pt;q=0.1", Language::Pt),
-            ("", Language::ZhHans),
-            ("*", Language::ZhHans),
         ] {
-            assert_eq!(Language::negotiate(header), language, "{header}");
+            assert_eq!(Language::negotiate(header), Some(language), "{header}");
+        }
+        for header in ["", "*", "fr, *;q=0.5", "en;q=0"] {
+            assert_eq!(Language::negotiate(header), None, "{header}");
         }
     }
 }

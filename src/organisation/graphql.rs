@@ -1,8 +1,12 @@
 //! Regions, zones, bodies and units in the API.
 
+use std::sync::Arc;
+
 use async_graphql::connection::{Connection, EmptyFields};
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::dataloader::DataLoader;
+use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use sea_orm::DatabaseConnection;
 
 use crate::api::connection;
 use crate::api::context::ContextExt;
@@ -11,12 +15,13 @@ use crate::api::ids::{decode, decode_option, encode};
 use crate::api::text::{LocalizedText, TextInput};
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::UnitId;
+use crate::kernel::ids::{BodyId, TypedId as _, UnitId};
 use crate::kernel::page::PageRequest;
 use crate::kernel::text::Language;
 use crate::kernel::uscc::UsccWarning;
+use crate::organisation::loader::OrganisationLoader;
 use crate::organisation::model::body::{Body, BodyKind};
-use crate::organisation::model::reference::{Region, RegionLevel, Zone};
+use crate::organisation::model::reference::{Region, RegionLevel, Zone, listed_region, listed_zone};
 use crate::organisation::model::unit::UnitLevel;
 use crate::organisation::service::bodies::{self, BODY_ORDER, CreateBody};
 use crate::organisation::service::units::{self, CloseUnit, CreateUnit, PlacedUnit, UNIT_ORDER, UnitFilter};
@@ -28,7 +33,7 @@ api_enum!(UsccWarning, "UsccWarning", "What is unusual about a unified social cr
 
 /// A region of GB/T 2260. Of Hong Kong and Macao only the regions themselves are listed.
 #[derive(SimpleObject, Clone, Debug)]
-#[graphql(name = "Region")]
+#[graphql(name = "Region", complex)]
 pub struct RegionObject {
     /// Code of GB/T 2260, six digits; other fields named `regionCode` hold it.
     pub code: String,
@@ -49,6 +54,11 @@ pub struct RegionObject {
 }
 
 impl RegionObject {
+    /// The region of a code for a reader of `language`, where the portal lists it. No statement.
+    pub fn by_code(code: &str, language: Language) -> Option<Self> {
+        listed_region(code).map(|region| Self::of(region.clone(), language))
+    }
+
     fn of(region: Region, language: Language) -> Self {
         Self {
             name: LocalizedText::of(&region.name, language),
@@ -65,7 +75,7 @@ impl RegionObject {
 
 /// A zone with rules of its own inside a city, for example 前海.
 #[derive(SimpleObject, Clone, Debug)]
-#[graphql(name = "Zone")]
+#[graphql(name = "Zone", complex)]
 pub struct ZoneObject {
     /// Stable code; other fields named `zoneCode` hold it.
     pub code: String,
@@ -85,9 +95,10 @@ impl ZoneObject {
 
 /// A body (机构): an organisation, inside the government or not.
 #[derive(SimpleObject, Clone, Debug)]
-#[graphql(name = "Body")]
+#[graphql(name = "Body", complex)]
 pub struct BodyObject {
     /// Global id.
+    #[graphql(owned)]
     pub id: ID,
     /// What it is to the portal.
     pub kind: BodyKind,
@@ -129,7 +140,7 @@ impl BodyObject {
 
 /// A unit: a place of work of a government body in the one tree PROVINCE → CITY → DISTRICT → WINDOW.
 #[derive(SimpleObject, Clone, Debug)]
-#[graphql(name = "Unit")]
+#[graphql(name = "Unit", complex)]
 pub struct UnitObject {
     /// Global id.
     #[graphql(owned)]
@@ -174,6 +185,85 @@ impl UnitObject {
             version: unit.version,
         }
     }
+}
+
+#[ComplexObject]
+impl RegionObject {
+    /// The region that it lies in; `null` where that is not listed.
+    async fn parent(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        Self::by_code(self.parent_code.as_deref()?, ctx.language())
+    }
+}
+
+#[ComplexObject]
+impl ZoneObject {
+    /// The city that it lies in.
+    async fn city(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        RegionObject::by_code(&self.city_code, ctx.language())
+    }
+}
+
+#[ComplexObject]
+impl BodyObject {
+    /// The region where it sits.
+    async fn region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        RegionObject::by_code(self.region_code.as_deref()?, ctx.language())
+    }
+
+    /// The body that took over.
+    async fn successor(&self, ctx: &Context<'_>) -> Option<Result<BodyObject, ApiError>> {
+        body_of(ctx, self.successor_id.as_ref()).await
+    }
+}
+
+#[ComplexObject]
+impl UnitObject {
+    /// The unit above it; `null` for a province.
+    async fn parent(&self, ctx: &Context<'_>) -> Option<Result<UnitObject, ApiError>> {
+        unit_of(ctx, self.parent_id.as_ref()).await
+    }
+
+    /// The region that it serves.
+    async fn region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        RegionObject::by_code(&self.region_code, ctx.language())
+    }
+
+    /// The zone with rules of its own that it serves.
+    async fn zone(&self, ctx: &Context<'_>) -> Option<ZoneObject> {
+        listed_zone(self.zone_code.as_deref()?).map(|zone| ZoneObject::of(zone.clone(), ctx.language()))
+    }
+
+    /// The unit that took over.
+    async fn successor(&self, ctx: &Context<'_>) -> Option<Result<UnitObject, ApiError>> {
+        unit_of(ctx, self.successor_id.as_ref()).await
+    }
+}
+
+/// The loader of the request; one of its own where the request has none.
+fn loader(ctx: &Context<'_>) -> Loaded {
+    ctx.data_opt::<Loaded>().cloned().unwrap_or_else(|| loaded(ctx.portal().db.read()))
+}
+
+/// The loader that a request carries.
+pub type Loaded = Arc<DataLoader<OrganisationLoader>>;
+
+/// A loader for a request.
+pub fn loaded(db: &DatabaseConnection) -> Loaded {
+    Arc::new(DataLoader::new(OrganisationLoader(db.clone()), tokio::spawn))
+}
+
+/// The unit of a bare id, for the field beside it. All of a list cost two statements.
+pub async fn unit_of(ctx: &Context<'_>, id: Option<&ID>) -> Option<Result<UnitObject, ApiError>> {
+    let id = UnitId::parse_global(id?.as_str())?;
+    let found = loader(ctx).load_one(id).await;
+    nullable(found.map(|placed| placed.map(|(unit, body)| UnitObject::of(PlacedUnit { unit, body }, ctx.language()))))
+}
+
+/// The body of a bare id likewise. All of a list cost one statement.
+pub async fn body_of(ctx: &Context<'_>, id: Option<&ID>) -> Option<Result<BodyObject, ApiError>> {
+    let id = BodyId::parse_global(id?.as_str())?;
+    let found = loader(ctx).load_one(id).await;
+    nullable(found.map(|body| body.map(|body| BodyObject::of(body, ctx.language()))))
 }
 
 /// Root fields of the slice.
@@ -305,9 +395,9 @@ pub struct CreateUnitPayload {
 /// A unit that ends, and the one that takes over.
 #[derive(InputObject, Clone, Debug)]
 pub struct CloseUnitInput {
-    /// The unit that ends. No open unit may be left below it.
+    /// The unit that ends. No open unit may be left below it, and no open case with it.
     pub unit_id: ID,
-    /// The open unit of the same level that takes over.
+    /// The open unit of the same level that takes over; it offers from then on what the other offered.
     pub successor_id: ID,
     /// The `version` of the unit that was shown.
     pub expected_version: i64,

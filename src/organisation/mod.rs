@@ -11,6 +11,7 @@
 
 pub mod entity;
 pub mod graphql;
+pub mod loader;
 pub mod model;
 pub mod policy;
 pub mod service;

@@ -7,7 +7,6 @@ pub mod person {
 
     use crate::kernel::ids::PersonId;
     use crate::kernel::role::Assurance;
-    use crate::kernel::text::Language;
     use crate::person::model::document::Sex;
 
     /// A row.
@@ -21,7 +20,6 @@ pub mod person {
         pub birth_date: Option<NaiveDate>,
         pub sex: Option<Sex>,
         pub nationality: Option<String>,
-        pub language: Option<Language>,
         pub assurance: Assurance,
         pub has_account: bool,
         pub merged_into: Option<PersonId>,

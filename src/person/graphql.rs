@@ -71,11 +71,6 @@ impl PersonObject {
         self.0.nationality.as_deref()
     }
 
-    /// Language of messages to her; `null` means that of her device.
-    async fn preferred_language(&self) -> Option<ApiLanguage> {
-        self.0.language.map(Into::into)
-    }
-
     /// How surely the portal knows her.
     async fn assurance(&self) -> Assurance {
         self.0.assurance
@@ -197,7 +192,7 @@ pub struct UpdateProfileInput {
     pub sex: Option<Sex>,
     /// Nationality, ISO 3166-1 alpha-3; `CHN` for Chinese residents of Hong Kong and Macao.
     pub nationality: Option<String>,
-    /// Language of messages.
+    /// Language of the account: of messages to the caller, and of answers to requests that name no language themselves.
     pub preferred_language: Option<ApiLanguage>,
     /// The `version` of the person that was shown.
     pub expected_version: i64,
@@ -225,8 +220,6 @@ pub struct RegisterPersonInput {
     pub sex: Option<Sex>,
     /// Nationality, ISO 3166-1 alpha-3; `CHN` for Chinese residents of Hong Kong and Macao.
     pub nationality: Option<String>,
-    /// Language of messages.
-    pub preferred_language: Option<ApiLanguage>,
     /// 16 to 64 characters made by the client; the same key and input give the same person.
     pub idempotency_key: String,
 }
@@ -371,9 +364,10 @@ impl PersonMutation {
             birth_date: input.birth_date.map(|d| d.0),
             sex: input.sex,
             nationality: input.nationality,
-            language: input.preferred_language.map(Into::into),
         };
-        let result = profile::update_profile(ctx.portal(), ctx.actor(), UpdateProfile { person, expected_version: input.expected_version }).await;
+        let language = input.preferred_language.map(Into::into);
+        let command = UpdateProfile { person, language, expected_version: input.expected_version };
+        let result = profile::update_profile(ctx.portal(), ctx.actor(), command).await;
         payload(
             ctx.ctx(),
             result,
@@ -394,7 +388,6 @@ impl PersonMutation {
             birth_date: input.birth_date.map(|d| d.0),
             sex: input.sex,
             nationality: input.nationality,
-            language: input.preferred_language.map(Into::into),
         };
         let result = profile::register_person(ctx.portal(), ctx.actor(), RegisterPerson { person, idempotency_key: input.idempotency_key }).await;
         payload(

@@ -317,7 +317,6 @@ impl<'a> Maker<'a> {
             birth_date: Some(birth),
             sex: Some(sex),
             nationality: Some("CHN".to_owned()),
-            language: Some(language),
             assurance: Assurance::L2,
             has_account: true,
             merged_into: None,

@@ -187,7 +187,7 @@ pub fn card_answers(
     photo: DocumentVersionId,
 ) -> Value {
     json!({
-        "grade": grade, "category": "SCIENTIST", "evidence": "DEGREE", "origin": origin, "employer": staff.employer.global(),
+        "grade": grade, "category": "DOCTOR", "evidence": "DEGREE", "origin": origin, "employer": staff.employer.global(),
         "contract_until": contract_until, "city": city, "civil_servant": false, "insurance_months": 12, "lawful": true, "honest": true,
         "outstanding": true, "name_chinese": name_chinese, "name_latin": name_latin, "photo": photo.global(),
     })

@@ -1,12 +1,16 @@
 //! A talent's own profile, for the API.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
 
 use crate::api::context::ContextExt as _;
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
 use crate::api::scalars::Date;
+use crate::api::text::LocalizedText;
+use crate::catalogue::graphql::TalentClass;
+use crate::catalogue::model::bundle::talent_class;
 use crate::kernel::fault::Fault;
+use crate::organisation::graphql::{BodyObject, RegionObject, body_of};
 use crate::person::graphql::PersonObject;
 use crate::person::model::document::Sex;
 use crate::person::model::profile::{Person, PersonInput};
@@ -89,7 +93,7 @@ impl From<EducationEntry> for EducationObject {
 
 /// A record of employment.
 #[derive(SimpleObject, Clone, Debug)]
-#[graphql(name = "Employment")]
+#[graphql(name = "Employment", complex)]
 pub struct EmploymentObject {
     /// Global id.
     pub id: ID,
@@ -107,6 +111,19 @@ pub struct EmploymentObject {
     pub ended_on: Option<Date>,
     /// Last day of the contract; `null` means open-ended or not told.
     pub contract_until: Option<Date>,
+}
+
+#[ComplexObject]
+impl EmploymentObject {
+    /// The employer, where it is a body of the portal.
+    async fn employer(&self, ctx: &Context<'_>) -> Option<Result<BodyObject, ApiError>> {
+        body_of(ctx, self.employer_id.as_ref()).await
+    }
+
+    /// The region where the work is done; `null` where the portal does not list it.
+    async fn work_region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        RegionObject::by_code(self.region.as_deref()?, ctx.language())
+    }
 }
 
 impl From<EmploymentEntry> for EmploymentObject {
@@ -157,6 +174,7 @@ impl From<FamilyEntry> for FamilyMemberObject {
 
 /// A talent category that the talent claims. Whether it is granted is decided in a case.
 #[derive(SimpleObject, Clone, Debug)]
+#[graphql(complex)]
 pub struct ClaimedCategory {
     /// Global id.
     pub id: ID,
@@ -164,6 +182,16 @@ pub struct ClaimedCategory {
     pub category: String,
     /// A document that shows it.
     pub evidence_id: Option<ID>,
+}
+
+#[ComplexObject]
+impl ClaimedCategory {
+    /// The category.
+    async fn talent_class(&self, ctx: &Context<'_>) -> Option<TalentClass> {
+        let class = talent_class(&self.category)?;
+        let name = LocalizedText::of(&class.name, ctx.language());
+        Some(TalentClass { code: class.code.clone(), name, verification: class.verification, source: class.source.clone() })
+    }
 }
 
 impl From<CategoryEntry> for ClaimedCategory {
@@ -200,7 +228,7 @@ pub struct AddEmploymentInput {
     pub employer_name: Option<String>,
     /// Position, at most 200 characters.
     pub position: String,
-    /// Where the work is done, GB/T 2260, six digits.
+    /// Where the work is done, GB/T 2260, six digits; in Guangdong, Hong Kong and Macao a code of `regions`.
     pub region: Option<String>,
     /// First day.
     pub started_on: Date,
@@ -234,7 +262,7 @@ pub struct AddFamilyMemberInput {
 /// A talent category to be claimed.
 #[derive(InputObject, Clone, Debug)]
 pub struct ClaimTalentCategoryInput {
-    /// Code of the category in the catalogue.
+    /// Code of one of `talentClasses`.
     pub category: String,
     /// A document of the caller's own that shows it.
     pub evidence_id: Option<ID>,
@@ -446,7 +474,6 @@ impl TalentMutation {
             birth_date: input.birth_date.map(|d| d.0),
             sex: input.sex,
             nationality: input.nationality,
-            language: None,
         };
         let command = AddFamilyMember { person, relation: input.relation };
         let result = service::add_family_member(ctx.portal(), ctx.actor(), command, &input.idempotency_key).await;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::coded_enum;
 use crate::kernel::ids::{BodyId, DocumentId, EducationId, EmploymentId, FamilyMemberId, PersonId, TalentCategoryId, TypedId as _};
 use crate::kernel::rejection::{Code, Rejection};
+use crate::organisation::model::reference::listed_region;
 use crate::person::model::country::Country;
 use crate::person::model::document::IdentityDocumentKind;
 use crate::person::model::profile::{Person, age_on};
@@ -206,8 +207,12 @@ impl Employment {
         }
         let position = text(&self.position, "input.position", &mut problems);
         let region = self.region.as_deref().map(str::trim).filter(|r| !r.is_empty()).map(str::to_owned);
-        if region.as_deref().is_some_and(|r| r.len() != 6 || !r.bytes().all(|b| b.is_ascii_digit())) {
-            problems.push(Rejection::at(Code::Malformed, "input.region"));
+        if let Some(code) = region.as_deref() {
+            if code.len() != 6 || !code.bytes().all(|b| b.is_ascii_digit()) {
+                problems.push(Rejection::at(Code::Malformed, "input.region"));
+            } else if !is_place(code) {
+                problems.push(Rejection::at(Code::NotAllowed, "input.region"));
+            }
         }
         if self.ended_on.is_some_and(|d| d > today) {
             problems.push(Rejection::at(Code::InFuture, "input.endedOn"));
@@ -221,6 +226,20 @@ impl Employment {
     pub fn is_current(&self, day: NaiveDate) -> bool {
         self.started_on <= day && self.ended_on.is_none_or(|end| end >= day)
     }
+}
+
+/// The provinces of GB/T 2260 of which the portal lists the regions: Guangdong, Hong Kong and Macao.
+const LISTED: [&str; 3] = ["44", "81", "82"];
+/// The others, Taiwan among them.
+const PROVINCES: &[&str] = &[
+    "11", "12", "13", "14", "15", "21", "22", "23", "31", "32", "33", "34", "35", "36", "37", "41", "42", "43", "45", "46", "50", "51", "52", "53", "54", "61",
+    "62", "63", "64", "65", "71",
+];
+
+/// Whether six digits are a region: a listed one where the portal lists a province's, else one of a province that there is.
+fn is_place(code: &str) -> bool {
+    let province = &code[..2];
+    if LISTED.contains(&province) { listed_region(code).is_some() } else { PROVINCES.contains(&province) }
 }
 
 /// The code of a category as the catalogue writes codes: capital letters, digits, underscores and hyphens, at most 40.
@@ -518,6 +537,10 @@ mod tests {
                 Rejection::at(Code::PeriodReversed, "input.contractUntil"),
             ]
         );
+        for (region, code) in [("449999", Code::NotAllowed), ("990000", Code::NotAllowed), ("4401", Code::Malformed), ("44010六", Code::Malformed)] {
+            let wrong = Employment { position: "Engineer".into(), region: Some(region.into()), ended_on: None, contract_until: None, ..employment.clone() };
+            assert_eq!(wrong.parse(true, today), Err(vec![Rejection::at(code, "input.region")]), "{region}");
+        }
         let right = Employment { position: " Engineer ".into(), region: Some("440106".into()), ended_on: None, contract_until: None, ..employment };
         assert_eq!(right.parse(true, today).unwrap().position, "Engineer");
     }

@@ -2,6 +2,9 @@
 
 pub mod source;
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -299,10 +302,22 @@ pub async fn remove_family_member(portal: &Portal, actor: &Actor, id: FamilyMemb
     Ok(id)
 }
 
+/// What later slices know of a claim. Registered in `app`.
+#[async_trait]
+pub trait Register: Send + Sync {
+    /// Whether the catalogue has a talent class of this code.
+    fn is_category(&self, code: &str) -> bool;
+    /// Whether a document is the caller's own.
+    async fn is_own_document(&self, portal: &Portal, actor: &Actor, document: DocumentId) -> Result<bool, Fault>;
+}
+
+/// The register, a part of the portal.
+pub struct ClaimRegister(pub Arc<dyn Register>);
+
 /// Claims a talent category, with a document that shows it if there is one.
 ///
-/// Rejections: `MALFORMED`; `ALREADY_EXISTS`; `TOO_MANY`. That the category is one of the catalogue's and that the
-/// document is the caller's own is checked where the claim is used: both belong to later slices.
+/// Rejections: `MALFORMED`; `NOT_ALLOWED` for a category that the catalogue does not have; `NOT_FOUND` for a document that
+/// is not the caller's; `ALREADY_EXISTS`; `TOO_MANY`.
 pub async fn claim_category(
     portal: &Portal,
     actor: &Actor,
@@ -312,6 +327,19 @@ pub async fn claim_category(
 ) -> Result<CategoryEntry, Refused> {
     let own = policy::signed_in(actor)?;
     let category = parse_category(category)?;
+    let register = &portal.part::<ClaimRegister>()?.0;
+    let mut problems = Vec::new();
+    if !register.is_category(&category) {
+        problems.push(Rejection::at(Code::NotAllowed, "input.category"));
+    }
+    if let Some(document) = evidence
+        && !register.is_own_document(portal, actor, document).await?
+    {
+        problems.push(Rejection::at(Code::NotFound, "input.evidenceId"));
+    }
+    if !problems.is_empty() {
+        return Err(Refused::Rejected(problems));
+    }
     let id = TalentCategoryId::new(&portal.env);
     let txn = portal.db.begin_write().await?;
     let claim = audit::claim_key(&txn, portal, actor, "claimTalentCategory", idempotency_key, &(&category, evidence), id.uuid()).await?;

@@ -250,8 +250,8 @@ async fn each_action_has_its_state_its_step_and_its_person(app: TestApp) {
     };
     // Her own case, and an action of the other side.
     refused(&talent, "claimApplication", &case, json!({}), "OWN_CASE").await;
-    refused(&officer, "withdrawApplication", &case, json!({}), "NOT_ALLOWED").await;
-    refused(&reviewer, "acceptApplication", &case, json!({}), "NOT_ALLOWED").await;
+    refused(&officer, "withdrawApplication", &case, json!({}), "NOT_ENTITLED").await;
+    refused(&reviewer, "acceptApplication", &case, json!({}), "NOT_ENTITLED").await;
     // The employer named in it hears of a case when she is asked.
     let early = with(target(&case), step("employer_confirmation"));
     assert_eq!(world.fault(&confirmer, "completeStep", early).await, "NOT_FOUND");
@@ -259,9 +259,13 @@ async fn each_action_has_its_state_its_step_and_its_person(app: TestApp) {
     // What the viewer may do is told with the reason why not.
     let shown = world.read(&reviewer, &case, "availableActions { action allowed reason message }").await;
     let about = |action: &str| shown["availableActions"].as_array().unwrap().iter().find(|a| a["action"] == action).unwrap().clone();
-    assert_eq!((&about("CLAIM")["allowed"], &about("CLAIM")["reason"]), (&json!(true), &Value::Null));
-    assert_eq!((&about("ACCEPT")["allowed"], &about("ACCEPT")["reason"]), (&json!(false), &json!("NOT_ALLOWED")));
-    assert!(about("ACCEPT")["message"].as_str().is_some_and(|m| !m.is_empty()));
+    for action in ["CLAIM", "ACCEPT"] {
+        assert_eq!((&about(action)["allowed"], &about(action)["reason"]), (&json!(false), &json!("NOT_ENTITLED")));
+        assert!(about(action)["message"].as_str().is_some_and(|m| !m.is_empty()));
+    }
+    let shown = world.read(&officer, &case, "availableActions { action allowed reason }").await;
+    let claim = shown["availableActions"].as_array().unwrap().iter().find(|a| a["action"] == "CLAIM").unwrap();
+    assert_eq!((&claim["allowed"], &claim["reason"]), (&json!(true), &Value::Null));
 
     let case = world.done(&officer, "claimApplication", &case, json!({})).await;
     refused(&other, "claimApplication", &case, json!({}), "CLAIMED_BY_ANOTHER").await;
@@ -271,15 +275,15 @@ async fn each_action_has_its_state_its_step_and_its_person(app: TestApp) {
     let case = world.done(&other, "acceptApplication", &case, json!({})).await;
     refused(&other, "acceptApplication", &case, json!({}), "WRONG_STATE").await;
     refused(&officer, "recordDelivery", &case, json!({ "channel": "POST" }), "WRONG_STATE").await;
-    refused(&approver, "decideApplication", &case, json!({ "decision": "APPROVED" }), "WRONG_STEP").await;
+    refused(&approver, "decideApplication", &case, json!({ "decision": "APPROVED" }), "STEP_DUE").await;
     refused(&confirmer, "completeStep", &case, step("city_review"), "WRONG_STEP").await;
-    refused(&reviewer, "completeStep", &case, step("employer_confirmation"), "NOT_ALLOWED").await;
+    refused(&reviewer, "completeStep", &case, step("employer_confirmation"), "NOT_ENTITLED").await;
     let case = world.done(&confirmer, "completeStep", &case, step("employer_confirmation")).await;
     // A step is done at its level, and by another person than the step before.
-    refused(&province, "completeStep", &case, step("city_review"), "NOT_ALLOWED").await;
+    refused(&province, "completeStep", &case, step("city_review"), "NOT_ENTITLED").await;
     let both = world.reviewer_of_both().await;
     let case = world.done(&both, "completeStep", &case, step("city_review")).await;
-    refused(&reviewer, "completeStep", &case, step("province_review"), "NOT_ALLOWED").await;
+    refused(&reviewer, "completeStep", &case, step("province_review"), "NOT_ENTITLED").await;
     refused(&both, "completeStep", &case, step("province_review"), "SAME_PERSON").await;
     let case = world.done(&province, "completeStep", &case, step("province_review")).await;
     let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "REFUSED", "reason": "材料不足" })).await;
@@ -454,7 +458,7 @@ async fn an_original_is_seen_once_by_a_window_officer_of_the_unit(app: TestApp) 
         assert_eq!(world.paper(Some(&stranger), "markOriginalSeen", &case, version).await.unwrap_err(), "NOT_FOUND");
     }
     let refused = world.paper(Some(&reviewer), "markOriginalSeen", &case, version).await.unwrap();
-    assert_eq!(refused["userErrors"][0]["code"], "NOT_ALLOWED");
+    assert_eq!(refused["userErrors"][0]["code"], "NOT_ENTITLED");
     let stale = json!({ "applicationId": case["id"], "documentVersionId": version, "expectedVersion": 99 });
     assert_eq!(codes(&no(world.run(&officer, "markOriginalSeen", "application { id }", stale).await)), ["CONFLICT"]);
     let good = json!({ "applicationId": case["id"], "documentVersionId": version, "expectedVersion": case["version"] });
@@ -480,7 +484,7 @@ async fn an_original_is_seen_once_by_a_window_officer_of_the_unit(app: TestApp) 
     // A case that is closed stays as it was.
     let closed = world.done(&talent, "withdrawApplication", &case, json!({})).await;
     let refused = world.paper(Some(&officer), "markOriginalSeen", &closed, &materials[0]["documentVersionId"]).await.unwrap();
-    assert_eq!(refused["userErrors"][0]["code"], "NOT_ALLOWED");
+    assert_eq!(refused["userErrors"][0]["code"], "WRONG_STATE");
 }
 
 async fn an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt(app: TestApp) {
@@ -558,23 +562,23 @@ async fn a_case_that_nobody_answers_is_accepted_by_lapse_of_time(app: TestApp) {
 
 async fn the_clock_writes_the_lapse_down_and_the_older_version_stays_good(app: TestApp) {
     let world = World::new(app).await;
-    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
+    let (talent, officer, reviewer) = (world.talent("talent").await, world.staff("officer").await, world.staff("reviewer").await);
     let (first, second) = (world.case(&talent).await, world.case(&talent).await);
     world.done(&officer, "acceptApplication", &second, json!({})).await;
     assert_eq!(run_clock(world.app.portal()).await.unwrap(), 0);
     world.app.advance(Duration::days(8));
-    let (talent, officer) = (world.again(&talent).await, world.again(&officer).await);
+    let (talent, officer, reviewer) = (world.again(&talent).await, world.again(&officer).await, world.again(&reviewer).await);
     assert_eq!(run_clock(world.app.portal()).await.unwrap(), 1);
     assert_eq!(run_clock(world.app.portal()).await.unwrap(), 0, "once");
     let kinds: Vec<_> = world.events(&talent, &first).await;
     assert_eq!(kinds[1], ("DEEMED_ACCEPTED".to_owned(), None));
     let read = world.read(&talent, &first, CASE).await;
     assert_eq!((version(&read), instant(&read["acceptedAt"])), (2, at("2026-01-12T16:00:00Z")));
-    // The officer saw version 1. Nobody but time has changed the case since.
+    // They saw version 1. Nobody but time has changed the case since.
     assert_eq!(codes(&no(world.act(&officer, "acceptApplication", &first, json!({})).await)), ["ALREADY_ACCEPTED"]);
-    let claimed = world.done(&officer, "claimApplication", &first, json!({})).await;
+    let claimed = world.done(&reviewer, "claimApplication", &first, json!({})).await;
     assert_eq!(version(&claimed), 3);
-    assert_eq!(codes(&no(world.act(&officer, "releaseApplication", &first, json!({})).await)), ["CONFLICT"]);
+    assert_eq!(codes(&no(world.act(&reviewer, "releaseApplication", &first, json!({})).await)), ["CONFLICT"]);
     assert_eq!(check_projections(world.app.portal(), |_| {}).await.unwrap().different, []);
 }
 

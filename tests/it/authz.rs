@@ -53,9 +53,12 @@ const SHARED: &[&str] = &["CardBenefit", "CardGrade", "CardProductVersion", "Con
 const LIMITED: [&str; 6] = ["completeRecovery", "completeSignIn", "completeSignUp", "signIn", "startRecovery", "startSignUp"];
 
 /// Where to ask first: what is named by an id leads to the fields of its type. Then come the other root fields in order.
-const FIRST: [(&str, Option<&str>); 9] = [
+const FIRST: [(&str, Option<&str>); 12] = [
     // What everybody reads, for the type of all texts.
     ("talentClasses", None),
+    ("regions", None),
+    ("zones", None),
+    ("unit", None),
     ("application", None),
     ("order", None),
     ("card", None),

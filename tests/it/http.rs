@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 use talent_portal::api::operations;
+use talent_portal::api::reason::Reason;
 use talent_portal::app;
 use talent_portal::config::Layers;
 use talent_portal::http::server::{self, Bounds};
@@ -79,6 +80,11 @@ pub(crate) fn code(answer: &Value) -> &str {
     errors[0]["extensions"]["code"].as_str().expect("a code")
 }
 
+#[track_caller]
+pub(crate) fn reason(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["reason"].as_str().expect("a reason")
+}
+
 pub(crate) fn today() -> String {
     json!({ "query": "{ today }" }).to_string()
 }
@@ -88,7 +94,8 @@ async fn a_body_must_be_json_in_utf_8(app: TestApp) {
         ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/graphql", "application/json; charset=gbk", ""]
     {
         let (status, _, text) = post(&app, &[("content-type", kind)], today()).await;
-        assert_eq!((status, text.as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, ""), "{kind}");
+        let answer = serde_json::from_str(&text).expect("JSON");
+        assert_eq!((status, code(&answer), reason(&answer)), (StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_REQUEST", "MEDIA_TYPE_NOT_SUPPORTED"), "{kind}");
     }
     for kind in ["application/json", "Application/JSON; Charset=\"UTF-8\""] {
         let (status, _, text) = post(&app, &[("content-type", kind)], today()).await;
@@ -179,7 +186,7 @@ async fn a_bad_document_is_told_with_its_place(app: TestApp) {
         let (status, answer) = modern(&app, &json!({ "query": query })).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{query}: {answer}");
         let first = &answer["errors"][0];
-        assert_eq!(first["extensions"]["code"], "DOCUMENT_INVALID", "{query}: {answer}");
+        assert_eq!(first["extensions"]["code"], "BAD_REQUEST", "{query}: {answer}");
         assert_eq!(first["locations"][0], json!({ "line": line, "column": column }), "{query}: {answer}");
         assert!(answer.get("data").is_none(), "{answer}");
     }
@@ -187,7 +194,7 @@ async fn a_bad_document_is_told_with_its_place(app: TestApp) {
     let query = "mutation($i: SignInInput!) { signIn(input: $i) { userErrors { code } } }";
     let (status, answer) = modern(&app, &json!({ "query": query, "variables": { "i": { "contact": 5, "password": "my secret" } } })).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "DOCUMENT_INVALID", "{answer}");
+    assert_eq!(reason(&answer), "WRONG_TYPE", "{answer}");
     assert!(!answer.to_string().contains("my secret"), "{answer}");
 }
 
@@ -198,27 +205,28 @@ async fn a_missing_variable_stops_the_request_before_it_runs(app: TestApp) {
     for variables in [json!({ "a": contact }), json!({ "a": contact, "b": null })] {
         let (statements, (status, answer)) = app.statements(modern(&app, &json!({ "query": query, "variables": variables }))).await;
         assert_eq!((status, code(&answer), statements), (StatusCode::BAD_REQUEST, "BAD_REQUEST", 0), "{answer}");
-        assert!(answer["errors"][0]["message"].as_str().unwrap().contains("$b"));
+        let told = (reason(&answer), &answer["errors"][0]["extensions"]["field"], &answer["errors"][0]["locations"]);
+        assert_eq!(told, ("VARIABLE_REQUIRED", &json!(["b"]), &json!([{ "line": 1, "column": 33 }])));
     }
 }
 
 async fn documents_are_bounded_before_they_cost(app: TestApp) {
     let aliases = |n: usize| format!("{{ {} }}", (0..n).map(|i| format!("a{i}: today")).collect::<Vec<_>>().join(" "));
     let nested = |n: usize| format!("{{ __schema {{ types {{ fields {{ type {{ {} name {} }} }} }} }} }}", "ofType { ".repeat(n), "} ".repeat(n));
-    for (what, query) in [
-        ("brackets of a list", format!("{{ serviceItem(code: {} ) {{ id }} }}", "[".repeat(20_000))),
-        ("brackets of selections", "{a".repeat(20_000)),
-        ("brackets of arguments", format!("{{ a{} }}", "(a:".repeat(10_000))),
-        ("length", format!("{{ today }} #{}", "x".repeat(32 * 1024))),
-        ("aliases beyond the length", aliases(10_000)),
-        ("aliases", aliases(51)),
-        ("fields", format!("{{ {} }}", "today ".repeat(501))),
-        ("directives", format!("{{ today {} }}", "@include(if: true) ".repeat(51))),
-        ("depth", nested(12)),
-        ("complexity", "{ serviceItems(first: 100000) { edges { node { id code } } } }".to_owned()),
+    for (what, wanted, query) in [
+        ("brackets of a list", "TOO_DEEP", format!("{{ serviceItem(code: {} ) {{ id }} }}", "[".repeat(20_000))),
+        ("brackets of selections", "DOCUMENT_TOO_LONG", "{a".repeat(20_000)),
+        ("brackets of arguments", "TOO_DEEP", format!("{{ a{} }}", "(a:".repeat(10_000))),
+        ("length", "DOCUMENT_TOO_LONG", format!("{{ today }} #{}", "x".repeat(32 * 1024))),
+        ("aliases beyond the length", "DOCUMENT_TOO_LONG", aliases(10_000)),
+        ("aliases", "TOO_MANY_ALIASES", aliases(51)),
+        ("fields", "TOO_MANY_FIELDS", format!("{{ {} }}", "today ".repeat(501))),
+        ("directives", "TOO_MANY_DIRECTIVES", format!("{{ today {} }}", "@include(if: true) ".repeat(51))),
+        ("depth", "TOO_DEEP", nested(12)),
+        ("complexity", "TOO_COMPLEX", "{ serviceItems(first: 100000) { edges { node { id code } } } }".to_owned()),
     ] {
         let (statements, (status, answer)) = app.statements(modern(&app, &json!({ "query": query }))).await;
-        assert_eq!((status, code(&answer), statements), (StatusCode::BAD_REQUEST, "DOCUMENT_TOO_COMPLEX", 0), "{what}: {answer}");
+        assert_eq!((status, code(&answer), reason(&answer), statements), (StatusCode::BAD_REQUEST, "BAD_REQUEST", wanted, 0), "{what}: {answer}");
     }
     // Just within the bounds.
     for query in [aliases(50), nested(8)] {
@@ -238,16 +246,16 @@ async fn fragments_that_double_are_answered_at_once(app: TestApp) {
     let mut socket = served.ready(Value::Null).await;
     let cycle = "{ viewer { ...A } } fragment A on Viewer { ...B ...B } fragment B on Viewer { ...A ...A }";
     for (id, (query, wanted)) in ["1", "2", "3"].into_iter().zip([
-        (doubled(40), "DOCUMENT_TOO_COMPLEX"),
-        (doubled(40).replace("{ viewer { ...f0 } }", "{ today }"), "DOCUMENT_TOO_COMPLEX"),
-        (cycle.to_owned(), "DOCUMENT_INVALID"),
+        (doubled(40), "TOO_MANY_FIELDS"),
+        (doubled(40).replace("{ viewer { ...f0 } }", "{ today }"), "TOO_MANY_FIELDS"),
+        (cycle.to_owned(), "FRAGMENT_CYCLE"),
     ]) {
         let begun = Instant::now();
         let (statements, (status, answer)) = app.statements(modern(&app, &json!({ "query": query }))).await;
-        assert_eq!((status, code(&answer), statements), (StatusCode::BAD_REQUEST, wanted, 0), "{answer}");
+        assert_eq!((status, reason(&answer), statements), (StatusCode::BAD_REQUEST, wanted, 0), "{answer}");
         say(&mut socket, &subscribe(id, &query)).await;
         let refused = hear(&mut socket).await;
-        assert_eq!((&refused["type"], &refused["payload"][0]["extensions"]["code"]), (&json!("error"), &json!(wanted)), "{refused}");
+        assert_eq!((&refused["type"], &refused["payload"][0]["extensions"]["reason"]), (&json!("error"), &json!(wanted)), "{refused}");
         assert!(begun.elapsed() < Duration::from_millis(200), "{:?} for two answers", begun.elapsed());
     }
     // Some doubling is fine.
@@ -278,7 +286,7 @@ async fn the_whole_schema_can_be_read_and_no_more(app: TestApp) {
         "{ __type(name: \"Query\") { fields { type { fields { type { fields { type { fields { type { fields { name } } } } } } } } } } }",
     ] {
         let (status, answer) = modern(&app, &json!({ "query": query })).await;
-        assert_eq!((status, code(&answer)), (StatusCode::BAD_REQUEST, "DOCUMENT_TOO_COMPLEX"), "{query}: {answer}");
+        assert_eq!((status, reason(&answer)), (StatusCode::BAD_REQUEST, "SCHEMA_TOO_MUCH"), "{query}: {answer}");
     }
 }
 
@@ -389,13 +397,14 @@ async fn stored_operations_run_by_their_id(app: TestApp) {
     assert_eq!((status, text.as_str()), (StatusCode::OK, r#"{"data":{"today":"2026-01-05"}}"#));
     for unknown in [sha256_hex("{ today }"), String::new(), "../sign-up/today.graphql".to_owned()] {
         let (status, answer) = modern(&app, &json!({ "documentId": unknown })).await;
-        assert_eq!((status, code(&answer)), (StatusCode::BAD_REQUEST, "DOCUMENT_UNKNOWN"));
+        assert_eq!((status, reason(&answer)), (StatusCode::BAD_REQUEST, "DOCUMENT_UNKNOWN"));
     }
     // What front ends send is valid; a missing variable is not the document's fault.
     for (path, text) in operations::all() {
         let (_, answer) = modern(&app, &json!({ "documentId": sha256_hex(text) })).await;
         for error in answer["errors"].as_array().into_iter().flatten() {
-            assert!(!error["extensions"]["code"].as_str().unwrap_or_default().starts_with("DOCUMENT_"), "{path}: {answer}");
+            let reason = error["extensions"]["reason"].as_str().unwrap_or_default().parse::<Reason>();
+            assert!(!reason.is_ok_and(Reason::is_about_document), "{path}: {answer}");
         }
     }
 }

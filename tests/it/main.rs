@@ -20,6 +20,7 @@ mod material;
 mod migrations;
 mod organisation;
 mod person;
+mod refusals;
 mod schema;
 mod seed;
 mod socket;

@@ -258,7 +258,7 @@ async fn the_tree_is_built_from_the_root_and_keeps_its_order(app: TestApp) {
     assert_eq!(path, format!("/{}/{}/{}/{}/", digits(&province), digits(&city), digits(&district), digits(&window)));
     for region in ["44", "44010a", "4401%%"] {
         let answer = ask(&app, Actor::anonymous("test"), list, json!({ "regionCode": region })).await;
-        assert_eq!(answer["errors"][0]["extensions"], json!({ "code": "BAD_REQUEST", "field": ["regionCode"] }), "{region}");
+        assert_eq!(answer["errors"][0]["extensions"], json!({ "code": "BAD_REQUEST", "reason": "ARGUMENT_INVALID", "field": ["regionCode"] }), "{region}");
     }
 }
 
@@ -351,7 +351,7 @@ async fn only_the_system_administrator_writes(app: TestApp) {
     assert_eq!(ask(&app, actor(None), list, json!({})).await["data"]["bodies"]["nodes"], json!([{ "id": body }]));
     assert_eq!(unit::Entity::find().count(app.portal().db.read()).await.unwrap(), rows);
     let foreign = ask(&app, actor(None), "query ($id: ID!) { unit(id: $id) { id } }", json!({ "id": body })).await;
-    assert_eq!(foreign["errors"][0]["extensions"], json!({ "code": "BAD_REQUEST", "field": ["id"] }));
+    assert_eq!(foreign["errors"][0]["extensions"], json!({ "code": "BAD_REQUEST", "reason": "ARGUMENT_INVALID", "field": ["id"] }));
     let unknown = ask(&app, actor(None), "query ($id: ID!) { unit(id: $id) { id } }", json!({ "id": UnitId(uuid::Uuid::nil()).global() })).await;
     assert_eq!(unknown, json!({ "data": { "unit": null } }));
 }

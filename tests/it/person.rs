@@ -184,6 +184,7 @@ async fn an_original_verifies_a_claimed_document_and_raises_the_level(app: TestA
         &one,
         UpdateProfile {
             person: PersonInput { birth_date: NaiveDate::from_ymd_opt(1891, 3, 7), name_latin: Some("CHAN".into()), ..PersonInput::default() },
+            language: None,
             expected_version: again.person.version,
         },
     )
@@ -437,7 +438,7 @@ async fn nobody_else_reads_a_person_her_documents_or_her_log(app: TestApp) {
 async fn a_stale_profile_is_told_what_changed(app: TestApp) {
     let (id, one) = talent(&app, "陈大文").await;
     let seen = person(&app, id).await.version;
-    let change = |input: PersonInput, expected_version| update_profile(app.portal(), &one, UpdateProfile { person: input, expected_version });
+    let change = |input: PersonInput, expected_version| update_profile(app.portal(), &one, UpdateProfile { person: input, language: None, expected_version });
     let latin = PersonInput { name_latin: Some("CHAN Tai Man".into()), ..PersonInput::default() };
     let first = change(latin.clone(), seen).await.unwrap();
     assert_eq!((first.version, first.name.latin.as_deref()), (seen + 1, Some("CHAN Tai Man")));
@@ -449,7 +450,10 @@ async fn a_stale_profile_is_told_what_changed(app: TestApp) {
     // What is the same already changes nothing.
     assert_eq!(change(latin, seen + 1).await.unwrap().version, seen + 1);
     assert!(matches!(
-        fault(update_profile(app.portal(), &Actor::anonymous("test"), UpdateProfile { person: PersonInput::default(), expected_version: 1 }).await),
+        fault(
+            update_profile(app.portal(), &Actor::anonymous("test"), UpdateProfile { person: PersonInput::default(), language: None, expected_version: 1 })
+                .await
+        ),
         Fault::Unauthenticated
     ));
 }
@@ -525,7 +529,7 @@ async fn send(app: &TestApp, caller: &Actor, path: &str, variables: serde_json::
 async fn front_ends_get_what_they_ask_for(app: TestApp) {
     let officer = officer(&app).await;
     let (id, one) = walk_in_of(&app, &officer).await;
-    let input = json!({ "input": { "nameLatin": "CHAN Tai Man", "nationality": "chn", "preferredLanguage": "ZH_HANT", "expectedVersion": 1 } });
+    let input = json!({ "input": { "nameLatin": "CHAN Tai Man", "nationality": "chn", "expectedVersion": 1 } });
     let (data, errors) = send(&app, &one, "profile/update-profile.graphql", input).await;
     assert_eq!(errors, [""; 0]);
     assert_eq!(
@@ -533,7 +537,7 @@ async fn front_ends_get_what_they_ask_for(app: TestApp) {
         json!({
             "person": {
                 "id": id.global(), "version": 2, "displayName": "陈大文", "nameZh": "陈大文", "nameLatin": "CHAN Tai Man", "birthDate": null, "sex": null,
-                "nationality": "CHN", "preferredLanguage": "ZH_HANT",
+                "nationality": "CHN",
             },
             "userErrors": [],
         })

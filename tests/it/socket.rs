@@ -27,7 +27,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::http::{code, modern};
+use crate::http::{modern, reason};
 use crate::support::{TestApp, both_engines};
 
 both_engines!(
@@ -185,7 +185,7 @@ async fn a_socket_speaks_the_protocol_or_is_closed_with_its_code(app: TestApp) {
     assert_eq!(hear(&mut socket).await, json!({ "id": "1", "type": "complete" }));
     say(&mut socket, &subscribe("2", "{ nothing }")).await;
     let refused = hear(&mut socket).await;
-    assert_eq!((&refused["id"], &refused["type"], &refused["payload"][0]["extensions"]["code"]), (&json!("2"), &json!("error"), &json!("DOCUMENT_INVALID")));
+    assert_eq!((&refused["id"], &refused["type"], &refused["payload"][0]["extensions"]["reason"]), (&json!("2"), &json!("error"), &json!("UNKNOWN_FIELD")));
     let queue = format!("subscription {{ workQueueChanged(unitId: \"{}\") {{ refetch }} }}", unit.global());
     say(&mut socket, &subscribe("3", &queue)).await;
     let refused = hear(&mut socket).await;
@@ -302,7 +302,7 @@ async fn what_is_hidden_over_http_is_hidden_on_a_socket(app: TestApp) {
         let told = hear(&mut socket).await;
         assert!(told.to_string().contains("\"Query\""), "{told}");
     }
-    assert_eq!(code(&modern(&app, &json!({ "query": query })).await.1), "DOCUMENT_TOO_COMPLEX");
+    assert_eq!(reason(&modern(&app, &json!({ "query": query })).await.1), "SCHEMA_TOO_MUCH");
 }
 
 async fn sockets_are_counted_and_idle_ones_closed(app: TestApp) {

@@ -163,14 +163,14 @@ async fn a_family_member_becomes_a_person(app: TestApp) {
 async fn a_category_is_claimed_once(app: TestApp) {
     let (id, one) = talent(&app).await;
     let portal = app.portal();
-    let claimed = service::claim_category(portal, &one, "C01", None, &key(1)).await.unwrap();
-    assert_eq!(service::claim_category(portal, &one, "C01", None, &key(1)).await.unwrap(), claimed);
-    assert_eq!(rejections(service::claim_category(portal, &one, "C01", None, &key(2)).await), [Rejection::at(Code::AlreadyExists, "input.category")]);
+    let claimed = service::claim_category(portal, &one, "DOCTOR", None, &key(1)).await.unwrap();
+    assert_eq!(service::claim_category(portal, &one, "DOCTOR", None, &key(1)).await.unwrap(), claimed);
+    assert_eq!(rejections(service::claim_category(portal, &one, "DOCTOR", None, &key(2)).await), [Rejection::at(Code::AlreadyExists, "input.category")]);
     assert_eq!(rejections(service::claim_category(portal, &one, "院士", None, &key(3)).await), [Rejection::at(Code::Malformed, "input.category")]);
     assert_eq!(service::categories(portal, &one, id).await.unwrap(), std::slice::from_ref(&claimed));
     service::withdraw_category(portal, &one, claimed.id).await.unwrap();
     assert_eq!(rejections(service::withdraw_category(portal, &one, claimed.id).await), [Rejection::at(Code::NotFound, "input.categoryId")]);
-    service::claim_category(portal, &one, "C01", None, &key(4)).await.unwrap();
+    service::claim_category(portal, &one, "DOCTOR", None, &key(4)).await.unwrap();
 }
 
 async fn nobody_else_reads_or_changes_a_profile(app: TestApp) {
@@ -200,12 +200,12 @@ async fn a_profile_gives_facts_and_silence_gives_none(app: TestApp) {
     );
     service::add_education(portal, &one, study("A"), &key(1)).await.unwrap();
     service::add_employment(portal, &one, None, work(Some("B")), &key(1)).await.unwrap();
-    service::claim_category(portal, &one, "C01", None, &key(1)).await.unwrap();
+    service::claim_category(portal, &one, "DOCTOR", None, &key(1)).await.unwrap();
     let facts = service::facts(portal, id).await.unwrap();
     let value = |name| facts.iter().find(|f| f.name == name).map(|f| f.value.clone());
     assert_eq!(value("person.age"), Some(FactValue::Number(36)));
     assert_eq!(value("talent.highest_degree"), Some(FactValue::Text("DOCTOR".into())));
-    assert_eq!(value("talent.category"), Some(FactValue::Text("C01".into())));
+    assert_eq!(value("talent.category"), Some(FactValue::Text("DOCTOR".into())));
     assert_eq!(value("employment.in_guangdong"), Some(FactValue::Truth(true)));
     assert_eq!(value("employment.contract_until"), Some(FactValue::Date(day(2027, 12, 31))));
     assert_eq!(value("employment.employer_body"), None);

@@ -46,7 +46,8 @@ pub async fn add_contact_point(portal: &Portal, actor: &Actor, client: &Client, 
     if store::contacts(&txn, member.account).await?.len() >= CONTACTS_MAX {
         return Err(too_many());
     }
-    let challenge = letters::send_code(&txn, portal, CodePurpose::Contact, Some(member.account), &contact, command.language, holder.is_none()).await?;
+    let language = store::account(&txn, member.account).await?.ok_or(Fault::Unauthenticated)?.language;
+    let challenge = letters::send_code(&txn, portal, CodePurpose::Contact, Some(member.account), &contact, language, holder.is_none()).await?;
     let entry = Entry::new("ADD_CONTACT_POINT").object(ACCOUNT, member.account.0).person(member.person).detail("challenge", challenge.id.global());
     audit::record(&txn, portal, actor, entry).await?;
     portal.commit(txn).await?;

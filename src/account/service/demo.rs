@@ -130,13 +130,8 @@ pub async fn add_account(portal: &Portal, new: NewDemoAccount) -> Result<Account
     };
     let index = portal.keyring.blind_index(contact.kind().code(), contact.value());
     let txn = portal.db.begin_write().await?;
-    let profile = NewPerson {
-        name: PersonName { zh: Some(new.name_zh), latin: Some(new.name_latin) },
-        birth_date: new.birth_date,
-        sex: None,
-        nationality: None,
-        language: Some(Language::ZhHans),
-    };
+    let profile =
+        NewPerson { name: PersonName { zh: Some(new.name_zh), latin: Some(new.name_latin) }, birth_date: new.birth_date, sex: None, nationality: None };
     persons::new_person(&txn, portal, person, profile).await?;
     store::insert_account(&txn, account, person, Language::ZhHans, &hash, now).await?;
     persons::mark_has_account(&txn, portal, person).await?;

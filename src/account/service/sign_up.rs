@@ -64,7 +64,8 @@ pub async fn start(portal: &Portal, actor: &Actor, client: &Client, command: Ask
     let recovery = purpose == CodePurpose::Recovery;
     let account = known.as_ref().filter(|a| recovery && a.active).map(|a| a.id);
     let with_code = if recovery { account.is_some() } else { known.is_none() };
-    let challenge = letters::send_code(&txn, portal, purpose, account, &contact, command.language, with_code).await?;
+    let language = known.as_ref().map_or(command.language, |a| a.language);
+    let challenge = letters::send_code(&txn, portal, purpose, account, &contact, language, with_code).await?;
     let action = if recovery { "START_RECOVERY" } else { "START_SIGN_UP" };
     audit::record(&txn, portal, actor, Entry::new(action).object("CODE", challenge.id.0)).await?;
     portal.commit(txn).await?;
@@ -112,7 +113,6 @@ pub async fn complete_sign_up(portal: &Portal, actor: &Actor, client: &Client, c
         return Err(invalid());
     }
     letters::forget(&txn, portal, command.challenge).await?;
-    let person = crate::person::model::profile::NewPerson { language: Some(command.language), ..person };
     persons::new_person(&txn, portal, person_id, person).await?;
     store::insert_account(&txn, account, person_id, command.language, &hash, now).await?;
     persons::mark_has_account(&txn, portal, person_id).await?;

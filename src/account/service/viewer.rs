@@ -1,12 +1,17 @@
 //! What the viewer sees of her account.
 
+use async_trait::async_trait;
+use sea_orm::DatabaseTransaction;
+
 use crate::account::model::contact::{Contact, ContactKind};
 use crate::account::{policy, store};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::ContactPointId;
+use crate::kernel::ids::{AccountId, ContactPointId};
 use crate::kernel::seal::Place;
+use crate::kernel::text::Language;
 use crate::person::service::keys;
+use crate::person::service::profile::LanguageSetting;
 use crate::portal::Portal;
 
 /// A contact point as its owner sees it.
@@ -20,6 +25,23 @@ pub struct ContactView {
     pub masked: String,
     /// Whether it was confirmed.
     pub verified: bool,
+}
+
+/// The language of the caller's account.
+pub async fn language(portal: &Portal, actor: &Actor) -> Result<Language, Fault> {
+    let member = policy::signed_in(actor)?;
+    Ok(store::account(portal.db.read(), member.account).await?.ok_or(Fault::Unauthenticated)?.language)
+}
+
+/// Lets `updateProfile` set the language of an account. Registered in `app`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SetLanguage;
+
+#[async_trait]
+impl LanguageSetting for SetLanguage {
+    async fn set(&self, txn: &DatabaseTransaction, account: AccountId, language: Language) -> Result<bool, Fault> {
+        Ok(store::set_language(txn, account, language).await?)
+    }
 }
 
 /// The caller's contact points, masked, oldest first.

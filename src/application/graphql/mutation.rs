@@ -358,7 +358,7 @@ impl ApplicationMutation {
     }
 
     /// Records that a window officer compared a paper with its original. Once marked, it stays with who marked it first.
-    /// User errors: NOT_FOUND, NOT_ALLOWED, CONFLICT.
+    /// User errors: NOT_FOUND, NOT_ENTITLED, WRONG_STATE, CONFLICT.
     async fn mark_original_seen(
         &self,
         ctx: &Context<'_>,

@@ -507,7 +507,7 @@ impl Who<'_> {
 
     /// One of these roles, in the order of preference.
     fn holds_one(&self, roles: &[Role]) -> Result<Role, Code> {
-        roles.iter().copied().find(|role| self.roles.contains(role)).ok_or(Code::NotAllowed)
+        roles.iter().copied().find(|role| self.roles.contains(role)).ok_or(Code::NotEntitled)
     }
 
     /// The role in which she finishes a step.
@@ -518,7 +518,7 @@ impl Who<'_> {
             (false, Some(level)) => self.levels.contains(&(step.role, level)),
         };
         if !entitled {
-            return Err(Code::NotAllowed);
+            return Err(Code::NotEntitled);
         }
         let before = case.done.iter().any(|done| done.by == self.person && step.not_same_person_as.contains(&done.key));
         if before { Err(Code::SamePerson) } else { Ok(if step.outside { Role::EmployerConfirmer } else { step.role }) }
@@ -528,7 +528,7 @@ impl Who<'_> {
     fn decides(&self, case: &Case) -> Result<Role, Code> {
         let role = self.holds_one(&[Role::Approver])?;
         if case.step().is_some() {
-            Err(Code::WrongStep)
+            Err(Code::StepDue)
         } else if case.done.iter().any(|done| done.by == self.person) {
             Err(Code::SamePerson)
         } else {
@@ -539,7 +539,7 @@ impl Who<'_> {
     /// The role in which she does the work that a case in this state waits for.
     fn works(&self, case: &Case, state: State, step: Option<StepRule<'_>>) -> Result<Role, Code> {
         match (state, step) {
-            (State::Accepted | State::InReview, Some(step)) if step.outside => Err(Code::WrongStep),
+            (State::Accepted | State::InReview, Some(step)) if step.outside => Err(Code::WaitsOutside),
             (State::Accepted | State::InReview, Some(step)) => self.finishes(case, step),
             (State::Accepted | State::InReview, None) => self.decides(case),
             (State::Decided, _) => self.holds_one(&[Role::WindowOfficer, Role::Approver]),
@@ -555,7 +555,7 @@ impl Who<'_> {
 pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option<StepRule<'_>>) -> Result<Role, Code> {
     let by_applicant = matches!(action, Action::Submit | Action::Withdraw);
     if by_applicant && who.side.is_none() {
-        return Err(Code::NotAllowed);
+        return Err(Code::NotEntitled);
     }
     // Who fills the cart of a walk-in is no party to it.
     let party = who.beneficiary || matches!(who.side, Some(Side::Applicant | Side::Agent));
@@ -567,14 +567,14 @@ pub fn may(action: Action, case: &Case, state: State, who: Who<'_>, step: Option
         return Err(if answers && case.accepted_by_lapse(state) { Code::AlreadyAccepted } else { Code::WrongState });
     }
     let role = match action {
-        Action::Submit | Action::Withdraw => return who.side.map(Side::role).ok_or(Code::NotAllowed),
+        Action::Submit | Action::Withdraw => return who.side.map(Side::role).ok_or(Code::NotEntitled),
         Action::Release => {
             return match case.claimed {
                 None => Err(Code::NotClaimed),
                 Some((by, _)) if by == who.person => who.works(case, state, step).or_else(|_| who.holds_one(&OFFICERS)),
                 Some(_) if who.holds(&[Role::Supervisor]) => Ok(Role::Supervisor),
                 Some(_) if who.holds(&OFFICERS) => Err(Code::ClaimedByAnother),
-                Some(_) => Err(Code::NotAllowed),
+                Some(_) => Err(Code::NotEntitled),
             };
         }
         Action::Claim => who.works(case, state, step)?,
@@ -681,20 +681,20 @@ mod tests {
         // What is for her is her own, but she does not act for the applicant.
         let beneficiary = Who { beneficiary: true, ..staff(TALENT, &all) };
         assert_eq!(may(Action::Decide, &case, case.state, beneficiary, None), Err(Code::OwnCase));
-        assert_eq!(may(Action::Withdraw, &case, case.state, beneficiary, None), Err(Code::NotAllowed));
+        assert_eq!(may(Action::Withdraw, &case, case.state, beneficiary, None), Err(Code::NotEntitled));
         for key in ["employer", "review"] {
             case.apply(&Event::StepCompleted { key: key.into(), by: OFFICER, outcome: StepOutcome::Positive }, at(2));
         }
         assert_eq!(may(Action::Decide, &case, case.state, staff(OFFICER, &all), None), Err(Code::SamePerson));
         assert_eq!(may(Action::Decide, &case, case.state, staff(OTHER, &all), None), Ok(Role::Approver));
-        assert_eq!(may(Action::Decide, &case, case.state, staff(OTHER, &[Role::Reviewer]), None), Err(Code::NotAllowed));
+        assert_eq!(may(Action::Decide, &case, case.state, staff(OTHER, &[Role::Reviewer]), None), Err(Code::NotEntitled));
     }
 
     #[test]
     fn a_step_is_finished_by_its_role_and_not_by_who_finished_the_one_before() {
         let mut case = Case::fold([(&submitted(), at(0)), (&Event::Accepted, at(1))]);
         let outside = StepRule { role: Role::EmployerConfirmer, level: None, not_same_person_as: &[], outside: true };
-        assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OFFICER, &[Role::Reviewer]), Some(outside)), Err(Code::NotAllowed));
+        assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OFFICER, &[Role::Reviewer]), Some(outside)), Err(Code::NotEntitled));
         assert_eq!(may(Action::CompleteStep, &case, case.state, Who { confirms: true, ..staff(OTHER, &[]) }, Some(outside)), Ok(Role::EmployerConfirmer));
         case.apply(&Event::StepCompleted { key: "employer".into(), by: OFFICER, outcome: StepOutcome::Positive }, at(2));
         let before = ["employer".to_owned()];
@@ -704,7 +704,7 @@ mod tests {
         assert_eq!(may(Action::CompleteStep, &case, case.state, staff(OTHER, &[Role::Reviewer]), None), Err(Code::WrongStep));
         // A step of the province is finished by who reviews for the province, not by who does for a city.
         let province = StepRule { level: Some(UnitLevel::Province), not_same_person_as: &[], ..review };
-        for (level, answer) in [(UnitLevel::City, Err(Code::NotAllowed)), (UnitLevel::Province, Ok(Role::Reviewer))] {
+        for (level, answer) in [(UnitLevel::City, Err(Code::NotEntitled)), (UnitLevel::Province, Ok(Role::Reviewer))] {
             let who = Who { levels: &[(Role::Reviewer, level)], ..staff(OTHER, &[Role::Reviewer]) };
             assert_eq!(may(Action::CompleteStep, &case, case.state, who, Some(province)), answer, "{level}");
         }
@@ -728,13 +728,13 @@ mod tests {
         let claim = |case: &Case, person, role, step| may(Action::Claim, case, case.state, staff(person, &[role]), step);
         assert_eq!(claim(&case, OFFICER, Role::WindowOfficer, None), Ok(Role::WindowOfficer));
         for role in [Role::Reviewer, Role::Approver, Role::Supervisor] {
-            assert_eq!(claim(&case, OFFICER, role, None), Err(Code::NotAllowed), "{role}");
+            assert_eq!(claim(&case, OFFICER, role, None), Err(Code::NotEntitled), "{role}");
         }
         case.apply(&Event::Accepted, at(1));
         let outside = StepRule { role: Role::EmployerConfirmer, level: None, not_same_person_as: &[], outside: true };
         let review = StepRule { role: Role::Reviewer, outside: false, ..outside };
-        assert_eq!(claim(&case, OFFICER, Role::Reviewer, Some(outside)), Err(Code::WrongStep), "it waits for the employer");
-        assert_eq!(claim(&case, OFFICER, Role::WindowOfficer, Some(review)), Err(Code::NotAllowed));
+        assert_eq!(claim(&case, OFFICER, Role::Reviewer, Some(outside)), Err(Code::WaitsOutside), "it waits for the employer");
+        assert_eq!(claim(&case, OFFICER, Role::WindowOfficer, Some(review)), Err(Code::NotEntitled));
         assert_eq!(claim(&case, OFFICER, Role::Reviewer, Some(review)), Ok(Role::Reviewer));
         for key in ["employer", "review"] {
             case.apply(&Event::StepCompleted { key: key.into(), by: OFFICER, outcome: StepOutcome::Positive }, at(2));

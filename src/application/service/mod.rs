@@ -9,5 +9,6 @@ pub mod merge;
 pub mod papers;
 pub mod steps;
 pub mod submit;
+pub mod succession;
 pub mod view;
 pub mod work;

@@ -58,15 +58,18 @@ pub async fn create_download(portal: &Portal, actor: &Actor, paper: Paper) -> Re
 /// Records that a window officer compared a paper with its original. Once is enough: the first officer and time stay.
 /// The version of the case does not change, since nothing else of it does.
 ///
-/// Rejections: NOT_FOUND at `input.documentVersionId`; NOT_ALLOWED where the caller is no window officer of a unit of the case, or
-/// the case is closed; CONFLICT where another version than `expected_version` is stored.
+/// Rejections: NOT_FOUND at `input.documentVersionId`; NOT_ENTITLED where the caller is no window officer of a unit of the case;
+/// WRONG_STATE where it is closed; CONFLICT where another version than `expected_version` is stored.
 pub async fn mark_original_seen(portal: &Portal, actor: &Actor, paper: Paper, expected_version: Option<i64>) -> Result<ApplicationId, Refused> {
     let person = policy::signed_in(actor)?.person;
     let (txn, loaded) = begin(portal, actor, paper).await?;
     let row = &loaded.row;
     let Standing { roles, received, .. } = &loaded.standing;
-    if !roles.iter().chain(received).any(|role| *role == Role::WindowOfficer) || row.state.is_closed() {
-        return Err(Rejection::new(Code::NotAllowed).into());
+    if !roles.iter().chain(received).any(|role| *role == Role::WindowOfficer) {
+        return Err(Rejection::new(Code::NotEntitled).into());
+    }
+    if row.state.is_closed() {
+        return Err(Rejection::new(Code::WrongState).into());
     }
     if expected_version.is_some_and(|expected| !loaded.case.is_seen(expected)) {
         return Err(engine::conflict(&txn, paper.application).await?);

@@ -305,6 +305,9 @@ async fn judge(
     let bound = store::materials_of(txn, &[row.id]).await?;
     let ids: Vec<DocumentVersionId> = bound.iter().filter_map(|b| b.document_version_id).collect();
     let usable: HashMap<DocumentVersionId, String> = material::usable_versions(txn, identities, &ids).await?.into_iter().map(|v| (v.id, v.kind)).collect();
+    for error in version.form.strange_documents(&about.answers, |id| usable.contains_key(&id)) {
+        wrong.push(Rejection::at(Code::FormInvalid, &format!("{path}.answers")).pointer(error.pointer).text("keyword", error.keyword));
+    }
     let bound_at = format!("{path}.materials");
     for (material, asked_for) in version.materials(&facts).map_err(Fault::internal)? {
         let mut mine = bound.iter().filter(|b| b.material_key == material.key).peekable();

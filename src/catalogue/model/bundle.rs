@@ -276,6 +276,13 @@ static DOCUMENT_KINDS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     items.into_iter().flat_map(materials).map(|material| material.document_kind).collect()
 });
 
+static TALENT_CLASSES: LazyLock<Vec<BundleClass>> = LazyLock::new(|| read_toml::<ClassFile>(CLASSES).map(|file| file.classes).unwrap_or_default());
+
+/// The talent class of a code. What this binary brings is in the store since its start.
+pub fn talent_class(code: &str) -> Option<&'static BundleClass> {
+    TALENT_CLASSES.iter().find(|class| class.code == code)
+}
+
 /// Codes of the kinds of documents that the items of this binary ask for.
 pub fn document_kinds() -> &'static BTreeSet<String> {
     &DOCUMENT_KINDS

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use jsonschema::{Draft, PatternOptions, Validator, error::ValidationErrorKind};
 use serde_json::{Map, Value};
 
+use crate::kernel::ids::{DocumentVersionId, TypedId as _};
 use crate::kernel::seal::sha256_hex;
 use crate::kernel::text::Language;
+use crate::organisation::model::reference::listed_region;
 
+use super::bundle::talent_class;
 use super::elements::Vocabulary;
 use super::facts::{FactOrigin, Facts};
 use super::version::FormDefinition;
@@ -43,8 +46,9 @@ const KEYWORDS: &[&str] = &[
     "x-widget",
 ];
 
-/// Formats that forms may use, besides our own.
-const FORMATS: &[&str] = &["date", "date-time", "email", "uri", "uuid", "global-id", "region-code", "phone"];
+/// Formats that forms may use. Of ours, `region-code` and `talent-class` are those that the portal lists, and
+/// `document-version` is a document that is handed in with the form.
+const FORMATS: &[&str] = &["date", "date-time", "email", "uri", "uuid", "global-id", "document-version", "region-code", "talent-class", "phone"];
 
 /// A compiled form. `Send` and `Sync`.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub struct CompiledForm {
     validator: Validator,
     /// Data element by pointer into the answers; only fields outside lists.
     elements: BTreeMap<String, String>,
+    /// Pointers into the answers that name documents; only fields outside lists.
+    documents: Vec<String>,
 }
 
 /// An answer that does not fit.
@@ -98,14 +104,19 @@ impl CompiledForm {
             .should_validate_formats(true)
             .should_ignore_unknown_formats(false)
             .with_format("global-id", is_global_id)
-            .with_format("region-code", |s: &str| s.len() == 6 && s.bytes().all(|b| b.is_ascii_digit()))
+            .with_format(DOCUMENT_VERSION, |s: &str| DocumentVersionId::parse_global(s).is_some())
+            .with_format("region-code", |s: &str| listed_region(s).is_some())
+            .with_format("talent-class", |s: &str| talent_class(s).is_some())
             .with_format("phone", |s: &str| {
                 (7..=20).contains(&s.len()) && s.bytes().enumerate().all(|(i, b)| b.is_ascii_digit() || b == b' ' || (i == 0 && b == b'+'))
             })
             .with_pattern_options(PatternOptions::regex().size_limit(1 << 20))
             .build(&definition.schema);
         match built {
-            Ok(validator) if problems.is_empty() => Ok(Self { definition: definition.clone(), validator, elements }),
+            Ok(validator) if problems.is_empty() => {
+                let documents = elements.keys().filter(|pointer| is_document(&definition.schema, pointer)).cloned().collect();
+                Ok(Self { definition: definition.clone(), validator, elements, documents })
+            }
             Ok(_) => Err(problems),
             Err(error) => {
                 problems.push(FormProblem { pointer: error.schema_path().to_string(), what: error.to_string() });
@@ -121,6 +132,13 @@ impl CompiledForm {
         errors.truncate(MAX_ERRORS);
         errors.sort_by(|a, b| (&a.pointer, &a.keyword).cmp(&(&b.pointer, &b.keyword)));
         errors
+    }
+
+    /// The answers that name a document which is not `handed_in`, by its global id. Of what is no id `validate` tells.
+    pub fn strange_documents(&self, answers: &Value, handed_in: impl Fn(DocumentVersionId) -> bool) -> Vec<FormError> {
+        let named = |pointer: &String| answers.pointer(pointer)?.as_str().and_then(DocumentVersionId::parse_global);
+        let strange = self.documents.iter().filter(|pointer| named(pointer).is_some_and(|id| !handed_in(id)));
+        strange.map(|pointer| FormError { pointer: pointer.clone(), keyword: "document".to_owned(), params: Vec::new() }).collect()
     }
 
     /// The definition.
@@ -167,6 +185,15 @@ impl CompiledForm {
         let etag = sha256_hex(&schema.to_string())[..32].to_owned();
         (schema, etag)
     }
+}
+
+/// The format of a document that is handed in.
+const DOCUMENT_VERSION: &str = "document-version";
+
+/// Whether the field at a pointer into the answers, outside lists, names a document.
+fn is_document(schema: &Value, pointer: &str) -> bool {
+    let field = pointer.split('/').skip(1).try_fold(schema, |at, name| at.get("properties")?.get(name.replace("~1", "/").replace("~0", "~")));
+    field.and_then(|field| field.get("format")).is_some_and(|format| format == DOCUMENT_VERSION)
 }
 
 /// Prefix, underscore, 32 hexadecimal digits.
@@ -320,7 +347,7 @@ mod tests {
         json!({
             "grade": "B", "category": "DOCTOR", "evidence": "DEGREE", "origin": "HONG_KONG", "employer": format!("body_{}", "0".repeat(32)),
             "contract_until": "2028-01-31", "city": "440300", "civil_servant": false, "insurance_months": 8, "lawful": true, "honest": true,
-            "outstanding": true, "name_latin": "CHAN TAI MAN", "photo": format!("document_{}", "a".repeat(32)),
+            "outstanding": true, "name_latin": "CHAN TAI MAN", "photo": format!("docversion_{}", "a".repeat(32)),
         })
     }
 
@@ -331,7 +358,8 @@ mod tests {
         let mut bad = good();
         bad["grade"] = json!("C");
         bad["contract_until"] = json!("2028-02-31");
-        bad["city"] = json!("44030");
+        bad["city"] = json!("449900");
+        bad["category"] = json!("SCIENTIST");
         bad["insurance_months"] = json!(-1);
         bad["name_latin"] = json!("");
         bad["a/b"] = json!(1);
@@ -339,6 +367,7 @@ mod tests {
         let told: Vec<(String, String)> = form.validate(&bad).into_iter().map(|e| (e.pointer, e.keyword)).collect();
         let expected = [
             ("/a~1b", "additionalProperties"),
+            ("/category", "format"),
             ("/city", "format"),
             ("/contract_until", "format"),
             ("/grade", "enum"),
@@ -347,6 +376,15 @@ mod tests {
             ("/photo", "required"),
         ];
         assert_eq!(told, expected.map(|(p, k)| (p.to_owned(), k.to_owned())));
+    }
+
+    #[test]
+    fn a_document_that_is_not_handed_in_is_told_at_its_pointer() {
+        let form = CompiledForm::compile(&card_form(), vocabulary().unwrap()).unwrap();
+        assert_eq!(form.strange_documents(&good(), |_| true), []);
+        let told: Vec<String> = form.strange_documents(&good(), |_| false).into_iter().map(|e| e.pointer).collect();
+        assert_eq!(told, ["/photo"]);
+        assert_eq!(form.strange_documents(&json!({ "photo": "x" }), |_| false), []);
     }
 
     #[test]

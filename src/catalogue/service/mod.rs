@@ -3,6 +3,7 @@
 mod eligibility;
 mod publish;
 mod read;
+pub mod succession;
 
 pub use eligibility::{EligibilityAnswer, FactSource, FactSources, eligibility, known_facts};
 pub use publish::{Handlers, Offer, PublishReport, UnitPlace, bind_units, check_bundle, offer, publish_bundle, publish_given, route_to};

@@ -8,8 +8,10 @@ pub mod scan;
 pub mod sweep;
 pub mod upload;
 
+use async_trait::async_trait;
 use sea_orm::ConnectionTrait;
 
+use crate::catalogue::model::bundle::talent_class;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{DocumentId, DocumentVersionId, PersonId, TypedId as _};
@@ -20,6 +22,7 @@ use crate::material::model::document::{Document, DocumentVersion};
 use crate::material::{policy, store};
 use crate::person::service as person;
 use crate::portal::Portal;
+use crate::talent::service::Register;
 
 /// Kind of object in trail and outbox.
 pub const OBJECT: &str = "DOCUMENT";
@@ -73,6 +76,25 @@ pub async fn title(portal: &Portal, actor: &Actor, document: &Document) -> Resul
     let key = person::keys::data_key(portal, document.owner).await?;
     let plain = key.open(title_place(document.id), sealed).ok_or_else(|| Fault::bug("the name of a file cannot be opened"))?;
     Ok(String::from_utf8(plain.to_vec()).ok())
+}
+
+/// What the profile asks about a claim. Registered in `app`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Claims;
+
+#[async_trait]
+impl Register for Claims {
+    fn is_category(&self, code: &str) -> bool {
+        talent_class(code).is_some()
+    }
+
+    async fn is_own_document(&self, portal: &Portal, actor: &Actor, document: DocumentId) -> Result<bool, Fault> {
+        match my_document(portal, actor, document).await {
+            Ok(_) => Ok(true),
+            Err(Fault::NotFound) => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
 }
 
 /// Versions by id, for edges whose parent was authorised. Ids that are not there are missing.

@@ -1,6 +1,7 @@
 //! Regions, zones and the calendar as the binary brings them: reviewed data under `catalogue/`.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 use serde::Deserialize;
@@ -221,6 +222,22 @@ impl std::error::Error for BundleError {}
 /// The calendar that came with the binary.
 pub fn calendar_bundle() -> Result<CalendarBundle, BundleError> {
     toml::from_str(CALENDAR).map_err(|error| BundleError(error.to_string()))
+}
+
+static PLACES: LazyLock<(BTreeMap<String, Region>, BTreeMap<String, Zone>)> = LazyLock::new(|| {
+    let regions = |places: &PlacesBundle| places.regions.iter().map(|region| (region.code.clone(), region.clone())).collect();
+    let zones = |places: &PlacesBundle| places.zones.iter().map(|zone| (zone.code.clone(), zone.clone())).collect();
+    places_bundle().map(|places| (regions(&places), zones(&places))).unwrap_or_default()
+});
+
+/// The region of a code, where the portal lists it. What the binary brings is in the store since its start.
+pub fn listed_region(code: &str) -> Option<&'static Region> {
+    PLACES.0.get(code)
+}
+
+/// The zone of a code likewise.
+pub fn listed_zone(code: &str) -> Option<&'static Zone> {
+    PLACES.1.get(code)
 }
 
 /// The regions and zones that came with the binary.

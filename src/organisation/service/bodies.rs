@@ -96,6 +96,12 @@ async fn created(txn: &impl ConnectionTrait, id: Uuid) -> Result<CreatedBody, Re
     Ok(CreatedBody { body, warnings })
 }
 
+/// A body, closed or not, for anybody who is signed in. One statement.
+pub async fn body(portal: &Portal, actor: &Actor, id: BodyId) -> Result<Body, Fault> {
+    policy::signed_in(actor)?;
+    store::body(portal.db.read(), id).await?.ok_or(Fault::NotFound)
+}
+
 /// Open bodies in the order in which they were made, for anybody who is signed in. One statement.
 pub async fn bodies(portal: &Portal, actor: &Actor, kind: Option<BodyKind>, request: PageRequest) -> Result<Page<Body>, Fault> {
     policy::signed_in(actor)?;

@@ -1,8 +1,10 @@
 //! The tree of units: made and closed by the system administrator, read by everybody; regions and zones beside it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use sea_orm::ConnectionTrait;
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use crate::audit::model::{Entry, Message};
 use crate::audit::service::{self as audit, Claim};
@@ -117,9 +119,29 @@ pub struct CloseUnit {
     pub expected_version: i64,
 }
 
+/// A slice that keeps something by unit, which a successor takes over. Registered in `app`.
+#[async_trait]
+pub trait UnitFollower: Send + Sync {
+    /// Called in the transaction that closes a unit, both units locked. Rejections: why it cannot close yet.
+    async fn closing(&self, portal: &Portal, txn: &DatabaseTransaction, unit: UnitId, successor: UnitId) -> Result<(), Refused>;
+}
+
+/// The registered followers, a part of the portal.
+#[derive(Clone, Default)]
+pub struct UnitFollowers(Vec<Arc<dyn UnitFollower>>);
+
+impl UnitFollowers {
+    /// Adds a follower.
+    #[must_use]
+    pub fn with(mut self, follower: Arc<dyn UnitFollower>) -> Self {
+        self.0.push(follower);
+        self
+    }
+}
+
 /// Closes a unit in favour of its successor. It never vanishes. For the system administrator.
 ///
-/// Rejections: `NOT_FOUND` at either id; `CONFLICT`; those of [`cannot_close`].
+/// Rejections: `NOT_FOUND` at either id; `CONFLICT`; those of [`cannot_close`]; what the followers say: `UNIT_IN_USE`.
 pub async fn close_unit(portal: &Portal, actor: &Actor, command: CloseUnit, idempotency_key: &str) -> Result<PlacedUnit, Refused> {
     policy::system_admin(actor)?;
     let txn = portal.db.begin_write().await?;
@@ -142,6 +164,9 @@ pub async fn close_unit(portal: &Portal, actor: &Actor, command: CloseUnit, idem
     let problems = cannot_close(unit, successor, store::has_open_below(&txn, unit.id).await?);
     if !problems.is_empty() {
         return Err(Refused::Rejected(problems));
+    }
+    for follower in &portal.part::<UnitFollowers>()?.0 {
+        follower.closing(portal, &txn, unit.id, successor.id).await?;
     }
     if !store::close_unit(&txn, unit.id, unit.version, successor.id, portal.env.now()).await? {
         return Err(Fault::bug("a unit changed while it was locked").into());

@@ -5,7 +5,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::kernel::ids::PersonId;
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Assurance;
-use crate::kernel::text::Language;
 use crate::person::model::country::Country;
 use crate::person::model::document::{IdentityDocumentKind, Sex};
 
@@ -44,8 +43,6 @@ pub struct Person {
     pub sex: Option<Sex>,
     /// Nationality, ISO 3166-1 alpha-3.
     pub nationality: Option<String>,
-    /// Language of messages to her; `None` is that of her device.
-    pub language: Option<Language>,
     /// How surely the portal knows her.
     pub assurance: Assurance,
     /// Whether she has an account.
@@ -71,8 +68,6 @@ pub struct NewPerson {
     pub sex: Option<Sex>,
     /// Nationality, ISO 3166-1 alpha-3.
     pub nationality: Option<String>,
-    /// Language of messages to her.
-    pub language: Option<Language>,
 }
 
 /// What was typed about a person. What is absent is unknown (a new person) or stays as it is (a change).
@@ -88,8 +83,6 @@ pub struct PersonInput {
     pub sex: Option<Sex>,
     /// Nationality.
     pub nationality: Option<String>,
-    /// Language of messages.
-    pub language: Option<Language>,
 }
 
 impl PersonInput {
@@ -116,7 +109,7 @@ impl PersonInput {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(NewPerson { name: PersonName { zh, latin }, birth_date: self.birth_date, sex: self.sex, nationality, language: self.language })
+        Ok(NewPerson { name: PersonName { zh, latin }, birth_date: self.birth_date, sex: self.sex, nationality })
     }
 
     /// Reads what was typed about a new person, who needs a name.
@@ -215,7 +208,6 @@ fn apply(before: &Person, new: NewPerson) -> Change {
     set("birthDate", replace(&mut person.birth_date, new.birth_date));
     set("sex", replace(&mut person.sex, new.sex));
     set("nationality", replace(&mut person.nationality, new.nationality));
-    set("preferredLanguage", replace(&mut person.language, new.language));
     Change { person, changed }
 }
 
@@ -275,7 +267,6 @@ pub(crate) mod tests {
             birth_date: None,
             sex: None,
             nationality: None,
-            language: None,
             assurance: Assurance::L1,
             has_account: false,
             merged_into: None,
@@ -331,18 +322,14 @@ pub(crate) mod tests {
     fn what_an_original_proved_is_completed_and_not_changed_by_the_person() {
         let mut person = nobody(1);
         person.name.zh = Some("陈大文".into());
-        let new = NewPerson {
-            name: PersonName { zh: Some("陈大武".into()), latin: Some("CHAN Tai Mo".into()) },
-            language: Some(Language::Pt),
-            ..NewPerson::default()
-        };
+        let new = NewPerson { name: PersonName { zh: Some("陈大武".into()), latin: Some("CHAN Tai Mo".into()) }, ..NewPerson::default() };
         let change = change_own(&person, &[], new.clone()).unwrap();
-        assert_eq!(change.changed, ["nameZh", "nameLatin", "preferredLanguage"]);
+        assert_eq!(change.changed, ["nameZh", "nameLatin"]);
         assert_eq!(change.person.name.zh.as_deref(), Some("陈大武"));
         person.assurance = Assurance::L2;
         assert_eq!(change_own(&person, &[], new.clone()).unwrap_err(), [Rejection::at(Code::DocumentVerified, "input.nameZh")]);
         let rest = NewPerson { name: PersonName { zh: person.name.zh.clone(), ..new.name.clone() }, ..new };
-        assert_eq!(change_own(&person, &[], rest).unwrap().changed, ["nameLatin", "preferredLanguage"]);
+        assert_eq!(change_own(&person, &[], rest).unwrap().changed, ["nameLatin"]);
         assert_eq!(change_own(&person, &[], NewPerson::default()).unwrap().changed, [""; 0]);
     }
 

@@ -1,14 +1,18 @@
 //! What is known of a person: registered at a window, changed by herself.
 
-use sea_orm::ConnectionTrait;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use crate::audit::model::{Entry, Message};
 use crate::audit::service::{self as audit, Claim};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{PersonId, TypedId as _};
+use crate::kernel::ids::{AccountId, PersonId, TypedId as _};
 use crate::kernel::rejection::{Conflict, Rejection};
 use crate::kernel::role::Role;
+use crate::kernel::text::Language;
 use crate::person::model::dealing::AttendanceKind;
 use crate::person::model::profile::{Person, PersonInput, change_own};
 use crate::person::policy;
@@ -48,27 +52,47 @@ pub async fn register_person(portal: &Portal, actor: &Actor, command: RegisterPe
 pub struct UpdateProfile {
     /// The new values.
     pub person: PersonInput,
+    /// The new language of her account.
+    pub language: Option<Language>,
     /// The version that the person saw.
     pub expected_version: i64,
 }
 
-/// Changes names, birth date, sex, nationality and preferred language of the caller.
+/// Where the language of an account is kept: in a later slice.
+#[async_trait]
+pub trait LanguageSetting: Send + Sync {
+    /// Sets it in the transaction; tells whether it was another one.
+    async fn set(&self, txn: &DatabaseTransaction, account: AccountId, language: Language) -> Result<bool, Fault>;
+}
+
+/// The setting, a part of the portal. Registered in `app`.
+pub struct AccountLanguage(pub Arc<dyn LanguageSetting>);
+
+/// Changes names, birth date, sex and nationality of the caller, and the language of her account.
 ///
 /// Rejections: those of [`PersonInput::parse`]; `CONFLICT`; `DOCUMENT_VERIFIED` for what an original proved.
 pub async fn update_profile(portal: &Portal, actor: &Actor, command: UpdateProfile) -> Result<Person, Refused> {
-    let own = policy::signed_in(actor)?.person;
+    let member = policy::signed_in(actor)?;
+    let own = member.person;
     let new = command.person.parse("input", portal.env.today()).map_err(Refused::Rejected)?;
     let txn = portal.db.begin_write().await?;
     let person = person_in(&txn, own).await?;
     if person.version != command.expected_version {
         return Err(conflict(&txn, &person, command.expected_version).await?.into());
     }
-    let change = change_own(&person, &kinds_verified(&txn, own).await?, new).map_err(Refused::Rejected)?;
-    if change.changed.is_empty() {
+    let mut change = change_own(&person, &kinds_verified(&txn, own).await?, new).map_err(Refused::Rejected)?;
+    let other_language = match command.language {
+        Some(language) => portal.part::<AccountLanguage>()?.0.set(&txn, member.account, language).await?,
+        None => false,
+    };
+    if change.changed.is_empty() && !other_language {
         return Ok(person);
     }
-    if !store::update_person(&txn, change.person, &change.changed, None, portal.env.now()).await? {
+    if !change.changed.is_empty() && !store::update_person(&txn, change.person.clone(), &change.changed, None, portal.env.now()).await? {
         return Err(conflict(&txn, &person_in(&txn, own).await?, command.expected_version).await?.into());
+    }
+    if other_language {
+        change.changed.push("preferredLanguage");
     }
     audit::record(&txn, portal, actor, Entry::new("UPDATE_PROFILE").object(OBJECT, own.uuid()).person(own).detail("changed", change.changed.join(","))).await?;
     audit::announce(&txn, portal, Message::new("PERSON_CHANGED", OBJECT, own.uuid())).await?;

@@ -260,7 +260,7 @@ impl World {
     pub(crate) async fn card_line(&self, materials: &Value, changed: Value) -> Value {
         let photo = materials.as_array().and_then(|all| all.last()).map_or(json!(format!("docversion_{:032x}", 1)), |m| m["documentVersionId"].clone());
         let answers = json!({
-            "grade": "A", "category": "SCIENTIST", "evidence": "DEGREE", "origin": "HONG_KONG", "employer": self.units.employer.global(),
+            "grade": "A", "category": "DOCTOR", "evidence": "DEGREE", "origin": "HONG_KONG", "employer": self.units.employer.global(),
             "contract_until": "2028-12-31", "city": "440100", "civil_servant": false, "insurance_months": 12, "lawful": true, "honest": true,
             "outstanding": true, "name_latin": "Talent One", "photo": photo,
         });

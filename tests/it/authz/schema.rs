@@ -163,7 +163,7 @@ impl Schema {
             ("String", "mediaType") => json!("application/pdf"),
             ("String", "regionCode") => json!("440100"),
             ("String", "employerName") => json!("示范"),
-            ("String", "category") => json!("SCIENTIST"),
+            ("String", "category") => json!("ACADEMICIAN"),
             ("String", "stepKey") => json!(if asker.role == Some(Role::EmployerConfirmer) { "employer_confirmation" } else { "city_review" }),
             ("AccessPurpose", _) if asker.role == Some(Role::Talent) => json!("OWN_DATA"),
             ("AccessPurpose", _) => json!("CASE_HANDLING"),
