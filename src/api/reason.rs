@@ -314,17 +314,17 @@ mod tests {
         let of = |text: &str| of_library(&ServerError::new(text, None), Reason::DocumentInvalid);
         let field = |error: &ServerError| error.extensions.as_ref().and_then(|x| x.get("field").cloned());
         for (text, reason) in [
-            ("Expected input type \"SignInInput\", found {contact: \"secret\", \"x\": 1}.", Reason::WrongType),
-            ("Failed to parse \"DateTime\": secret (occurred while parsing \"secret\")", Reason::WrongType),
-            ("Invalid value for argument \"input.role\", enumeration type \"Role\" does not contain the value \"secret\"", Reason::WrongType),
-            ("Invalid value for argument \"input\", unknown field \"secret\" of type \"secret\" of type \"SignInInput\"", Reason::UnknownInputField),
-            ("Invalid default value for argument: \"secret.role\", expected type \"Role\"", Reason::WrongType),
-            ("Unknown field \"secret\" on type \"Viewer\".", Reason::UnknownField),
-            ("secret", Reason::DocumentInvalid),
+            ("Expected input type \"SignInInput\", found {contact: \"whispered\", \"x\": 1}.", Reason::WrongType),
+            ("Failed to parse \"DateTime\": whispered (occurred while parsing \"whispered\")", Reason::WrongType),
+            ("Invalid value for argument \"input.role\", enumeration type \"Role\" does not contain the value \"whispered\"", Reason::WrongType),
+            ("Invalid value for argument \"input\", unknown field \"whispered\" of type \"whispered\" of type \"SignInInput\"", Reason::UnknownInputField),
+            ("Invalid default value for argument: \"whispered.role\", expected type \"Role\"", Reason::WrongType),
+            ("Unknown field \"whispered\" on type \"Viewer\".", Reason::UnknownField),
+            ("whispered", Reason::DocumentInvalid),
         ] {
             let error = of(text);
             assert_eq!(reason_of(error.extensions.as_ref()), Some(reason), "{text}");
-            assert!(!serde_json::to_string(&error).unwrap().contains("secret"), "{error:?}");
+            assert!(!serde_json::to_string(&error).unwrap().contains("whispered"), "{error:?}");
         }
         assert_eq!(
             field(&of("Invalid value for argument \"input.lines.0.itemId\", expected type \"ID\"")),

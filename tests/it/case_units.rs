@@ -77,6 +77,17 @@ async fn a_case_waits_in_the_queue_of_the_unit_whose_step_is_due(app: TestApp) {
     let stale = no(world.act(&at_window, "recordDelivery", &json!({ "id": case["id"], "version": 1 }), json!({ "channel": "IN_PERSON" })).await);
     assert_eq!(stale[0]["conflict"]["changedFields"], json!(["state", "decision", "currentUnit", "decidedAt"]));
     world.done(&at_window, "recordDelivery", &case, json!({ "channel": "IN_PERSON" })).await;
+    let shown = world.read(&talent, &case, "documents { kind unitName { value } applicantName materials { value } given { name { value } value } jws }").await;
+    let documents = shown["documents"].as_array().unwrap();
+    assert!(documents.iter().all(|document| document["applicantName"] == "人才甲"), "{documents:?}");
+    assert_eq!((documents[0]["kind"].as_str(), documents[0]["materials"].as_array().map(Vec::len)), (Some("RECEIPT"), Some(6)));
+    // The window receives and accepts, the province decides; the decision names the card.
+    let units: Vec<_> = documents.iter().map(|document| document["unitName"]["value"].as_str().unwrap()).collect();
+    assert_eq!(units, ["示范分窗口", "示范分窗口", "示范省级窗口"]);
+    let cards = world.app.graphql(Some(&talent.token), "{ myCards { validTo number { number } } }", json!({})).await.ok();
+    let card = &cards["myCards"][0];
+    let given: Vec<_> = documents[2]["given"].as_array().unwrap().iter().map(|given| given["value"].clone()).collect();
+    assert_eq!((&given[0], &given[2]), (&card["number"]["number"], &card["validTo"]));
     assert!(check_projections(world.app.portal(), |_| {}).await.unwrap().different.is_empty());
 }
 
@@ -128,11 +139,11 @@ async fn the_reason_of_a_stated_receipt_is_shown_to_whom_it_concerns(app: TestAp
     let (officer, other) = (world.staff("officer").await, world.someone("officer-two", Some(Role::WindowOfficer)).await);
     let walk_in = world.run(&officer, "registerPerson", "person { id }", json!({ "idempotencyKey": world.key(), "nameZh": "何永" })).await.unwrap();
     let line = world.service_line(json!({ "city": "440100" })).await;
-    let order = world.save(&officer, json!({ "applicantId": walk_in["id"], "channel": "POST", "lines": [line] })).await.unwrap();
-    let stated = json!({ "receivedAt": "2026-01-04T02:00:00Z", "receivedReason": "came by post on Sunday" });
+    let order = world.save(&officer, json!({ "applicantId": walk_in["id"], "channel": "WINDOW", "lines": [line] })).await.unwrap();
+    let stated = json!({ "receivedAt": "2026-01-04T02:00:00Z", "receivedReason": "handed over on Sunday" });
     let case = world.submit(&officer, &order, stated).await.unwrap()["applications"][0].take();
     let shown = world.read(&other, &case, "receivedReason channel receivedAt applicantName documents { applicantName unitName { value } }").await;
-    assert_eq!((&shown["receivedReason"], &shown["channel"]), (&json!("came by post on Sunday"), &json!("POST")));
+    assert_eq!((&shown["receivedReason"], &shown["channel"]), (&json!("handed over on Sunday"), &json!("WINDOW")));
     assert_eq!((&shown["documents"][0]["applicantName"], &shown["applicantName"]), (&json!("何永"), &json!("何永")));
     assert!(!shown["documents"][0]["unitName"]["value"].as_str().unwrap().is_empty());
 }

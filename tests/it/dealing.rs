@@ -198,15 +198,19 @@ async fn a_handed_over_case_is_dealt_with_by_both_units(app: TestApp) {
     let receiver = staff(&world, "far-reviewer", Role::Reviewer, far).await;
     let case = case_id(&world.case(&talent).await);
     assert_eq!(reveal(&world, &receiver, &person, &document, "CASE_HANDLING").await, "NOT_FOUND");
-    hand_over(&world, case, far).await;
+    hand_over(&world, case, far, false).await;
     assert_eq!(reveal(&world, &receiver, &person, &document, "CASE_HANDLING").await, HKID);
     assert_eq!(reveal(&world, &officer, &person, &document, "CASE_HANDLING").await, HKID);
 }
 
-/// Lets another unit work on a case.
-async fn hand_over(world: &World, case: ApplicationId, unit: UnitId) {
+/// Lets another unit work on a case; one that takes it over whole counts as the one that received it, too.
+async fn hand_over(world: &World, case: ApplicationId, unit: UnitId, whole: bool) {
     let db = world.app.portal().db.writer();
-    let statement = "UPDATE application SET current_unit_id = $1 WHERE id = $2";
+    let statement = if whole {
+        "UPDATE application SET current_unit_id = $1, receiving_unit_id = $1 WHERE id = $2"
+    } else {
+        "UPDATE application SET current_unit_id = $1 WHERE id = $2"
+    };
     let done = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), statement, [unit.into(), case.into()])).await.unwrap();
     assert_eq!(done.rows_affected(), 1);
 }
@@ -453,7 +457,7 @@ async fn who_was_an_officer_sees_no_more_what_she_filled(app: TestApp) {
     let cart = world.save(&officer, input).await.unwrap();
     assert_eq!(filled(&world, &officer, &submitted).await, Ok(vec![json!({ "city": "440100" })]));
     // The case went to another city, and the order, of which she sees nothing more, with it.
-    hand_over(&world, case_id(&case), other_city(&world).await).await;
+    hand_over(&world, case_id(&case), other_city(&world).await, true).await;
     assert_eq!(filled(&world, &officer, &submitted).await, Err("NOT_FOUND".into()));
     assert_eq!(filled(&world, &officer, &cart).await, Ok(vec![json!({ "city": "440100" })]));
     end_grants(&world, &security, &officer).await;

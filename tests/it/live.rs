@@ -171,9 +171,13 @@ async fn changes_are_heard_in_order_by_who_may_see_the_case(app: TestApp) {
     // What she ends is heard no more.
     say(&mut hers, &json!({ "id": "1", "type": "complete" })).await;
     silent(&mut hers).await;
+    // The case has gone to the city, whose queue it leaves now.
+    let mut city = listening(&world, &served, &officer, QUEUE, &json!(world.units.city.global())).await;
     world.done(&talent, "withdrawApplication", &case, json!({})).await;
-    assert_eq!(told(&mut queue).await["applicationId"], case["id"]);
-    silent(&mut hers).await;
+    assert_eq!(told(&mut city).await["applicationId"], case["id"]);
+    for socket in [&mut queue, &mut hers] {
+        silent(socket).await;
+    }
 }
 
 async fn a_grant_that_ends_ends_what_is_heard_by_it(app: TestApp) {

@@ -87,7 +87,6 @@ async fn a_fault_of_a_document_has_its_reason_its_place_and_no_value(app: TestAp
         ("{ secret: today secret: viewer { assurance } }", "FIELDS_CONFLICT", 1, 3, "Two fields of one name differ; use aliases."),
         ("{ node(id: $secret) { id } }", "VARIABLE_UNDEFINED", 1, 8, "A variable is used that the operation does not declare."),
         ("query($secret: Int) { today }", "VARIABLE_UNUSED", 1, 7, "A variable is declared and not used."),
-        ("query($secret: Int) { node(id: $secret) { id } }", "VARIABLE_MISPLACED", 1, 7, "The type of the variable does not fit: ID!."),
         ("query($secret: Viewer) { node(id: $secret) { id } }", "VARIABLE_MISPLACED", 1, 7, "The type of the variable does not fit: Viewer."),
         (
             "mutation { signIn(input: { contact: \"secret\", password: \"secret\", secret: 1 }) { userErrors { code } } }",
@@ -108,6 +107,10 @@ async fn a_fault_of_a_document_has_its_reason_its_place_and_no_value(app: TestAp
         }
         assert!(!answer.to_string().to_lowercase().contains("secret"), "{query}: {answer}");
     }
+    // The library's rule for variables in their place is never reached (7.0.19): they are told when the argument is read.
+    let answer = english(&app, "query($secret: Int) { node(id: $secret) { id } }", json!({})).await;
+    let error = &answer["errors"][0];
+    assert_eq!((&error["extensions"]["reason"], &error["locations"][0]["column"], &answer["data"]), (&json!("WRONG_TYPE"), &json!(32), &Value::Null));
     let value = english(&app, "{ cartPreview(lines: [{ itemId: 5.5 }]) { lines { itemId } } }", json!({})).await;
     assert!(!value["errors"].as_array().unwrap().is_empty(), "{value}");
 }
