@@ -45,6 +45,7 @@ impl Cases {
     }
 
     /// The same with one case that is loaded already.
+    #[must_use]
     pub fn with(mut self, loaded: Loaded) -> Self {
         self.loaded = OnceCell::new_with(Some(HashMap::from([(loaded.row.id, loaded)])));
         self
