@@ -186,7 +186,7 @@ fn sqlite(url: &str, connections: u32, query_only: bool) -> ConnectOptions {
             .busy_timeout(Duration::from_secs(5))
             .pragma("query_only", if query_only { "ON" } else { "OFF" })
             .pragma("temp_store", "MEMORY")
-            .pragma("cache_size", "-8000")
+            .pragma("cache_size", "-4000")
             .optimize_on_close(true, None)
     });
     options

@@ -305,6 +305,12 @@ pub async fn unit_path(db: &impl ConnectionTrait, id: UnitId) -> Result<Option<S
     unit::Entity::find_by_id(id).select_only().column(unit::Column::Path).into_tuple().one(db).await
 }
 
+/// Whether a unit is open.
+pub async fn is_open(db: &impl ConnectionTrait, id: UnitId) -> Result<bool, DbErr> {
+    let open = unit::Entity::find_by_id(id).select_only().column(unit::Column::Id).filter(unit::Column::ClosedAt.is_null());
+    Ok(open.into_tuple::<UnitId>().one(db).await?.is_some())
+}
+
 /// A unit and those above it, nearest first, with their levels and paths.
 pub async fn lineage(db: &impl ConnectionTrait, id: UnitId) -> Result<Vec<UnitNode>, DbErr> {
     let rows = db

@@ -29,6 +29,7 @@ both_engines!(
     names_beside_ids_are_loaded_together,
     a_unit_with_open_cases_does_not_close,
     a_successor_offers_what_the_closed_unit_offered,
+    a_unit_that_closes_while_cases_come_in_keeps_none,
 );
 pool_of_one!(a_claim_and_a_place_of_work_are_registered, a_successor_offers_what_the_closed_unit_offered, letters_go_in_the_language_of_the_account);
 
@@ -430,4 +431,35 @@ async fn a_successor_offers_what_the_closed_unit_offered(app: TestApp) {
     // A case of the same region goes to the successor.
     let case = world.case(&talent).await;
     assert_eq!(receiver(&world, &case).await, successor);
+}
+
+/// Whoever comes first: no open case lies with a closed unit.
+async fn a_unit_that_closes_while_cases_come_in_keeps_none(app: TestApp) {
+    let world = World::new(app).await;
+    let admin = somebody(&world.app, "admin@demo.invalid", vec![(Role::SystemAdmin, None, None)]).await;
+    let talent = world.talent("talent").await;
+    let successor = world.app.unit(UnitLevel::Window, "440106", None).await;
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let mut carts = Vec::new();
+    for _ in 0..12 {
+        carts.push(world.save(&talent, json!({ "lines": [line] })).await.unwrap());
+    }
+    let close = json!({ "unitId": world.units.window.global(), "successorId": successor.global(), "expectedVersion": 1, "idempotencyKey": world.key() });
+    let submit = async |cart: &Value| world.submit(&talent, cart, json!({})).await;
+    let closing = async || world.app.graphql(Some(&admin), CLOSE, json!({ "input": close })).await.ok()["closeUnit"]["userErrors"].take();
+    // Each begins when it is polled first: the closing among the submissions.
+    let (submitted, refused) = tokio::join!(futures_util::future::join_all(carts.iter().map(submit)), closing());
+    let units: Vec<UnitId> = {
+        let mut units = Vec::new();
+        for case in submitted.iter().flatten() {
+            units.push(receiver(&world, &case["applications"][0]).await);
+        }
+        units
+    };
+    let closed = refused == json!([]);
+    assert!(closed || refused[0]["code"] == "UNIT_IN_USE", "{refused}");
+    assert!(units.iter().all(|unit| *unit == if closed { successor } else { world.units.window }), "{closed} {units:?}");
+    for noes in submitted.iter().filter_map(|done| done.as_ref().err()) {
+        assert_eq!(codes(noes), ["NOT_OFFERED"]);
+    }
 }

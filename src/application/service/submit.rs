@@ -393,6 +393,11 @@ async fn open_case(
         Written::OneOpenAlready => return Err(Rejection::at(Code::OpenCaseExists, &path).into()),
         Written::Stale => return Err(Rejection::at(Code::WrongState, "input.orderId").into()),
     }
+    // The unit may have closed since the line was routed.
+    let receiving = loaded.case.unit.ok_or_else(|| Fault::bug("a submitted case has no unit"))?;
+    if !organisation::is_open(txn, receiving).await? {
+        return Err(Rejection::at(Code::NotOffered, &path).into());
+    }
     let by = engine::by(actor, entry.side.role(), &loaded);
     store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, &event, now, by).await?;
     let content = &loaded.version.content;

@@ -25,6 +25,12 @@ pub async fn unit_path(db: &impl ConnectionTrait, id: UnitId) -> Result<Option<S
     Ok(store::unit_path(db, id).await?)
 }
 
+/// Whether a unit is open. Asked after a row that names the unit was written in the same transaction, the answer stays true
+/// until that ends: closing locks the unit.
+pub async fn is_open(txn: &impl ConnectionTrait, id: UnitId) -> Result<bool, Fault> {
+    Ok(store::is_open(txn, id).await?)
+}
+
 /// A unit and those above it, nearest first, with their levels and paths; empty where there is no such unit. One statement.
 pub async fn lineage(db: &impl ConnectionTrait, id: UnitId) -> Result<Vec<UnitNode>, Fault> {
     Ok(store::lineage(db, id).await?)
