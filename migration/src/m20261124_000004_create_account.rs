@@ -107,6 +107,7 @@ async fn sign_in(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .await?;
     manager.create_index(index("pending_code", "pending_code_expiry", &["expires_at"])).await?;
+    manager.create_index(index("pending_code", "pending_code_account", &["account_id"]).and_where(Expr::col("account_id").is_not_null()).to_owned()).await?;
     manager
         .create_table(
             table("rate_limit")

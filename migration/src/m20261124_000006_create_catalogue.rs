@@ -51,13 +51,16 @@ impl MigrationTrait for Migration {
                     // Repeated from the item, whose code never changes, so that a version is read by one statement.
                     .col(text("item_code"))
                     .col(text("edition"))
-                    .col(int("number"))
+                    // A draft has neither number nor first day; what is published never changes.
+                    .col(code("state", &["DRAFT", "PUBLISHED", "RETIRED"]).default("PUBLISHED").to_owned())
+                    .col(int_null("number"))
                     .col(text("digest"))
                     .col(code("maker", MAKERS))
                     .col(json("content"))
-                    .col(date("in_force_from"))
+                    .col(date_null("in_force_from"))
                     .col(date_null("in_force_to"))
                     .col(instant("created_at"))
+                    .check(Expr::cust("state = 'DRAFT' OR (number IS NOT NULL AND in_force_from IS NOT NULL)"))
                     .foreign_key(&mut refers("item_version", "item_id", "service_item"))
                     .to_owned(),
             )
@@ -95,6 +98,7 @@ impl MigrationTrait for Migration {
             .await?;
         // Periods do not overlap: the service compares them under a lock of the item; the index holds equal beginnings off.
         manager.create_index(unique("item_offering", "uq_item_offering_start", &["item_id", "unit_id", "effective_from"])).await?;
+        manager.create_index(index("item_offering", "item_offering_unit", &["unit_id"])).await?;
 
         manager
             .create_table(
@@ -112,6 +116,7 @@ impl MigrationTrait for Migration {
             )
             .await?;
         manager.create_index(index("item_route", "ix_item_route_item", &["item_id"])).await?;
+        manager.create_index(index("item_route", "ix_item_route_unit", &["unit_id"])).await?;
 
         manager
             .create_table(

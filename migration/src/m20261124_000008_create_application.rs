@@ -13,22 +13,6 @@ const CHANNELS: [&str; 4] = ["ONLINE", "WINDOW", "POST", "EMPLOYER"];
 const STATES: [&str; 10] =
     ["DRAFT", "RECEIVED", "SUPPLEMENT_REQUESTED", "ACCEPTED", "NOT_ACCEPTED", "IN_REVIEW", "DECIDED", "DELIVERED", "WITHDRAWN", "TERMINATED"];
 
-/// Those that this issue of the engine writes, and those that its further actions will.
-const DOCUMENTS: [&str; 12] = [
-    "RECEIPT",
-    "ACCEPTANCE",
-    "SUPPLEMENT_NOTICE",
-    "NOT_ACCEPTED",
-    "EXTENSION",
-    "DECISION",
-    "SPECIAL_PROCEDURE",
-    "TERMINATION",
-    "WITHDRAWAL",
-    "HAND_OVER",
-    "REVOCATION",
-    "CORRECTION",
-];
-
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -131,6 +115,7 @@ impl MigrationTrait for Migration {
                     .check(Expr::cust("(state = 'DRAFT') = (number IS NULL)"))
                     .check(Expr::cust("(number IS NULL) = (offering_id IS NULL)"))
                     .check(Expr::cust("(number IS NULL) = (current_unit_id IS NULL)"))
+                    .check(Expr::cust("(number IS NULL) = (receiving_unit_id IS NULL)"))
                     .check(Expr::cust("(number IS NULL) = (received_at IS NULL)"))
                     .to_owned(),
             )
@@ -140,7 +125,8 @@ impl MigrationTrait for Migration {
         manager.create_index(index("application", "application_order_lines", &["order_id", "id"])).await?;
         manager.create_index(index("application", "application_applicant", &["applicant_person_id", "id"])).await?;
         let open = Expr::col("state").is_in(["RECEIVED", "SUPPLEMENT_REQUESTED", "ACCEPTED", "IN_REVIEW", "DECIDED"]);
-        manager.create_index(index("application", "application_queue", &["current_unit_id", "due_at", "id"]).and_where(open).to_owned()).await?;
+        manager.create_index(index("application", "application_queue", &["current_unit_id", "due_at", "id"]).and_where(open.clone()).to_owned()).await?;
+        manager.create_index(index("application", "application_received", &["receiving_unit_id", "id"]).and_where(open).to_owned()).await?;
         manager
             .create_index(index("application", "application_clock", &["next_clock_at", "id"]).and_where(Expr::col("next_clock_at").is_not_null()).to_owned())
             .await?;
@@ -170,6 +156,8 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("mandate_id"))
                     .col(uuid_null("unit_id"))
                     .col(text("payload"))
+                    // What the actor says of it, in her words.
+                    .col(bytes_null("reason_sealed"))
                     .foreign_key(&mut refers("application_event", "application_id", "application"))
                     .foreign_key(&mut refers("application_event", "on_behalf_of", "person"))
                     .foreign_key(&mut refers("application_event", "mandate_id", "mandate"))
@@ -216,7 +204,7 @@ impl MigrationTrait for Migration {
                 table("case_document")
                     .col(id())
                     .col(uuid("application_id"))
-                    .col(code("kind", &DOCUMENTS))
+                    .col(text("kind"))
                     .col(text("number"))
                     .col(bytes("data_sealed"))
                     .col(bytes("jws_sealed"))
@@ -237,11 +225,15 @@ impl MigrationTrait for Migration {
                     .col(id())
                     .col(uuid("case_document_id"))
                     .col(code("channel", &["ONLINE", "IN_PERSON", "POST"]))
-                    .col(uuid("recipient_id"))
+                    // A person or a body, never both.
+                    .col(uuid_null("recipient_id"))
+                    .col(uuid_null("recipient_body_id"))
                     .col(uuid_null("recorded_by"))
                     .col(instant("delivered_at"))
                     .foreign_key(&mut refers("case_delivery", "case_document_id", "case_document"))
                     .foreign_key(&mut refers("case_delivery", "recipient_id", "person"))
+                    .foreign_key(&mut refers("case_delivery", "recipient_body_id", "body"))
+                    .check(Expr::cust("(recipient_id IS NULL) <> (recipient_body_id IS NULL)"))
                     .foreign_key(&mut refers("case_delivery", "recorded_by", "person"))
                     .to_owned(),
             )

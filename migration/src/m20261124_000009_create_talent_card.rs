@@ -144,7 +144,7 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(uuid_null("application_id"))
                 .col(date("valid_from"))
                 .col(date("valid_to"))
-                .col(code("status", &["ACTIVE", "SUSPENDED", "REVOKED", "EXPIRED"]))
+                .col(code("status", &["ACTIVE", "SUSPENDED", "REVOKED", "EXPIRED", "REPLACED", "ENDED"]))
                 .col(instant("issued_at"))
                 .col(bigint("version"))
                 .foreign_key(&mut refers("card", "product_id", "card_product"))
@@ -171,10 +171,7 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             table("card_event")
                 .col(id())
                 .col(uuid("card_id"))
-                .col(code(
-                    "kind",
-                    &["ISSUED", "SUSPENDED", "LIFTED", "REVOKED", "EXPIRED", "RENEWED", "REPLACED", "CORRECTED", "LOST_REPORTED", "EMPLOYER_CHANGED"],
-                ))
+                .col(text("kind"))
                 .col(instant("at"))
                 .col(uuid_null("by_person_id"))
                 .col(uuid_null("application_id"))
@@ -246,10 +243,10 @@ async fn checks(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(uuid_null("unit_id"))
                 .col(uuid_null("body_id"))
                 .col(text("purpose"))
-                .col(code("via", &["TOKEN", "NUMBER"]))
+                .col(code("via", &["TOKEN", "NUMBER", "OFFLINE"]))
                 .col(instant("checked_at"))
                 .col(instant("valid_until"))
-                .col(code("answer", &["VALID", "NOT_VALID", "MISMATCH"]))
+                .col(code("answer", &["VALID", "NOT_VALID", "MISMATCH", "VALID_AS_OF", "STATUS_UNKNOWN"]))
                 .foreign_key(&mut refers("card_check", "card_id", "card"))
                 .foreign_key(&mut refers("card_check", "checked_by_person_id", "person"))
                 .foreign_key(&mut refers("card_check", "unit_id", "unit"))

@@ -576,6 +576,9 @@ payloads! {
     /// Answer of `completeSignUp`.
     CompleteSignUpPayload { /// The new session.
         session: SessionPairObject }
+    /// Answer of `completeRecovery`. The new password is set, whichever it is.
+    CompleteRecoveryPayload { /// A session, or what a second factor is asked for.
+        result: SignInResult }
     /// Answer of `startRecovery`.
     StartRecoveryPayload { /// What waits for the code.
         challenge: CodeChallenge }
@@ -627,17 +630,6 @@ payloads! {
     /// Answer of `endGrant`.
     EndGrantPayload { /// The role that ended.
         grant: RoleGrantObject }
-}
-
-/// Answer of `completeRecovery`.
-#[derive(SimpleObject)]
-pub struct CompleteRecoveryPayload {
-    /// The new session; `null` where the account has a second factor.
-    session: Option<SessionPairObject>,
-    /// Where the account has a second factor: what waits for `completeSignIn`. The new password is set all the same.
-    second_factor_required: Option<SecondFactorRequired>,
-    /// Why nothing was changed.
-    user_errors: Vec<UserError>,
 }
 
 /// An invitation to a role; its token goes to the contact point only.
@@ -726,12 +718,11 @@ impl AccountMutation {
     ) -> Answer<CompleteRecoveryPayload> {
         let command = CompleteRecovery { challenge: read!(decode(&input.challenge, "input.challenge")), code: input.code, password: input.password };
         let done = recovery::complete_recovery(ctx.portal(), ctx.actor(), &client(ctx), command).await;
-        let answer = |session, second_factor_required, user_errors| CompleteRecoveryPayload { session, second_factor_required, user_errors };
-        let opened = |signed: SignedIn| match signed {
-            SignedIn::Session(pair) => answer(Some(SessionPairObject::of(ctx, pair, input.transport)), None, Vec::new()),
-            SignedIn::SecondFactorRequired(challenge) => answer(None, Some(challenge.into()), Vec::new()),
+        let result = |signed: SignedIn| match signed {
+            SignedIn::Session(pair) => SignInResult::SessionPair(SessionPairObject::of(ctx, pair, input.transport)),
+            SignedIn::SecondFactorRequired(challenge) => SignInResult::SecondFactorRequired(challenge.into()),
         };
-        payload(ctx.ctx(), done, opened, |errors| answer(None, None, errors))
+        payload(ctx.ctx(), done, |signed| CompleteRecoveryPayload::done(result(signed)), CompleteRecoveryPayload::refused)
     }
 
     /// Sends a code to a further contact point of the caller, who has at most five. The answer is the same where another

@@ -121,6 +121,7 @@ pub mod event {
         pub mandate_id: Option<MandateId>,
         pub unit_id: Option<UnitId>,
         pub payload: String,
+        pub reason_sealed: Option<Vec<u8>>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -37,6 +37,13 @@ impl Standing {
         if self.side.is_some() || self.beneficiary || self.confirms || self.staff() { Ok(self) } else { Err(Fault::NotFound) }
     }
 
+    /// The same for who handed the case in under a mandate: a party to it she stays, whatever became of the mandate, so that
+    /// no role of hers reaches it.
+    pub fn as_former_agent(self) -> Result<Self, Fault> {
+        let Self { side, beneficiary, .. } = self;
+        Self { side, beneficiary, ..Self::default() }.or_not_found()
+    }
+
     /// Whether she is staff of a unit that has to do with it.
     pub fn staff(&self) -> bool {
         !self.roles.is_empty() || !self.received.is_empty()

@@ -113,6 +113,9 @@ pub async fn queue(
     if let Some(person) = filter.claimed_by {
         sql.and(" AND a.claimed_by = ?", person.0);
     }
+    if filter.to_decide {
+        sql.text.push_str(" AND a.state IN ('ACCEPTED', 'IN_REVIEW') AND a.step_key IS NULL");
+    }
     if filter.unclaimed {
         sql.text.push_str(" AND a.claimed_by IS NULL");
     }

@@ -80,6 +80,18 @@ pub async fn orders_of(db: &impl ConnectionTrait, persons: &[PersonId], before: 
     find.order_by_desc(order::Column::Id).limit(limit).all(db).await
 }
 
+/// Carts that a person fills for others, newest first.
+pub async fn carts_filled(db: &impl ConnectionTrait, filler: &[PersonId], limit: u64) -> Result<Vec<order::Model>, DbErr> {
+    order::Entity::find()
+        .filter(order::Column::CreatedBy.is_in(filler.iter().copied()))
+        .filter(order::Column::ApplicantPersonId.is_not_in(filler.iter().copied()))
+        .filter(order::Column::State.eq(OrderState::Cart))
+        .order_by_desc(order::Column::Id)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
 /// How many carts of a filler are open: those that hold a line, and those touched after `since`.
 pub async fn open_carts(txn: &impl ConnectionTrait, filler: PersonId, since: DateTime<Utc>) -> Result<i64, DbErr> {
     let row = txn
@@ -272,7 +284,7 @@ pub async fn insert_event(
     id: EventId,
     case: ApplicationId,
     seq: i64,
-    event: &Event,
+    (event, reason_sealed): (&Event, Option<Vec<u8>>),
     at: DateTime<Utc>,
     by: EventBy,
 ) -> Result<(), DbErr> {
@@ -290,6 +302,7 @@ pub async fn insert_event(
         mandate_id: Set(by.mandate),
         unit_id: Set(by.unit),
         payload: Set(payload),
+        reason_sealed: Set(reason_sealed),
     });
     insert.exec_without_returning(txn).await.map(|_| ())
 }
@@ -518,12 +531,18 @@ pub async fn has_open(txn: &impl ConnectionTrait, persons: &[PersonId], item: It
 
 /// Whether an open case lies with a unit, or was received by it.
 pub async fn has_open_at(txn: &impl ConnectionTrait, unit: UnitId) -> Result<bool, DbErr> {
-    let open = application::Entity::find()
-        .select_only()
-        .column(application::Column::Id)
-        .filter(Condition::any().add(application::Column::CurrentUnitId.eq(unit)).add(application::Column::ReceivingUnitId.eq(unit)))
-        .filter(application::Column::State.is_in(State::ALL.iter().copied().filter(|state| state.is_open())));
-    Ok(open.limit(1).into_tuple::<ApplicationId>().one(txn).await?.is_some())
+    // Two questions, each with an index of its own; the states stand in the text, so that the partial indexes serve.
+    let row = txn
+        .query_one_raw(Statement::from_sql_and_values(
+            txn.get_database_backend(),
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM application WHERE current_unit_id = $1 \
+             AND state IN ('RECEIVED', 'SUPPLEMENT_REQUESTED', 'ACCEPTED', 'IN_REVIEW', 'DECIDED')) \
+             OR EXISTS (SELECT 1 FROM application WHERE receiving_unit_id = $1 \
+             AND state IN ('RECEIVED', 'SUPPLEMENT_REQUESTED', 'ACCEPTED', 'IN_REVIEW', 'DECIDED'))",
+            [unit.0.into()],
+        ))
+        .await?;
+    Ok(row.is_some())
 }
 
 /// Counts the open cases of these persons for the one that they have become, as far as she has none of the item.

@@ -95,6 +95,10 @@ coded_enum! {
         ClaimedByAnother => "CLAIMED_BY_ANOTHER",
         /// The case must be claimed first.
         NotClaimed => "NOT_CLAIMED",
+        /// A step of the review advised against approval; who approves all the same says why.
+        AdvisedAgainst => "ADVISED_AGAINST",
+        /// The applicant is not known as surely as the item demands for approval.
+        ApplicantNotVerified => "APPLICANT_NOT_VERIFIED",
         /// The caller does not hold the role, for this unit, that the action asks for.
         NotEntitled => "NOT_ENTITLED",
         /// The case waits for somebody outside the units, for example the employer.

@@ -482,6 +482,7 @@ impl<'a> Maker<'a> {
                 mandate_id: None,
                 unit_id: unit,
                 payload: serde_json::to_string(event)?,
+                reason_sealed: None,
             })?;
             self.made.events += 1;
             let kind = match event {

@@ -119,7 +119,8 @@ pub(crate) async fn sign_up(app: &TestApp, contact: &str) -> Signed {
     signed(&complete(app, (&challenge, &code), PASSWORD).await["session"])
 }
 
-pub(crate) const RESULT: &str = "result { __typename ... on SessionPair { sessionId accessToken refreshToken } }";
+pub(crate) const RESULT: &str =
+    "result { __typename ... on SessionPair { sessionId accessToken refreshToken } ... on SecondFactorRequired { challenge expiresAt } }";
 
 pub(crate) async fn sign_in(app: &TestApp, contact: &str, password: &str) -> Value {
     mutate(app, None, "signIn", RESULT, json!({ "contact": contact, "password": password })).await
@@ -220,7 +221,7 @@ async fn a_code_works_once_for_ten_minutes_and_five_tries(app: TestApp) {
     refused(&complete(&app, (&challenge, &third), PASSWORD).await, "CODE_INVALID", "input.code");
     // A code of a sign-up recovers nothing, and what is no challenge is a bad request.
     let (challenge, fourth) = code(&app, "startSignUp", "fourth@example.com").await;
-    let crossed = mutate(&app, None, "completeRecovery", PAIR, json!({ "challenge": challenge, "code": fourth, "password": PASSWORD })).await;
+    let crossed = mutate(&app, None, "completeRecovery", RESULT, json!({ "challenge": challenge, "code": fourth, "password": PASSWORD })).await;
     refused(&crossed, "CODE_INVALID", "input.code");
     let reply = app.graphql(None, &mutation("completeSignUp", PAIR), json!({ "input": { "challenge": "x", "code": "1", "password": PASSWORD } })).await;
     assert_eq!((reply.code(), &reply.errors[0]["extensions"]["field"]), ("BAD_REQUEST", &json!(["input", "challenge"])));
@@ -399,11 +400,11 @@ async fn recovery_changes_the_password_and_ends_all_sessions(app: TestApp) {
     let second = signed_in(&app, "one@example.com").await;
     let (challenge, digits) = code(&app, "startRecovery", "one@example.com").await;
     let input = |password: &str, code: &str| json!({ "challenge": challenge, "code": code, "password": password });
-    let recover = async |password: &str, code: &str| mutate(&app, None, "completeRecovery", PAIR, input(password, code)).await;
+    let recover = async |password: &str, code: &str| mutate(&app, None, "completeRecovery", RESULT, input(password, code)).await;
     refused(&recover("short", &digits).await, "TOO_SHORT", "input.password");
     refused(&recover(OTHER_PASSWORD, wrong(&digits)).await, "CODE_INVALID", "input.code");
     assert!(lives(&app, &first.access).await);
-    let new = signed(&recover(OTHER_PASSWORD, &digits).await["session"]);
+    let new = signed(&recover(OTHER_PASSWORD, &digits).await["result"]);
     assert!(lives(&app, &new.access).await && !lives(&app, &first.access).await && !lives(&app, &second.access).await);
     refused(&recover(PASSWORD, &digits).await, "CODE_INVALID", "input.code");
     refused(&sign_in(&app, "one@example.com", PASSWORD).await, "SIGN_IN_FAILED", "");

@@ -317,7 +317,7 @@ async fn a_reason_is_needed_for_every_no(app: TestApp) {
 
     let case = world.case(&talent).await;
     let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
-    let case = world.done(&reviewer, "completeStep", &case, json!({ "stepKey": "review", "outcome": "NEGATIVE" })).await;
+    let case = world.done(&reviewer, "completeStep", &case, json!({ "stepKey": "review", "outcome": "NEGATIVE", "reason": "学历未能核实" })).await;
     let noes = no(world.act(&approver, "decideApplication", &case, json!({ "decision": "REFUSED" })).await);
     assert_eq!((codes(&noes), fields(&noes)), (vec!["REASON_REQUIRED"], vec!["input.reason".to_owned()]));
     let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "REFUSED", "reason": "条件不符" })).await;

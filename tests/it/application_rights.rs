@@ -49,6 +49,7 @@ both_engines!(
     the_facts_that_were_judged_are_kept_with_their_sources,
     nobody_keeps_more_than_twenty_carts,
     an_agent_acts_under_a_mandate_until_it_is_withdrawn,
+    who_handed_a_case_in_under_a_mandate_never_works_on_it,
 );
 pool_of_one!(
     only_the_window_lets_somebody_in_whom_nobody_has_verified,
@@ -182,7 +183,7 @@ async fn only_the_window_lets_somebody_in_whom_nobody_has_verified(app: TestApp)
     let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
     let case = world.done(&reviewer, "completeStep", &case, json!({ "stepKey": "review", "outcome": "POSITIVE" })).await;
     let noes = no(world.act(&approver, "decideApplication", &case, json!({ "decision": "APPROVED" })).await);
-    assert_eq!(codes(&noes), ["ASSURANCE_TOO_LOW"]);
+    assert_eq!(codes(&noes), ["APPLICANT_NOT_VERIFIED"]);
     world.verify(&officer, unknown.person, "A123456(3)").await;
     let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "APPROVED" })).await;
     assert_eq!(case["decision"], "APPROVED");
@@ -217,6 +218,7 @@ async fn a_draft_is_taken_out_of_its_cart_and_never_withdrawn(app: TestApp) {
         mandate_id: sea_orm::Set(None),
         unit_id: sea_orm::Set(None),
         payload: sea_orm::Set(json!({ "event": "WITHDRAWN" }).to_string()),
+        reason_sealed: sea_orm::Set(None),
     };
     let txn = world.app.portal().db.begin_write().await.unwrap();
     event::Entity::insert(forged).exec_without_returning(&txn).await.unwrap();
@@ -281,10 +283,12 @@ async fn an_officer_takes_papers_for_her_own_units_only(app: TestApp) {
     let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
     assert_eq!(case["state"], "ACCEPTED");
     assert_eq!(check_projections(world.app.portal(), |_| {}).await.unwrap().different, []);
-    // Without a statement there is nothing to keep.
+    // A reason of nothing is no statement.
     let filled = json!({ "applicantId": walk_in.global(), "channel": "WINDOW", "lines": [line] });
     let cart = world.save(&officer, filled).await.unwrap();
-    let case = world.submit(&officer, &cart, json!({ "receivedReason": "none" })).await.unwrap()["applications"][0].clone();
+    let noes = no(world.submit(&officer, &cart, json!({ "receivedReason": "none" })).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["REQUIRED"], vec!["input.receivedAt".to_owned()]));
+    let case = world.submit(&officer, &cart, json!({})).await.unwrap()["applications"][0].clone();
     assert_eq!(world.row(&case).await.received_reason_sealed, None);
     assert_eq!(world.trail("SUBMIT_APPLICATION").await.pop().unwrap().details["stated_received_at"], Value::Null);
 }
@@ -453,10 +457,21 @@ async fn an_approval_against_a_step_needs_a_reason(app: TestApp) {
     let (reviewer, approver) = (world.staff("reviewer").await, world.staff("approver").await);
     let case = world.case(&talent).await;
     let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
-    let case = world.done(&reviewer, "completeStep", &case, json!({ "stepKey": "review", "outcome": "NEGATIVE" })).await;
+    let negative = json!({ "stepKey": "review", "outcome": "NEGATIVE" });
+    let noes = no(world.act(&reviewer, "completeStep", &case, negative.clone()).await);
+    assert_eq!((codes(&noes), fields(&noes)), (vec!["REASON_REQUIRED"], vec!["input.reason".to_owned()]));
+    let case = world.done(&reviewer, "completeStep", &case, with(negative, json!({ "reason": "学历未能核实" }))).await;
+    // What a step came to is for staff of the case; the stored words are sealed.
+    for (reader, step) in [(&approver, json!({ "stepKey": "review", "outcome": "NEGATIVE", "reason": "学历未能核实" })), (&talent, Value::Null)] {
+        let seen = world.read(reader, &case, "events { kind stepKey outcome reason }").await["events"][2].take();
+        let hidden = json!({ "stepKey": null, "outcome": null, "reason": null });
+        assert_eq!(seen, with(json!({ "kind": "STEP_COMPLETED" }), if step.is_null() { hidden } else { step }));
+    }
+    let sealed = event::Entity::find().filter(event::Column::ReasonSealed.is_not_null()).one(world.app.portal().db.read()).await.unwrap().unwrap();
+    assert!(!String::from_utf8_lossy(sealed.reason_sealed.as_deref().unwrap()).contains("学历") && !sealed.payload.contains("学历"));
     for reason in [json!({}), json!({ "reason": "  " })] {
         let noes = no(world.act(&approver, "decideApplication", &case, with(json!({ "decision": "APPROVED" }), reason)).await);
-        assert_eq!((codes(&noes), fields(&noes)), (vec!["REASON_REQUIRED"], vec!["input.reason".to_owned()]));
+        assert_eq!((codes(&noes), fields(&noes)), (vec!["ADVISED_AGAINST"], vec!["input.reason".to_owned()]));
     }
     let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "APPROVED", "reason": "复核后符合条件" })).await;
     assert_eq!(case["decision"], "APPROVED");
@@ -723,4 +738,29 @@ async fn an_agent_acts_under_a_mandate_until_it_is_withdrawn(app: TestApp) {
     // It is the principal's: she hands in herself what the agent left.
     let case = world.submit(&talent, &left, json!({})).await.unwrap()["applications"][0].clone();
     assert_eq!(world.events(&talent, &case).await, [("SUBMITTED".to_owned(), Some("TALENT".to_owned()))]);
+}
+
+/// Her mandate over, an agent who is staff, too, is no stranger to the case: she is a party, and sees nothing more of it.
+async fn who_handed_a_case_in_under_a_mandate_never_works_on_it(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer, reviewer) = (world.talent("talent").await, world.staff("officer").await, world.staff("reviewer").await);
+    let agent = world.staff("approver").await;
+    let term: DateTime<Utc> = world.app.portal().env.now() + Duration::days(30);
+    let grant = json!({ "agentId": agent.person.global(), "itemCodes": [SERVICE], "endsAt": term, "idempotencyKey": world.key() });
+    let mandate = world.run(&talent, "grantMandate", "mandate { id }", grant).await.unwrap();
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let filled = json!({ "applicantId": talent.person.global(), "mandateId": mandate["id"], "lines": [line] });
+    let cart = world.save(&agent, filled).await.unwrap();
+    let listed = async || world.app.graphql(Some(&agent.token), "{ filledCarts { id applications { id } } }", json!({})).await.ok()["filledCarts"].take();
+    assert_eq!(listed().await, json!([{ "id": cart["id"], "applications": [{ "id": cart["applications"][0]["id"] }] }]));
+    let case = world.submit(&agent, &cart, json!({})).await.unwrap()["applications"][0].take();
+    assert_eq!(listed().await, json!([]));
+    assert_eq!(codes(&no(world.act(&agent, "claimApplication", &case, json!({})).await)), ["OWN_CASE"]);
+    world.run(&talent, "endMandate", "mandate { id }", json!({ "mandateId": mandate["id"] })).await.unwrap();
+    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
+    let case = world.done(&reviewer, "completeStep", &case, json!({ "stepKey": "review", "outcome": "POSITIVE" })).await;
+    assert_eq!(world.code_of(&agent, &case).await, "NOT_FOUND");
+    for (mutation, more) in [("claimApplication", json!({})), ("decideApplication", json!({ "decision": "APPROVED" }))] {
+        assert_eq!(world.fault(&agent, mutation, with(target(&case), more)).await, "NOT_FOUND");
+    }
 }

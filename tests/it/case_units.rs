@@ -1,8 +1,10 @@
 //! Where a case is: the unit of the step that is due has it in its queue, the one that received it still answers for it;
 //! and what hangs below a list of cases is read once for all of them.
 
+use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 use talent_portal::application::service::check::check_projections;
+use talent_portal::application::service::work::run_clock;
 use talent_portal::kernel::ids::{TypedId as _, UnitId};
 use talent_portal::kernel::role::Role;
 
@@ -12,6 +14,7 @@ use crate::support::{TestApp, both_engines};
 both_engines!(
     a_case_waits_in_the_queue_of_the_unit_whose_step_is_due,
     what_hangs_below_a_list_of_cases_is_read_once_for_all,
+    a_lapse_moves_the_case_whether_or_not_it_was_written_down,
     who_is_not_known_surely_enough_is_told_before_she_hands_in,
     the_reason_of_a_stated_receipt_is_shown_to_whom_it_concerns,
 );
@@ -77,16 +80,19 @@ async fn a_case_waits_in_the_queue_of_the_unit_whose_step_is_due(app: TestApp) {
     let stale = no(world.act(&at_window, "recordDelivery", &json!({ "id": case["id"], "version": 1 }), json!({ "channel": "IN_PERSON" })).await);
     assert_eq!(stale[0]["conflict"]["changedFields"], json!(["state", "decision", "currentUnit", "decidedAt"]));
     world.done(&at_window, "recordDelivery", &case, json!({ "channel": "IN_PERSON" })).await;
-    let shown = world.read(&talent, &case, "documents { kind unitName { value } applicantName materials { value } given { name { value } value } jws }").await;
+    let shown = world.read(&talent, &case, "documents { kind unitName { value } applicantName materials { value } given { name { value } value { value } } acceptanceDueAt promisedDueAt jws }").await;
     let documents = shown["documents"].as_array().unwrap();
     assert!(documents.iter().all(|document| document["applicantName"] == "人才甲"), "{documents:?}");
     assert_eq!((documents[0]["kind"].as_str(), documents[0]["materials"].as_array().map(Vec::len)), (Some("RECEIPT"), Some(6)));
+    // Limits run from acceptance: the receipt promises an answer to the application, the notice a decision.
+    let dates: Vec<_> = documents.iter().map(|document| [&document["acceptanceDueAt"], &document["promisedDueAt"]].map(Value::is_string)).collect();
+    assert_eq!(dates, [[true, false], [false, true], [false, true]]);
     // The window receives and accepts, the province decides; the decision names the card.
     let units: Vec<_> = documents.iter().map(|document| document["unitName"]["value"].as_str().unwrap()).collect();
     assert_eq!(units, ["示范分窗口", "示范分窗口", "示范省级窗口"]);
     let cards = world.app.graphql(Some(&talent.token), "{ myCards { validTo number { number } } }", json!({})).await.ok();
     let card = &cards["myCards"][0];
-    let given: Vec<_> = documents[2]["given"].as_array().unwrap().iter().map(|given| given["value"].clone()).collect();
+    let given: Vec<_> = documents[2]["given"].as_array().unwrap().iter().map(|given| given["value"]["value"].clone()).collect();
     assert_eq!((&given[0], &given[2]), (&card["number"]["number"], &card["validTo"]));
     assert!(check_projections(world.app.portal(), |_| {}).await.unwrap().different.is_empty());
 }
@@ -146,4 +152,39 @@ async fn the_reason_of_a_stated_receipt_is_shown_to_whom_it_concerns(app: TestAp
     assert_eq!((&shown["receivedReason"], &shown["channel"]), (&json!("handed over on Sunday"), &json!("WINDOW")));
     assert_eq!((&shown["documents"][0]["applicantName"], &shown["applicantName"]), (&json!("何永"), &json!("何永")));
     assert!(!shown["documents"][0]["unitName"]["value"].as_str().unwrap().is_empty());
+}
+
+/// The service's one step has no level, so that the steps are given one: its review is the city's.
+async fn a_lapse_moves_the_case_whether_or_not_it_was_written_down(app: TestApp) {
+    let world = World::new(app).await;
+    let (window, city) = (world.units.window, world.units.city);
+    let talent = world.talent("talent").await;
+    let (officer, reviewer) = (world.staff("officer").await, world.staff("reviewer").await);
+    let case = world.case(&talent).await;
+    // As if the version had given its step to the city.
+    let db = world.app.portal().db.writer();
+    let payload = "UPDATE application_event SET payload = REPLACE(payload, '\"key\":\"review\"', $1)";
+    let pinned = format!("\"key\":\"review\",\"unit\":\"{}\"", city.0);
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), payload, [pinned.into()])).await.unwrap();
+    world.done(&officer, "claimApplication", &case, json!({})).await;
+    world.app.advance(chrono::Duration::days(8));
+    let (talent, officer, reviewer) = (world.again(&talent).await, world.again(&officer).await, world.again(&reviewer).await);
+    // Nothing has run: it is accepted, at the city, in nobody's hands, and the claim of before is over.
+    for _ in 0..2 {
+        let seen = world.read(&reviewer, &case, "state claimed currentUnit { id } step { key } acceptedAt version").await;
+        assert_eq!((&seen["state"], &seen["claimed"], &seen["step"]["key"]), (&json!("ACCEPTED"), &json!(false), &json!("review")));
+        assert_eq!((&seen["currentUnit"]["id"], &seen["acceptedAt"]), (&json!(city.global()), &json!("2026-01-12T16:00:00+00:00")));
+        let (hers, windows) = (reasons(&world, &reviewer, &case).await, reasons(&world, &officer, &case).await);
+        assert_eq!((&hers["CLAIM"], &hers["COMPLETE_STEP"]), (&Value::Null, &Value::Null));
+        assert_eq!((&windows["RELEASE"], &windows["ACCEPT"]), (&json!("NOT_CLAIMED"), &json!("ALREADY_ACCEPTED")));
+        run_clock(world.app.portal()).await.unwrap();
+    }
+    assert_eq!(queue(&world, &reviewer, city).await.len(), 1);
+    assert_eq!(queue(&world, &officer, window).await.len(), 0);
+    let seen = world.read(&reviewer, &case, "id version").await;
+    let done = json!({ "stepKey": "review", "outcome": "POSITIVE" });
+    let case = world.done(&reviewer, "completeStep", &seen, done).await;
+    assert_eq!(case["stepsDone"], 1);
+    assert!(check_projections(world.app.portal(), |_| {}).await.unwrap().different.is_empty());
+    assert_eq!(world.read(&talent, &case, "events { kind stepKey }").await["events"][3], json!({ "kind": "STEP_COMPLETED", "stepKey": null }));
 }

@@ -10,6 +10,8 @@ use crate::kernel::ids::FactorId;
 pub const ENROLMENT: Duration = Duration::minutes(15);
 /// Wrong codes in a row after which a factor is good only where its account has signed in lately.
 pub const MOST_FAILURES: i32 = 100;
+/// The same from wherever: neighbours in a network may know a password, too.
+pub const MOST_FAILURES_ANYWHERE: i32 = 1000;
 /// Bytes of a secret (RFC 4226 4: 160 bits).
 pub const SECRET: usize = 20;
 /// Whose code it is, as an authenticator app shows it.

@@ -6,7 +6,9 @@
 use zeroize::Zeroizing;
 
 use crate::account::model::client::Client;
-use crate::account::model::factor::{ENROLMENT, Enrolment, Factor, FactorKind, FactorResetReason, MOST_FAILURES, SECRET, enrolment, step_of};
+use crate::account::model::factor::{
+    ENROLMENT, Enrolment, Factor, FactorKind, FactorResetReason, MOST_FAILURES, MOST_FAILURES_ANYWHERE, SECRET, enrolment, step_of,
+};
 use crate::account::model::limit::Attempt;
 use crate::account::model::session::{Lifetime, SessionEnd};
 use crate::account::policy;
@@ -48,10 +50,14 @@ pub async fn factors(portal: &Portal, actor: &Actor) -> Result<Vec<Factor>, Faul
 }
 
 /// The factor whose code ends a sign-in of the account from where `client` is, and its secret. After
-/// [`MOST_FAILURES`] wrong codes in a row it is good only where the account has signed in lately.
+/// [`MOST_FAILURES`] wrong codes in a row it is good only where the account has signed in lately, after
+/// [`MOST_FAILURES_ANYWHERE`] nowhere: security administration takes it away.
 pub async fn usable(portal: &Portal, client: &Client, account: &AccountRow, index: &[u8]) -> Result<Option<(Factor, Zeroizing<Vec<u8>>)>, Fault> {
     let rows = store::factors(portal.db.read(), account.id).await?;
     let Some(factor) = rows.into_iter().find(|f| f.confirmed_at.is_some()) else { return Ok(None) };
+    if factor.failures >= MOST_FAILURES_ANYWHERE {
+        return Ok(None);
+    }
     if factor.failures >= MOST_FAILURES && !limits::knows(portal.db.read(), portal, index, client).await? {
         return Ok(None);
     }

@@ -17,6 +17,7 @@ use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
 use crate::kernel::seal::token_hash;
 use crate::kernel::text::Language;
+use crate::organisation::service as organisation;
 use crate::person::service as persons;
 use crate::portal::Portal;
 
@@ -220,6 +221,12 @@ pub async fn grant_role(portal: &Portal, actor: &Actor, command: GrantRole, idem
 async fn give_as(txn: &impl ConnectionTrait, portal: &Portal, id: GrantId, person: PersonId, command: &GrantRole, by: PersonId) -> Result<RoleGrant, Refused> {
     if command.role.is_administrator() && store::is_administrator(txn, person).await? {
         return Err(Rejection::at(Code::AdministratorsApart, "input.role").into());
+    }
+    // What a closed unit had to do is its successor's.
+    if let GrantScope::Unit(unit) = command.scope
+        && !organisation::is_open(txn, unit).await?
+    {
+        return Err(unknown_scope(command.scope));
     }
     let now = portal.env.now();
     match store::insert_grant(txn, id, person, command.role, command.scope, Some(by), now).await? {

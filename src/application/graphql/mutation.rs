@@ -153,12 +153,15 @@ inputs! {
         step_key: String,
         /// Its outcome.
         outcome: StepOutcome,
+        /// What staff of the case shall know of it, at most 2000 characters; needed for NEGATIVE.
+        reason: Option<String>,
     }
     /// Input of `decideApplication`.
     DecideApplicationInput {
         /// The decision.
         decision: Decision,
-        /// The reason, as the applicant reads it; needed for a refusal.
+        /// The reason, as the applicant reads it; needed for a refusal, and for an approval against a step that advised
+        /// against it.
         reason: Option<String>,
     }
     /// Input of `recordDelivery`.
@@ -315,7 +318,7 @@ impl ApplicationMutation {
         #[graphql(desc = "The case, the step and its outcome.")] input: CompleteStepInput,
     ) -> Option<Result<CompleteStepPayload, ApiError>> {
         let target = target!(input);
-        reread(ctx, work::complete_step(ctx.portal(), ctx.actor(), target, &input.step_key, input.outcome).await).await
+        reread(ctx, work::complete_step(ctx.portal(), ctx.actor(), target, &input.step_key, (input.outcome, input.reason.as_deref())).await).await
     }
 
     /// Decides a case (决定). An approval gives its result, for example the card, in the same instant.

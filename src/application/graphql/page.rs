@@ -9,7 +9,7 @@ use crate::api::context::Ctx;
 use crate::application::graphql::types::Application;
 use crate::application::model::sight::Sight;
 use crate::application::service::engine::Loaded;
-use crate::application::service::view::{self, CaseRow, EventRow, MaterialRow, Opened, SeenCase, SeenOrder};
+use crate::application::service::view::{self, CaseRow, MaterialRow, Opened, SeenCase, SeenEvent, SeenOrder};
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ApplicationId, OrderId, PersonId, UnitId};
 use crate::organisation::service::units::{self, PlacedUnit};
@@ -29,7 +29,7 @@ pub struct Cases {
     loaded: ByCase<Loaded>,
     materials: ByCase<Vec<MaterialRow>>,
     documents: ByCase<Vec<Opened>>,
-    events: ByCase<Vec<EventRow>>,
+    events: ByCase<Vec<SeenEvent>>,
     beneficiaries: ByCase<Vec<PersonId>>,
 }
 
@@ -80,8 +80,8 @@ impl Cases {
     }
 
     /// What has happened to a case, oldest first.
-    pub async fn events(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[EventRow], Fault> {
-        let found = self.events.get_or_try_init(|| view::events(&ctx.portal, &self.seen)).await?;
+    pub async fn events(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[SeenEvent], Fault> {
+        let found = self.events.get_or_try_init(|| view::events(&ctx.portal, &ctx.actor, &self.seen)).await?;
         Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
     }
 

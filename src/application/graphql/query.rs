@@ -35,6 +35,9 @@ pub struct WorkQueueFilter {
     /// Only what nobody has claimed.
     #[graphql(default)]
     pub unclaimed: bool,
+    /// Only what is to be decided: all steps are finished.
+    #[graphql(default)]
+    pub to_decide: bool,
 }
 
 /// Root fields of orders and cases.
@@ -95,6 +98,12 @@ impl ApplicationQuery {
         Some(read.await)
     }
 
+    /// Carts that the viewer fills for others, as an agent or for walk-ins, newest first; at most 100.
+    #[graphql(complexity = "20 * child_complexity")]
+    async fn filled_carts(&self, ctx: &Context<'_>) -> Option<Result<Vec<Order>, ApiError>> {
+        Some(view::filled_carts(ctx.portal(), ctx.actor()).await.map(Order::beside).map_err(ApiError::from))
+    }
+
     /// Open cases of a unit, what is due first. For staff of the unit or above.
     #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
     async fn work_queue(
@@ -116,6 +125,7 @@ impl ApplicationQuery {
                 due_before: filter.due_before.map(|at| at.0),
                 claimed_by: if filter.mine { ctx.actor().person() } else { None },
                 unclaimed: filter.unclaimed,
+                to_decide: filter.to_decide,
             };
             Ok(QueueEntry::page(view::work_queue(ctx.portal(), ctx.actor(), unit, filter, request).await?, ctx.language()))
         };

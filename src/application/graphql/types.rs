@@ -21,7 +21,7 @@ use crate::application::model::projection::never;
 use crate::application::model::queue::QueueRow;
 use crate::application::model::sight::Sight;
 use crate::application::service::engine::Loaded;
-use crate::application::service::view::{self, Available, CaseRow, EventRow, MaterialRow, Opened, OrderRow, Queue, SeenOrder};
+use crate::application::service::view::{self, Available, CaseRow, MaterialRow, Opened, OrderRow, Queue, SeenEvent, SeenOrder};
 use crate::catalogue::graphql::LegalBasis;
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::Channel;
@@ -108,7 +108,7 @@ impl Application {
     async fn decision(&self) -> Option<Decision> {
         self.row.decision
     }
-    /// The step of the review that is due.
+    /// The step of the review that is due; null before acceptance and once it is to be decided.
     async fn step(&self, ctx: &Context<'_>) -> Option<Result<Step, ApiError>> {
         let key = self.row.step_key.as_deref()?;
         match catalogue::version(ctx.portal(), self.row.version_id).await {
@@ -122,7 +122,7 @@ impl Application {
     async fn steps_done(&self) -> i32 {
         self.row.step_index
     }
-    /// When it was received; the clock runs from here.
+    /// When it was received; the days until acceptance are counted from here.
     async fn received_at(&self) -> Option<DateTime<Utc>> {
         self.row.received_at
     }
@@ -142,7 +142,8 @@ impl Application {
     async fn deemed_accepted_at(&self) -> Option<DateTime<Utc>> {
         self.row.deemed_at
     }
-    /// What is due next: acceptance, the promised limit, or the delivery. Null where nothing is.
+    /// What is due next: acceptance, the promised limit, or the delivery. Null where nothing is. Like every limit the first
+    /// instant after the last day at UTC+8 (24:00).
     async fn due_at(&self) -> Option<DateTime<Utc>> {
         (self.row.due_at != never()).then_some(self.row.due_at)
     }
@@ -232,7 +233,9 @@ impl Application {
     /// What has happened, oldest first.
     async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {
         let rows = self.cases.events(ctx.ctx(), self.row.id).await;
-        Some(rows.map(|rows| rows.iter().cloned().map(ApplicationEvent::from).collect()).map_err(ApiError::from))
+        let party = self.sight.papers();
+        let shown = |seen: &SeenEvent| ApplicationEvent { mandate_id: seen.row.mandate_id.filter(|_| party).map(ids::encode), ..ApplicationEvent::from(seen) };
+        Some(rows.map(|rows| rows.iter().map(shown).collect()).map_err(ApiError::from))
     }
     /// What the viewer may do now. An action that is barred says why.
     #[graphql(complexity = "20 + child_complexity")]
@@ -300,13 +303,21 @@ pub struct ApplicationEvent {
     pub at: DateTime<Utc>,
     /// The role of who did it; null for the clock.
     pub by_role: Option<Role>,
-    /// The mandate under which it was done for the applicant, if it was.
+    /// The mandate under which it was done for the applicant, if it was. Null for beneficiaries and employers.
     pub mandate_id: Option<ID>,
+    /// The step that was finished. For staff of the case alone, like outcome and reason.
+    pub step_key: Option<String>,
+    /// Its outcome.
+    pub outcome: Option<StepOutcome>,
+    /// What who finished it says of it.
+    pub reason: Option<String>,
 }
 
-impl From<EventRow> for ApplicationEvent {
-    fn from(row: EventRow) -> Self {
-        Self { seq: row.seq, kind: row.kind, at: row.at, by_role: row.actor_role, mandate_id: row.mandate_id.map(ids::encode) }
+impl From<&SeenEvent> for ApplicationEvent {
+    fn from(seen: &SeenEvent) -> Self {
+        let SeenEvent { row, step, reason } = seen;
+        let (step_key, outcome) = step.clone().unzip();
+        Self { seq: row.seq, kind: row.kind, at: row.at, by_role: row.actor_role, mandate_id: None, step_key, outcome, reason: reason.clone() }
     }
 }
 
@@ -321,15 +332,22 @@ pub struct CaseDocument {
     pub number: String,
     /// When it was issued.
     pub issued_at: DateTime<Utc>,
+    /// Number of the case.
+    pub case_number: String,
     /// Name of the item.
     pub item_name: LocalizedText,
     /// Name of the applicant.
     pub applicant_name: String,
+    /// When the case was received.
+    pub received_at: DateTime<Utc>,
     /// Name of the unit that issued it.
     pub unit_name: Option<LocalizedText>,
     /// Names of the materials that were received; empty but on a receipt.
     pub materials: Vec<LocalizedText>,
-    /// Until when the decision is promised.
+    /// Until when it is accepted, supplemented or refused, on the receipt; afterwards it counts as accepted. Like every limit
+    /// the first instant after the last day at UTC+8.
+    pub acceptance_due_at: Option<DateTime<Utc>>,
+    /// Until when the decision is promised. Limits run from acceptance, so that the receipt has none.
     pub promised_due_at: Option<DateTime<Utc>>,
     /// Until when the law wants the decision.
     pub statutory_due_at: Option<DateTime<Utc>>,
@@ -356,8 +374,8 @@ pub struct CaseDocument {
 pub struct CaseDocumentEntry {
     /// What it is.
     pub name: LocalizedText,
-    /// Its value: a number, a date, a name.
-    pub value: String,
+    /// Its value: a number, a date (`2026-01-05`), a name.
+    pub value: LocalizedText,
 }
 
 impl CaseDocument {
@@ -370,8 +388,11 @@ impl CaseDocument {
             kind: row.kind,
             number: row.number.clone(),
             issued_at: row.issued_at,
+            case_number: content.case_number.clone(),
             item_name: text(&content.item),
             applicant_name: content.applicant.clone(),
+            received_at: content.received_at,
+            acceptance_due_at: content.acceptance_due_at,
             unit_name: content.unit_name.as_ref().map(text),
             materials: content.materials.iter().map(text).collect(),
             promised_due_at: content.promised_due_at,
@@ -379,7 +400,7 @@ impl CaseDocument {
             provisional: content.provisional,
             reason: content.reason.clone(),
             decision: content.decision,
-            given: content.given.iter().map(|given| CaseDocumentEntry { name: text(&given.name), value: given.value.clone() }).collect(),
+            given: content.given.iter().map(|given| CaseDocumentEntry { name: text(&given.name), value: text(&given.value) }).collect(),
             legal_basis: content.legal_basis.iter().map(LegalBasis::from).collect(),
             reconsideration: content.reconsideration.as_ref().map(text),
             litigation: content.litigation.as_ref().map(text),
@@ -467,7 +488,7 @@ pub struct QueueEntry {
     pub applicant_name: Option<String>,
     /// State that holds now.
     pub state: State,
-    /// Key of the step that is due.
+    /// Key of the step that is due; null before acceptance and once it is to be decided.
     pub step_key: Option<String>,
     /// Name of the step that is due.
     pub step_name: Option<LocalizedText>,

@@ -69,7 +69,9 @@ pub struct Content {
     pub materials: Vec<Text>,
     /// When the case was received.
     pub received_at: DateTime<Utc>,
-    /// Until when the decision is promised, where it is known.
+    /// Until when it is accepted, supplemented or refused, on the receipt: afterwards it counts as accepted.
+    pub acceptance_due_at: Option<DateTime<Utc>>,
+    /// Until when the decision is promised, where it is known: the limits run from acceptance.
     pub promised_due_at: Option<DateTime<Utc>>,
     /// Until when the law wants the decision, where it is known.
     pub statutory_due_at: Option<DateTime<Utc>>,
@@ -95,7 +97,7 @@ pub struct Given {
     /// What it is.
     pub name: Text,
     /// Its value: a number, a date (`2026-01-05`), a name.
-    pub value: String,
+    pub value: Text,
 }
 
 /// Whom a document names.
@@ -131,6 +133,8 @@ pub struct CaseFacts<'a> {
     pub decision: Option<Decision>,
     /// When it was received.
     pub received_at: DateTime<Utc>,
+    /// Until when it is answered.
+    pub acceptance_due_at: Option<DateTime<Utc>>,
     /// Promised limit.
     pub promised_due_at: Option<DateTime<Utc>>,
     /// Statutory limit.
@@ -150,6 +154,7 @@ pub fn write(
     wording: Wording<'_>,
 ) -> Content {
     let adverse = kind == DocumentKind::NotAccepted || kind == DocumentKind::Decision;
+    let received = kind == DocumentKind::Receipt;
     let (unit, unit_name) = parties.unit.unzip();
     Content {
         jti: id.0.simple().to_string(),
@@ -163,8 +168,9 @@ pub fn write(
         unit_name,
         materials: wording.materials,
         received_at: case.received_at,
-        promised_due_at: case.promised_due_at,
-        statutory_due_at: case.statutory_due_at,
+        acceptance_due_at: case.acceptance_due_at.filter(|_| received),
+        promised_due_at: case.promised_due_at.filter(|_| !received),
+        statutory_due_at: case.statutory_due_at.filter(|_| !received),
         provisional: case.provisional,
         decision: case.decision,
         given: wording.given,

@@ -79,7 +79,7 @@ impl Projection {
             state: case.state,
             decision: case.decision,
             step_index: i32::try_from(case.done.len()).unwrap_or(i32::MAX),
-            step_key: if case.state.is_closed() || case.state == State::Decided { None } else { case.step().map(str::to_owned) },
+            step_key: matches!(case.state, State::Accepted | State::InReview).then(|| case.step().map(str::to_owned)).flatten(),
             unit: case.unit,
             version: case.version,
             claimed_by: case.claimed.map(|(by, _)| by),

@@ -66,4 +66,6 @@ pub struct QueueFilter {
     pub claimed_by: Option<PersonId>,
     /// Only those that nobody claimed.
     pub unclaimed: bool,
+    /// Only those whose steps are all finished.
+    pub to_decide: bool,
 }

@@ -44,7 +44,12 @@ pub async fn save_cart(portal: &Portal, actor: &Actor, command: SaveCart, key: &
             policy::window_officer(actor)?;
             (persons::person_for(portal, actor, person).await?.id, Side::Window)
         }
-        Some(person) if command.mandate.is_some() => (persons::resolve(portal.db.read(), person).await?, Side::Agent),
+        // Whom nobody knows is told like whom the mandate does not bind.
+        Some(person) if command.mandate.is_some() => match persons::resolve(portal.db.read(), person).await {
+            Ok(person) => (person, Side::Agent),
+            Err(Fault::NotFound) => return Err(Rejection::at(Code::MandateInvalid, "input.mandateId").into()),
+            Err(fault) => return Err(fault.into()),
+        },
         None if command.mandate.is_some() => (member.person, Side::Agent),
         Some(_) | None => (member.person, Side::Applicant),
     };

@@ -107,35 +107,39 @@ pub async fn load_all(
     let ids: Vec<ApplicationId> = rows.iter().map(|row| row.id).collect();
     let mut beneficiaries = store::beneficiaries_of(db, &ids).await?;
     // Who they turned out to be, where persons were merged.
-    let asked: Vec<PersonId> = rows.iter().map(|row| row.applicant_person_id).chain(beneficiaries.values().flatten().copied()).collect();
+    let agents = rows.iter().filter(|row| row.mandate_id.is_some()).filter_map(|row| row.submitted_by);
+    let asked: Vec<PersonId> = rows.iter().map(|row| row.applicant_person_id).chain(agents).chain(beneficiaries.values().flatten().copied()).collect();
     let known = persons::persons_of(db, &asked).await?;
     let now_is = |id: &PersonId| known.get(id).map_or(*id, |person| person.id);
+    let now = portal.env.now();
+    let cases = assemble(portal, db, calendar, rows).await?;
     let mut wanted = policy::staff_units(actor);
-    wanted.extend(rows.iter().flat_map(|row| [row.current_unit_id, row.receiving_unit_id]).flatten());
+    wanted.extend(cases.iter().flat_map(|loaded| [loaded.unit(now), loaded.row.receiving_unit_id]).flatten());
     let units = organisation::units_by_ids(db, &wanted).await?;
     let path = |unit: Option<UnitId>| Some(units.get(&unit?)?.path.as_str());
-    let mut seen = Vec::with_capacity(rows.len());
-    for row in rows {
-        let others: Vec<PersonId> = beneficiaries.get(&row.id).into_iter().flatten().map(now_is).collect();
-        let acts_for = acts_for(portal, db, actor, &row).await?;
-        let paths = (path(row.current_unit_id), path(row.receiving_unit_id));
-        match policy::standing(actor, now_is(&row.applicant_person_id), &others, acts_for, paths, row.employer_body_id) {
-            Ok(standing) => seen.push((row, standing)),
-            Err(Fault::NotFound) => {}
-            Err(fault) => return Err(fault),
-        }
-    }
     let level = |(role, unit): &(Role, UnitId)| Some((*role, units.get(unit)?.level));
-    let now = portal.env.now();
-    let mut all = Vec::with_capacity(seen.len());
-    for mut loaded in assemble(portal, db, calendar, seen).await? {
-        loaded.beneficiaries = beneficiaries.remove(&loaded.row.id).unwrap_or_default();
-        loaded.assurance = known.get(&loaded.row.applicant_person_id).map(|person| person.assurance);
-        loaded.levels = loaded.standing.grants.iter().filter_map(level).collect();
-        // An employer named in a form learns of it when she is asked, not before.
-        loaded.standing.confirms &= loaded.confirmation(now).is_some();
-        match std::mem::take(&mut loaded.standing).or_not_found() {
-            Ok(standing) => all.push(Loaded { standing, ..loaded }),
+    let mut all = Vec::with_capacity(cases.len());
+    for mut loaded in cases {
+        let row = &loaded.row;
+        loaded.beneficiaries = beneficiaries.remove(&row.id).unwrap_or_default();
+        loaded.assurance = known.get(&row.applicant_person_id).map(|person| person.assurance);
+        let others: Vec<PersonId> = loaded.beneficiaries.iter().map(now_is).collect();
+        let acts_for = acts_for(portal, db, actor, row).await?;
+        // Where the case is by now, whether or not the lapse of its time was written down.
+        let paths = (path(loaded.unit(now)), path(row.receiving_unit_id));
+        let was_agent = row.mandate_id.is_some() && row.submitted_by.as_ref().map(now_is).is_some_and(|agent| Some(agent) == actor.person());
+        let standing = policy::standing(actor, now_is(&row.applicant_person_id), &others, acts_for, paths, row.employer_body_id)
+            .and_then(|standing| if was_agent { standing.as_former_agent() } else { Ok(standing) })
+            .and_then(|mut standing| {
+                // An employer named in a form learns of it when she is asked, not before.
+                standing.confirms &= loaded.confirmation(now).is_some();
+                standing.or_not_found()
+            });
+        match standing {
+            Ok(standing) => {
+                loaded.levels = standing.grants.iter().filter_map(level).collect();
+                all.push(Loaded { standing, ..loaded });
+            }
             Err(Fault::NotFound) => {}
             Err(fault) => return Err(fault),
         }
@@ -147,24 +151,24 @@ pub async fn load_all(
 pub async fn load_for_clock(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, id: ApplicationId) -> Result<Option<Loaded>, Fault> {
     let Some(row) = store::application(db, id).await? else { return Ok(None) };
     let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
-    let loaded = assemble(portal, db, calendar, vec![(row, Standing::default())]).await?.pop();
+    let loaded = assemble(portal, db, calendar, vec![row]).await?.pop();
     Ok(loaded.map(|loaded| Loaded { beneficiaries, ..loaded }))
 }
 
 /// Cases with their events, clocks, versions and offerings; who else they are for and who asks is the caller's to add.
-async fn assemble(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, rows: Vec<(store::CaseRow, Standing)>) -> Result<Vec<Loaded>, Fault> {
-    let ids: Vec<ApplicationId> = rows.iter().map(|(row, _)| row.id).collect();
+async fn assemble(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, rows: Vec<store::CaseRow>) -> Result<Vec<Loaded>, Fault> {
+    let ids: Vec<ApplicationId> = rows.iter().map(|row| row.id).collect();
     let mut events: HashMap<ApplicationId, Vec<store::EventRow>> = HashMap::new();
     for event in store::events_of(db, &ids).await? {
         events.entry(event.application_id).or_default().push(event);
     }
-    let versions: Vec<_> = rows.iter().map(|(row, _)| row.version_id).collect();
+    let versions: Vec<_> = rows.iter().map(|row| row.version_id).collect();
     let versions = catalogue::versions_in(portal, db, &versions).await?;
-    let offerings: Vec<_> = rows.iter().filter_map(|(row, _)| row.offering_id).collect();
+    let offerings: Vec<_> = rows.iter().filter_map(|row| row.offering_id).collect();
     let offerings = catalogue::offerings_by_ids(db, &offerings).await?;
     let kinds = portal.part::<StepKinds>()?;
     let mut all = Vec::with_capacity(rows.len());
-    for (row, standing) in rows {
+    for row in rows {
         let events = read_events(&events.remove(&row.id).unwrap_or_default())?;
         let case = Case::fold(events.iter().map(|(event, at)| (event, *at)));
         let version = versions.get(&row.version_id).cloned().ok_or_else(|| Fault::bug("a case has no version"))?;
@@ -179,7 +183,7 @@ async fn assemble(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Cal
             version,
             offering,
             beneficiaries: Vec::new(),
-            standing,
+            standing: Standing::default(),
             outside,
             levels: Vec::new(),
             assurance: None,
@@ -214,6 +218,31 @@ impl Loaded {
     /// The state that holds at `now`.
     pub fn state(&self, now: DateTime<Utc>) -> State {
         self.clock.as_ref().map_or(self.case.state, |clock| self.case.effective(clock, now))
+    }
+
+    /// The case with the acceptance by lapse of time that is true at `now`, where no event says so yet.
+    fn lapsed(&self, now: DateTime<Utc>) -> Option<(Case, Lapse)> {
+        let lapse = self.clock.as_ref().and_then(|clock| self.case.lapsed(clock, now))?;
+        let mut case = self.case.clone();
+        case.apply(&Event::DeemedAccepted { at: lapse.at, as_of: lapse.as_of }, lapse.at);
+        Some((case, lapse))
+    }
+
+    /// The unit that works on it at `now`.
+    fn unit(&self, now: DateTime<Utc>) -> Option<UnitId> {
+        self.lapsed(now).map_or(self.case.unit, |(case, _)| case.unit)
+    }
+
+    /// For readers: as it stands at `now`. Version and limits are the stored ones, which the next mutation brings up to date.
+    pub fn as_it_stands(mut self, now: DateTime<Utc>) -> Self {
+        if let Some((case, _)) = self.lapsed(now) {
+            self.row.current_unit_id = case.unit;
+            self.row.step_key = case.step().map(str::to_owned);
+            self.row.accepted_at = case.accepted_at;
+            (self.row.claimed_by, self.row.claimed_at) = (None, None);
+            self.case = Case { version: self.case.version, ..case };
+        }
+        self
     }
 
     /// The rule of the step that is due.
@@ -302,6 +331,18 @@ pub async fn settle(portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, l
 
 /// Appends one event and writes the projection; somebody else's change in between is a CONFLICT.
 pub async fn advance(portal: &Portal, txn: &DatabaseTransaction, loaded: &mut Loaded, event: Event, at: DateTime<Utc>, by: EventBy) -> Result<(), Refused> {
+    advance_with(portal, txn, loaded, (event, None), at, by).await
+}
+
+/// The same with what the actor says of it, which is sealed with the key of the case.
+pub async fn advance_with(
+    portal: &Portal,
+    txn: &DatabaseTransaction,
+    loaded: &mut Loaded,
+    (event, reason): (Event, Option<&str>),
+    at: DateTime<Utc>,
+    by: EventBy,
+) -> Result<(), Refused> {
     let (before, left) = (loaded.case.version, loaded.case.unit);
     loaded.case.apply(&event, at);
     loaded.clock = clock_of(portal, &loaded.calendar, &loaded.case, loaded.offering.as_ref());
@@ -310,7 +351,15 @@ pub async fn advance(portal: &Portal, txn: &DatabaseTransaction, loaded: &mut Lo
     if store::write_projection(txn, loaded.row.id, before, &projection, portal.env.now()).await? == Written::Stale {
         return Err(conflict(txn, loaded.row.id).await?);
     }
-    store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, &event, at, by).await?;
+    let id = EventId::new(&portal.env);
+    let reason = match reason {
+        Some(words) => {
+            let key = keys::data_key(portal, loaded.row.key_person_id).await?;
+            Some(key.seal(&portal.env, Place::new("application_event", "reason_sealed", id.0), words.as_bytes()))
+        }
+        None => None,
+    };
+    store::insert_event(txn, id, loaded.row.id, loaded.case.version, (&event, reason), at, by).await?;
     loaded.row.current_unit_id = loaded.case.unit;
     tell(portal, txn, loaded, left).await?;
     Ok(())
@@ -375,6 +424,7 @@ pub fn draw_up(portal: &Portal, key: &SecretKey, id: CaseDocumentId, at: DateTim
         version: case.version,
         decision: case.decision,
         received_at: case.timeline.as_ref().map_or(at, |t| t.received_at),
+        acceptance_due_at: projection.deemed_at,
         promised_due_at: projection.promised_due_at,
         statutory_due_at: projection.statutory_due_at,
         provisional: projection.provisional,

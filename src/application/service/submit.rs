@@ -68,6 +68,9 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     if !fits(side, channel) {
         wrong.push(Rejection::at(Code::NotAllowed, "input.orderId"));
     }
+    if command.received_at.is_none() && command.received_reason.is_some() {
+        wrong.push(Rejection::at(Code::Required, "input.receivedAt"));
+    }
     if let Some(stated) = command.received_at {
         if side != Side::Window {
             wrong.push(Rejection::at(Code::NotAllowed, "input.receivedAt"));
@@ -399,7 +402,7 @@ async fn open_case(
         return Err(Rejection::at(Code::NotOffered, &path).into());
     }
     let by = engine::by(actor, entry.side.role(), &loaded);
-    store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, &event, now, by).await?;
+    store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, (&event, None), now, by).await?;
     let content = &loaded.version.content;
     let materials = content.materials.iter().filter(|material| line_materials.contains(&material.key)).map(|material| material.name.clone()).collect();
     let unit = about.lineage.first().map(|unit| (unit.id, unit.name.clone()));

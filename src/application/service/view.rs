@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::account::service::mandates::mandate_holds;
-use crate::application::model::case::{Action, State};
+use crate::application::model::case::{Action, Event, State, StepOutcome};
 use crate::application::model::document::Content;
 use crate::application::model::order::OrderState;
 use crate::application::model::queue::{QueueFilter, QueueRow};
@@ -36,8 +36,6 @@ use crate::portal::Portal;
 pub type CaseRow = store::CaseRow;
 /// An order as stored, likewise.
 pub type OrderRow = store::OrderRow;
-/// An event as stored, likewise.
-pub type EventRow = store::EventRow;
 /// A bound document version as stored, likewise.
 pub type MaterialRow = store::MaterialRow;
 
@@ -58,7 +56,7 @@ pub struct Available {
 /// A case for its reader.
 pub async fn application(portal: &Portal, actor: &Actor, id: ApplicationId) -> Result<Loaded, Fault> {
     let calendar = organisation::calendar(portal).await?;
-    engine::load(portal, portal.db.read(), &calendar, actor, id).await
+    Ok(engine::load(portal, portal.db.read(), &calendar, actor, id).await?.as_it_stands(portal.env.now()))
 }
 
 /// Those of the cases that the caller may see, by id.
@@ -67,7 +65,8 @@ pub async fn applications(portal: &Portal, actor: &Actor, ids: Vec<ApplicationId
     let calendar = organisation::calendar(portal).await?;
     let db = portal.db.read();
     let loaded = engine::load_all(portal, db, &calendar, actor, store::applications(db, &ids).await?).await?;
-    Ok(loaded.into_iter().map(|loaded| (loaded.row.id, loaded)).collect())
+    let now = portal.env.now();
+    Ok(loaded.into_iter().map(|loaded| (loaded.row.id, loaded.as_it_stands(now))).collect())
 }
 
 /// What the caller may do with a case now, each action with the reason if not.
@@ -96,6 +95,24 @@ pub async fn my_orders(portal: &Portal, actor: &Actor, request: PageRequest) -> 
     let persons = persons::identities(portal.db.read(), member.person).await?;
     let rows = store::orders_of(portal.db.read(), &persons, after_id(&request)?, request.limit()).await?;
     Ok(Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]))
+}
+
+/// Carts that the caller fills for others and may go on filling, newest first.
+pub async fn filled_carts(portal: &Portal, actor: &Actor) -> Result<Vec<SeenOrder>, Fault> {
+    let member = policy::signed_in(actor)?;
+    let db = portal.db.read();
+    let filler = persons::identities(db, member.person).await?;
+    let mut carts = Vec::new();
+    for row in store::carts_filled(db, &filler, 100).await? {
+        let may = match row.mandate_id {
+            Some(mandate) => mandate_holds(db, mandate, member.person, row.applicant_person_id, portal.env.now()).await?,
+            None => policy::window_officer(actor).is_ok(),
+        };
+        if may {
+            carts.push(SeenOrder { row, own: false, lines: None });
+        }
+    }
+    Ok(carts)
 }
 
 /// An order that the caller may see.
@@ -161,7 +178,8 @@ async fn seen_lines(portal: &Portal, actor: &Actor, orders: &[OrderId]) -> Resul
     let lines = store::lines_of(db, orders).await?;
     let now = portal.env.now();
     let seen = engine::load_all(portal, db, &calendar, actor, lines).await?;
-    Ok(seen.into_iter().map(|loaded| SeenCase { sight: loaded.sight(now), row: loaded.row }).collect())
+    let seen = seen.into_iter().map(|loaded| loaded.as_it_stands(now));
+    Ok(seen.map(|loaded| SeenCase { sight: loaded.sight(now), row: loaded.row }).collect())
 }
 
 /// The answers of a case, as far as its reader sees them.
@@ -213,12 +231,47 @@ pub async fn documents(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Res
     Ok(opened)
 }
 
-/// The events of cases that their reader sees, oldest first: kind, time, role. One statement.
-pub async fn events(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<EventRow>>, Fault> {
+/// An event for its reader.
+#[derive(Clone, Debug)]
+pub struct SeenEvent {
+    /// The stored row.
+    pub row: store::EventRow,
+    /// The step that was finished and its outcome, for staff of the case.
+    pub step: Option<(String, StepOutcome)>,
+    /// What was said of it, likewise.
+    pub reason: Option<String>,
+}
+
+/// The events of cases that their reader sees, oldest first. What a step came to is shown to staff of the case: what is
+/// advised becomes the applicant's business with the decision.
+///
+/// One statement for who is no staff, eight for staff, and one for each data key.
+pub async fn events(portal: &Portal, actor: &Actor, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<SeenEvent>>, Fault> {
     let ids: Vec<ApplicationId> = cases.iter().map(|(id, _)| *id).collect();
-    let mut events: HashMap<ApplicationId, Vec<EventRow>> = HashMap::new();
+    let inside = if policy::staff_units(actor).is_empty() { HashMap::new() } else { applications(portal, actor, ids.clone()).await? };
+    let mut events: HashMap<ApplicationId, Vec<SeenEvent>> = HashMap::new();
     for row in store::events_of(portal.db.read(), &ids).await? {
-        events.entry(row.application_id).or_default().push(row);
+        let staff = inside.get(&row.application_id).filter(|loaded| policy::may_read_papers(&loaded.standing).is_ok());
+        let seen = match staff {
+            None => SeenEvent { row, step: None, reason: None },
+            Some(loaded) => {
+                let step = match serde_json::from_str(&row.payload).map_err(Fault::internal)? {
+                    Event::StepCompleted { key, outcome, .. } => Some((key, outcome)),
+                    _ => None,
+                };
+                let reason = match &row.reason_sealed {
+                    Some(sealed) => {
+                        let key = keys::data_key(portal, loaded.row.key_person_id).await?;
+                        let plain = key.open(Place::new("application_event", "reason_sealed", row.id.0), sealed);
+                        let plain = plain.ok_or_else(|| Fault::bug("the reason of an event does not open"))?;
+                        Some(String::from_utf8(plain.to_vec()).map_err(Fault::internal)?)
+                    }
+                    None => None,
+                };
+                SeenEvent { row, step, reason }
+            }
+        };
+        events.entry(seen.row.application_id).or_default().push(seen);
     }
     Ok(events)
 }

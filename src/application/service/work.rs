@@ -115,20 +115,34 @@ pub async fn refuse_acceptance(portal: &Portal, actor: &Actor, target: Target, w
     end(portal, actor, work, Action::RefuseAcceptance, &[]).await
 }
 
-/// Finishes the step that is due. `key` names the step that the caller means.
-pub async fn complete_step(portal: &Portal, actor: &Actor, target: Target, key: &str, outcome: StepOutcome) -> Result<ApplicationId, Refused> {
+/// Finishes the step that is due. `key` names the step that the caller means. Who advises against approval says why.
+pub async fn complete_step(
+    portal: &Portal,
+    actor: &Actor,
+    target: Target,
+    key: &str,
+    (outcome, why): (StepOutcome, Option<&str>),
+) -> Result<ApplicationId, Refused> {
+    policy::signed_in(actor)?;
+    let why = match (outcome, why.map(str::trim).filter(|why| !why.is_empty())) {
+        (StepOutcome::Negative, None) => return Err(Rejection::at(Code::ReasonRequired, "input.reason").into()),
+        (_, Some(why)) => Some(reason(why, "input.reason")?),
+        (StepOutcome::Positive, None) => None,
+    };
     let mut work = begin(portal, actor, target, Action::CompleteStep).await?;
     if work.loaded.case.step() != Some(key) {
         return Err(Rejection::at(Code::WrongStep, "input.stepKey").into());
     }
     let event = Event::StepCompleted { key: key.to_owned(), by: work.person, outcome };
-    step(portal, actor, &mut work, event).await?;
+    let by = engine::by(actor, work.role, &work.loaded);
+    engine::advance_with(portal, &work.txn, &mut work.loaded, (event, why.as_deref()), work.now, by).await?;
     end(portal, actor, work, Action::CompleteStep, &[("step", key), ("outcome", outcome.code())]).await
 }
 
 /// Decides (决定). An approval carries out the fulfilment in the same transaction.
 ///
-/// A refusal needs a reason, and so does an approval against a step that advised against it, which the trail names. Whoever
+/// A refusal needs a reason, and so does an approval against a step that advised against it (ADVISED_AGAINST), which the trail
+/// names. Whoever
 /// was let in at the window must be known to the portal by now as surely as the item demands.
 pub async fn decide(portal: &Portal, actor: &Actor, target: Target, decision: Decision, why: Option<&str>) -> Result<ApplicationId, Refused> {
     policy::signed_in(actor)?;
@@ -144,12 +158,12 @@ pub async fn decide(portal: &Portal, actor: &Actor, target: Target, decision: De
     if decision == Decision::Approved {
         if !against.is_empty() {
             if why.is_none() {
-                return Err(Rejection::at(Code::ReasonRequired, "input.reason").into());
+                return Err(Rejection::at(Code::AdvisedAgainst, "input.reason").into());
             }
             details.push(("against_steps", &against));
         }
         if let Some(needed) = work.loaded.assurance_needed() {
-            return Err(Rejection::new(Code::AssuranceTooLow).text("needed", needed.code()).into());
+            return Err(Rejection::new(Code::ApplicantNotVerified).text("needed", needed.code()).into());
         }
         let impossible = engine::check_fulfilment(portal, &work.txn, &work.loaded).await?;
         if !impossible.is_empty() {

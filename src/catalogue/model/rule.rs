@@ -5,10 +5,10 @@
 //! process, and after it, since nested loops have no limit of time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{Expr, operators};
-use cel::{Context, ExecutionError, IdedExpr, Program, Value};
+use cel::{Context, Env, ExecutionError, IdedExpr, Program, Value};
 use chrono::{DateTime, FixedOffset, Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 
@@ -461,8 +461,11 @@ impl Branch {
 }
 
 /// The evaluator's context for these facts; made once per question, not per rule.
+/// The functions that expressions may call. Putting them together costs as much as some rules, so that it is done once.
+static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+
 fn context(facts: &Facts) -> Context<'static, 'static> {
-    let mut context = Context::default();
+    let mut context = Context::with_env(STANDARD.clone());
     // Both names are new to a fresh context, so that neither call can fail.
     let _ = context.add_function("years_between", years_between);
     let _ = context.add_function("add_months", add_months);

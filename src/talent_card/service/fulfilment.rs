@@ -9,7 +9,7 @@ use crate::application::service::fulfilment::{Fulfilment, FulfilmentCase, Outcom
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::rejection::{Code, Rejection};
-use crate::kernel::text::{Language, Text};
+use crate::kernel::text::{Origin, Text};
 use crate::person::service::identity::permit_until;
 use crate::person::service::{self as persons, keys};
 use crate::portal::Portal;
@@ -59,12 +59,11 @@ impl Fulfilment for CardFulfilment {
     async fn fulfil(&self, portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, case: &FulfilmentCase) -> Result<Outcome, Refused> {
         let command = command(txn, case).await?.ok_or_else(|| Rejection::new(Code::FulfilmentImpossible))?;
         let Issued { number, grade, valid_to, .. } = issue_card(txn, portal, actor, command).await?;
-        let grade = grade.map(|grade| grade.localized(Language::ZhHans).value.to_owned()).unwrap_or_default();
-        Ok(Outcome::Done(vec![
-            Given { name: Text::own(["卡号", "卡號", "Card number", "Número do cartão"]), value: number },
-            Given { name: Text::own(["等级", "等級", "Grade", "Categoria"]), value: grade },
-            Given { name: Text::own(["有效期至", "有效期至", "Valid until", "Válido até"]), value: valid_to.to_string() },
-        ]))
+        let plain = |value: String| Text::simplified(value, Origin::Human);
+        let number = Given { name: Text::own(["卡号", "卡號", "Card number", "Número do cartão"]), value: plain(number) };
+        let grade = grade.map(|value| Given { name: Text::own(["等级", "等級", "Grade", "Categoria"]), value });
+        let valid_to = Given { name: Text::own(["有效期至", "有效期至", "Valid until", "Válido até"]), value: plain(valid_to.to_string()) };
+        Ok(Outcome::Done([Some(number), grade, Some(valid_to)].into_iter().flatten().collect()))
     }
 
     async fn revoke(&self, portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, case: &FulfilmentCase, reason: &str) -> Result<(), Refused> {
