@@ -261,11 +261,11 @@ async fn known_and_unknown_contact_points_are_answered_alike(app: TestApp) {
         assert!(notice["secret"].is_null(), "{notice}");
         assert!(text(&letters_to(&app, loud).await.pop().unwrap()["secret"]).len() == 6);
         let input = json!({ "challenge": seen[0].2, "code": "000000", "password": OTHER_PASSWORD });
-        let (complete, input) = match field {
-            "startRecovery" => ("completeRecovery", input),
-            _ => ("completeSignUp", json!({ "challenge": seen[0].2, "code": "000000", "password": OTHER_PASSWORD, "nameZh": "陈大文" })),
+        let (complete, shown, input) = match field {
+            "startRecovery" => ("completeRecovery", RESULT, input),
+            _ => ("completeSignUp", PAIR, json!({ "challenge": seen[0].2, "code": "000000", "password": OTHER_PASSWORD, "nameZh": "陈大文" })),
         };
-        refused(&mutate(&app, None, complete, PAIR, input).await, "CODE_INVALID", "input.code");
+        refused(&mutate(&app, None, complete, shown, input).await, "CODE_INVALID", "input.code");
     }
 }
 

@@ -230,7 +230,7 @@ impl Loaded {
 
     /// The unit that works on it at `now`.
     fn unit(&self, now: DateTime<Utc>) -> Option<UnitId> {
-        self.lapsed(now).map_or(self.case.unit, |(case, _)| case.unit)
+        self.lapsed(now).map_or(self.row.current_unit_id, |(case, _)| case.unit)
     }
 
     /// For readers: as it stands at `now`. Version and limits are the stored ones, which the next mutation brings up to date.
