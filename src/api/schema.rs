@@ -10,7 +10,7 @@ use crate::application::graphql::mutation::ApplicationMutation;
 use crate::application::graphql::query::ApplicationQuery;
 use crate::application::graphql::subscription::ApplicationSubscription;
 use crate::audit::graphql::AuditQuery;
-use crate::catalogue::graphql::CatalogueQuery;
+use crate::catalogue::graphql::{CatalogueMutation, CatalogueQuery};
 use crate::material::graphql::{MaterialMutation, MaterialQuery};
 use crate::organisation::graphql::{OrganisationMutation, OrganisationQuery};
 use crate::person::graphql::PersonMutation;
@@ -40,6 +40,7 @@ pub struct Mutation(
     MandateMutation,
     PersonMutation,
     TalentMutation,
+    CatalogueMutation,
     MaterialMutation,
     ApplicationMutation,
     TalentCardMutation,

@@ -8,7 +8,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::api::connection;
 use crate::api::context::ContextExt;
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, UserError, payload};
 use crate::api::ids;
 use crate::api::scalars::{Date, Json};
 use crate::api::text::LocalizedText;
@@ -18,7 +18,7 @@ use crate::catalogue::model::item::{CompiledVersion, Item, ItemArea, TalentClass
 use crate::catalogue::model::offering::{Channel, Offering};
 use crate::catalogue::model::rule::{LeafAnswer, NodeAnswer, NodeKind, Outcome};
 use crate::catalogue::model::version::{self, Audience, CaseKind, Handling, ItemType, MaterialForm, MaterialSource, Necessity, ResultKind, StepKindCode};
-use crate::catalogue::service::{self, EligibilityAnswer, ItemFilter};
+use crate::catalogue::service::{self, EligibilityAnswer, ItemFilter, OfferItems};
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::ItemId;
@@ -716,5 +716,56 @@ impl CatalogueQuery {
         let show = |c: ClassModel| TalentClass { name: text(&c.name, ctx), code: c.code, verification: c.verification, source: c.source };
         let rows = service::class_list(ctx.portal(), ctx.actor()).await;
         Some(rows.map(|rows| rows.into_iter().map(show).collect()).map_err(ApiError::from))
+    }
+}
+
+/// Items that a unit is to offer.
+#[derive(InputObject, Clone, Debug)]
+pub struct OfferItemsInput {
+    /// The open unit that is to take the cases.
+    pub unit_id: ID,
+    /// The items, 1 to 100.
+    pub item_ids: Vec<ID>,
+    /// 16 to 64 characters made by the client; the same key and input give the same answer.
+    pub idempotency_key: String,
+}
+
+/// Answer of `offerItems`.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct OfferItemsPayload {
+    /// What the unit offers of these items today and later, made now or before.
+    pub offerings: Option<Vec<ServiceOffering>>,
+    /// Why nothing was made; empty when it was.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Mutations of the catalogue.
+#[derive(Default, Debug)]
+pub struct CatalogueMutation;
+
+/// Mutations of the catalogue.
+#[Object]
+impl CatalogueMutation {
+    /// Makes a unit offer items on the terms that the catalogue has for its level and region, and sends the cases of its
+    /// region to it. What it offers already stays as it is. For the system administrator. User errors: REQUIRED, TOO_MANY,
+    /// NOT_FOUND, UNIT_CLOSED, NOT_OFFERED where the catalogue has no terms for such a unit, IDEMPOTENCY_KEY_REUSED.
+    async fn offer_items(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: OfferItemsInput,
+    ) -> Option<Result<OfferItemsPayload, ApiError>> {
+        let items = input.item_ids.iter().enumerate().map(|(at, id)| ids::decode(id, &format!("input.itemIds.{at}")));
+        let decoded = ids::decode(&input.unit_id, "input.unitId").and_then(|unit| Ok((unit, items.collect::<Result<_, _>>()?)));
+        let (unit, items) = match decoded {
+            Ok(decoded) => decoded,
+            Err(error) => return Some(Err(error)),
+        };
+        let result = service::offer_items(ctx.portal(), ctx.actor(), OfferItems { unit, items }, &input.idempotency_key).await;
+        payload(
+            ctx.ctx(),
+            result,
+            |offerings| OfferItemsPayload { offerings: Some(offerings.into_iter().map(ServiceOffering).collect()), user_errors: Vec::new() },
+            |user_errors| OfferItemsPayload { offerings: None, user_errors },
+        )
     }
 }

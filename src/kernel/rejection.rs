@@ -57,6 +57,8 @@ coded_enum! {
         UnitMisplaced => "UNIT_MISPLACED",
         /// Open cases lie with the unit; it closes when they are closed.
         UnitInUse => "UNIT_IN_USE",
+        /// The unit is closed.
+        UnitClosed => "UNIT_CLOSED",
         /// The number is not that of the document named.
         DocumentMismatch => "DOCUMENT_MISMATCH",
         /// The number belongs to another person already verified; an officer decides.

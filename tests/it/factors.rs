@@ -7,11 +7,9 @@ use chrono::Duration;
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 use talent_portal::account::service::{create_admin_invitation, is_demo, letters};
-use talent_portal::catalogue::service::item_by_code;
 use talent_portal::db::Engine;
-use talent_portal::demo;
 use talent_portal::kernel::hex;
-use talent_portal::kernel::ids::{PersonId, TypedId as _};
+use talent_portal::kernel::ids::{ItemId, PersonId, TypedId as _, UnitId};
 use talent_portal::kernel::role::Role;
 use totp_rs::{Builder, Secret};
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -20,11 +18,13 @@ use crate::account::{
     OTHER_PASSWORD, PAIR, PASSWORD, RESULT, Signed, code, graphql_from, letters_to, lives, mutate, mutation, person_of, refresh, refused, roles_of, sign_in,
     sign_up, sign_up_from, signed, text, wrong,
 };
-use crate::application::SERVICE;
+use crate::application::{CARD, SERVICE};
 use crate::support::{TestApp, both_engines, pool_of_one};
 
 both_engines!(
     from_the_operators_token_to_a_queue_all_is_the_api,
+    a_unit_offers_what_the_catalogue_has_for_it_once,
+    what_cannot_be_offered_is_refused_and_nothing_is_made,
     roles_of_staff_wait_for_the_factor_and_the_viewer_tells_so,
     a_factor_is_asked_for_once_it_is_confirmed_and_not_before,
     a_start_wants_a_fresh_session_and_takes_the_place_of_the_one_before,
@@ -40,6 +40,7 @@ both_engines!(
 );
 pool_of_one!(
     from_the_operators_token_to_a_queue_all_is_the_api,
+    a_unit_offers_what_the_catalogue_has_for_it_once,
     a_code_is_taken_once,
     recovery_does_not_go_round_the_factor,
     removing_the_factor_takes_the_roles_out_of_force,
@@ -121,22 +122,65 @@ async fn trail(app: &TestApp, action: &str) -> Vec<(String, String)> {
     rows.iter().map(|row| (row.try_get_by_index(0).unwrap(), row.try_get_by_index::<String>(1).unwrap())).collect()
 }
 
+/// A body of the government made by the API: its id.
+async fn body(app: &TestApp, token: &str) -> String {
+    let body = json!({ "kind": "GOVERNMENT", "name": { "zhHans": "某局" }, "regionCode": "440100", "idempotencyKey": "body-0000000000001" });
+    text(&mutate(app, Some(token), "createBody", "body { id }", body).await["body"]["id"])
+}
+
+/// A unit made by the API: its id.
+async fn unit(app: &TestApp, token: &str, body: &str, parent: Option<&str>, level: &str, region: &str) -> String {
+    let key = format!("unit-{level}-{region}-000000");
+    let unit = json!({ "bodyId": body, "parentId": parent, "level": level, "name": { "zhHans": "某单位" }, "regionCode": region, "idempotencyKey": key });
+    text(&mutate(app, Some(token), "createUnit", "unit { id }", unit).await["unit"]["id"])
+}
+
+/// Ids of items as everybody reads them.
+async fn items(app: &TestApp, codes: &[&str]) -> Vec<String> {
+    let mut ids = Vec::new();
+    for code in codes {
+        let read = app.graphql(None, "query($code: String!) { serviceItem(code: $code) { id } }", json!({ "code": code })).await.ok();
+        ids.push(text(&read["serviceItem"]["id"]));
+    }
+    ids
+}
+
+const OFFERINGS: &str = "offerings { id unitId regionCode promisedDays statutoryDays takesApplications verification }";
+
+async fn offer(app: &TestApp, token: &str, unit: &str, items: &[String], key: &str) -> Value {
+    let input = json!({ "unitId": unit, "itemIds": items, "idempotencyKey": format!("offer-0000000000-{key}") });
+    mutate(app, Some(token), "offerItems", OFFERINGS, input).await
+}
+
 async fn from_the_operators_token_to_a_queue_all_is_the_api(app: TestApp) {
     let portal = app.portal();
     app.publish().await;
-    // The tree of units with what each offers; the demo's people are not made.
-    let units = demo::build(portal).await.unwrap();
-    let window = units.window.global();
     let system = administrator(&app, "system@example.com", Role::SystemAdmin).await;
     enrol(&app, &system.access).await;
     assert_eq!(roles_of(&app, &system.access).await, json!([{ "role": "SYSTEM_ADMIN", "unitId": null }]));
-    let body = json!({ "kind": "EMPLOYER", "name": { "zhHans": "某公司" }, "idempotencyKey": "body-0000000000001" });
-    assert!(mutate(&app, Some(&system.access), "createBody", "body { id }", body).await["body"].is_object());
+    // Bodies, units and what they offer.
+    let body = body(&app, &system.access).await;
+    let province = unit(&app, &system.access, &body, None, "PROVINCE", "440000").await;
+    let city = unit(&app, &system.access, &body, Some(&province), "CITY", "440100").await;
+    let window = unit(&app, &system.access, &body, Some(&city), "WINDOW", "440100").await;
+    let item = items(&app, &[SERVICE]).await;
+    let made = offer(&app, &system.access, &window, &item, "1").await["offerings"].take();
+    // Limits and mark are those of the bundle.
+    let wanted = json!([{
+        "id": made[0]["id"], "unitId": window, "regionCode": "440100", "promisedDays": 7, "statutoryDays": 20, "takesApplications": true,
+        "verification": "REPORTED",
+    }]);
+    assert_eq!(made, wanted);
+    // Staff: one is invited to a role; another role is given to her by security administration.
+    let security = administrator(&app, "security@example.com", Role::SecurityAdmin).await;
+    enrol(&app, &security.access).await;
     let input = json!({ "contact": "officer@example.com", "role": "WINDOW_OFFICER", "unitId": window, "idempotencyKey": "invite-0000000001" });
     assert!(mutate(&app, Some(&system.access), "inviteStaff", "invitation { id }", input).await["invitation"].is_object());
     let token = text(&letters_to(&app, "officer@example.com").await.pop().unwrap()["secret"]);
     let officer = joined(&app, "officer@example.com", &token).await;
-    let queue = "query($unit: ID!) { workQueue(unitId: $unit) { nodes { applicationId } } }";
+    let input = json!({ "personId": person_of(&app, &officer.access).await, "role": "REVIEWER", "unitId": city, "idempotencyKey": "grant-00000000001" });
+    assert!(mutate(&app, Some(&security.access), "grantRole", "grant { id }", input).await["grant"].is_object());
+    let queue = "query($unit: ID!) { workQueue(unitId: $unit) { nodes { applicationId version } } }";
     assert_eq!(app.graphql(Some(&officer.access), queue, json!({ "unit": window })).await.code(), "NOT_FOUND");
     let (secret, _) = enrol(&app, &officer.access).await;
     let queued = async |token: &str, unit: &str| app.graphql(Some(token), queue, json!({ "unit": unit })).await.ok()["workQueue"]["nodes"].take();
@@ -149,21 +193,123 @@ async fn from_the_operators_token_to_a_queue_all_is_the_api(app: TestApp) {
     assert!(mutate(&app, Some(&talent.access), "addIdentityDocument", "document { id }", claim).await["document"].is_object());
     let original = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": number });
     assert!(mutate(&app, Some(&officer.access), "verifyIdentity", "document { id }", original).await["document"].is_object());
-    let item = item_by_code(portal, SERVICE).await.unwrap().unwrap().id.global();
-    let line = json!({ "itemId": item, "regionCode": "440100", "answers": { "city": "440100" } });
+    let line = json!({ "itemId": item[0], "regionCode": "440100", "answers": { "city": "440100" } });
     let cart = json!({ "lines": [line], "idempotencyKey": "cart-0000000000001" });
     let order = mutate(&app, Some(&talent.access), "saveCart", "order { id version }", cart).await["order"].take();
     let submit = json!({ "orderId": order["id"], "expectedVersion": order["version"], "idempotencyKey": "submit-00000000001" });
-    let submitted = mutate(&app, Some(&talent.access), "submitCart", "order { applications { id } }", submit).await;
-    let case = submitted["order"]["applications"][0]["id"].clone();
-    assert!(case.is_string(), "{submitted}");
-    assert_eq!(queued(&officer.access, &window).await, json!([{ "applicationId": case }]));
-    // The next day she signs in with both.
+    let submitted = mutate(&app, Some(&talent.access), "submitCart", "order { applications { id version } }", submit).await;
+    let case = submitted["order"]["applications"][0].clone();
+    let listed = json!([{ "applicationId": case["id"], "version": case["version"] }]);
+    assert!(case["id"].is_string(), "{submitted}");
+    assert_eq!(queued(&officer.access, &window).await, listed);
+    // The next day she signs in with both, and takes the case.
     app.advance(Duration::days(1));
     let again = both(&app, "officer@example.com", &secret).await;
-    assert_eq!(roles_of(&app, &again.access).await, json!([{ "role": "WINDOW_OFFICER", "unitId": window }]));
-    assert_eq!(queued(&again.access, &window).await, json!([{ "applicationId": case }]));
+    let roles = json!([{ "role": "WINDOW_OFFICER", "unitId": window }, { "role": "REVIEWER", "unitId": city }]);
+    assert_eq!(roles_of(&app, &again.access).await, roles);
+    assert_eq!(queued(&again.access, &window).await, listed);
+    let claimed = json!({ "applicationId": case["id"], "expectedVersion": case["version"] });
+    let claimed = mutate(&app, Some(&again.access), "claimApplication", "application { version }", claimed).await;
+    let accept = json!({ "applicationId": case["id"], "expectedVersion": claimed["application"]["version"] });
+    let accepted = mutate(&app, Some(&again.access), "acceptApplication", "application { state acceptedAt }", accept).await;
+    assert!(accepted["application"]["acceptedAt"].is_string(), "{accepted}");
     assert!(!is_demo(portal).await.unwrap());
+}
+
+/// Offerings and routes of a unit.
+async fn rows_of(app: &TestApp, unit: &str) -> [i64; 2] {
+    let db = app.portal().db.read();
+    let unit = UnitId::parse_global(unit).unwrap();
+    let mut counts = [0; 2];
+    for (count, table) in counts.iter_mut().zip(["item_offering", "item_route"]) {
+        let statement = format!("SELECT COUNT(*) FROM {table} WHERE unit_id = $1");
+        let row = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), statement, [unit.into()])).await.unwrap().unwrap();
+        *count = row.try_get_by_index(0).unwrap();
+    }
+    counts
+}
+
+async fn a_unit_offers_what_the_catalogue_has_for_it_once(app: TestApp) {
+    app.publish().await;
+    let system = administrator(&app, "system@example.com", Role::SystemAdmin).await;
+    enrol(&app, &system.access).await;
+    let body = body(&app, &system.access).await;
+    let province = unit(&app, &system.access, &body, None, "PROVINCE", "440000").await;
+    let window = unit(&app, &system.access, &body, Some(&province), "WINDOW", "440100").await;
+    let [card, service, other] = items(&app, &[CARD, SERVICE, "OS-02-R-VISA-LETTER"]).await.try_into().unwrap();
+    let both = [card, service.clone()];
+    let first = offer(&app, &system.access, &window, &both, "1").await;
+    let ids = |payload: &Value| payload["offerings"].as_array().unwrap().iter().map(|o| text(&o["id"])).collect::<Vec<_>>();
+    let marks: Vec<_> = first["offerings"].as_array().unwrap().iter().map(|o| (text(&o["verification"]), o["promisedDays"].as_i64().unwrap())).collect();
+    assert!(marks.len() == 2 && marks.contains(&("STAND_IN".into(), 15)) && marks.contains(&("REPORTED".into(), 7)), "{first}");
+    // The card has a period that is over, too, by which its old cases are judged.
+    assert_eq!(rows_of(&app, &window).await, [3, 2]);
+    let entry = trail(&app, "OFFER_ITEMS").await;
+    assert!(entry.len() == 1 && entry[0].0 == "OK" && entry[0].1.contains(SERVICE) && entry[0].1.contains(CARD), "{entry:?}");
+    // The same again, under its key and under another, makes nothing; one more item makes one.
+    assert_eq!(offer(&app, &system.access, &window, &both, "1").await, first);
+    assert_eq!(trail(&app, "OFFER_ITEMS").await.len(), 1);
+    assert_eq!(offer(&app, &system.access, &window, &both, "2").await, first);
+    assert_eq!(rows_of(&app, &window).await, [3, 2]);
+    refused(&offer(&app, &system.access, &window, std::slice::from_ref(&service), "1").await, "IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
+    let more = offer(&app, &system.access, &window, &[service.clone(), service.clone(), other], "3").await;
+    assert!(ids(&more).len() == 2 && ids(&more).iter().filter(|id| ids(&first).contains(id)).count() == 1, "{more}");
+    assert_eq!(rows_of(&app, &window).await, [4, 3]);
+    // Who takes over from a unit of another region is sent the cases of her own region once she offers.
+    let shenzhen = unit(&app, &system.access, &body, Some(&province), "WINDOW", "440300").await;
+    let close = json!({ "unitId": window, "successorId": shenzhen, "expectedVersion": 1, "idempotencyKey": "close-0000000000001" });
+    assert!(mutate(&app, Some(&system.access), "closeUnit", "unit { id }", close).await["unit"].is_object());
+    let taken_over = rows_of(&app, &shenzhen).await;
+    assert_eq!(ids(&offer(&app, &system.access, &shenzhen, &[service], "4").await).len(), 1);
+    assert_eq!(rows_of(&app, &shenzhen).await, [taken_over[0], taken_over[1] + 1]);
+}
+
+async fn what_cannot_be_offered_is_refused_and_nothing_is_made(app: TestApp) {
+    app.publish().await;
+    let system = administrator(&app, "system@example.com", Role::SystemAdmin).await;
+    let item = items(&app, &[SERVICE]).await;
+    let nobody = UnitId::new(&app.portal().env).global();
+    let input = json!({ "input": { "unitId": nobody, "itemIds": item, "idempotencyKey": "offer-0000000000-0" } });
+    let fault = async |token: Option<&str>, input: &Value| app.graphql(token, &mutation("offerItems", OFFERINGS), input.clone()).await.code().to_owned();
+    assert_eq!(fault(None, &input).await, "UNAUTHENTICATED");
+    // Before she has shown a second factor she is as anybody.
+    assert_eq!(fault(Some(&system.access), &input).await, "FORBIDDEN");
+    let (secret, _) = enrol(&app, &system.access).await;
+    let security = administrator(&app, "security@example.com", Role::SecurityAdmin).await;
+    enrol(&app, &security.access).await;
+    assert_eq!(fault(Some(&security.access), &input).await, "FORBIDDEN");
+    assert_eq!(fault(Some(&system.access), &json!({ "input": { "unitId": "x", "itemIds": [], "idempotencyKey": "offer-0000000000-0" } })).await, "BAD_REQUEST");
+    let body = body(&app, &system.access).await;
+    let province = unit(&app, &system.access, &body, None, "PROVINCE", "440000").await;
+    let city = unit(&app, &system.access, &body, Some(&province), "CITY", "440100").await;
+    let closed = unit(&app, &system.access, &body, Some(&city), "WINDOW", "440100").await;
+    let window = unit(&app, &system.access, &body, Some(&city), "WINDOW", "440106").await;
+    let close = json!({ "unitId": closed, "successorId": window, "expectedVersion": 1, "idempotencyKey": "close-0000000000001" });
+    assert!(mutate(&app, Some(&system.access), "closeUnit", "unit { id }", close).await["unit"].is_object());
+    let offer = async |unit: &str, items: &[String]| offer(&app, &system.access, unit, items, "1").await;
+    let unknown = ItemId::new(&app.portal().env).global();
+    refused(&offer(&window, &[]).await, "REQUIRED", "input.itemIds");
+    refused(&offer(&window, &vec![item[0].clone(); 101]).await, "TOO_MANY", "input.itemIds");
+    refused(&offer(&nobody, &item).await, "NOT_FOUND", "input.unitId");
+    refused(&offer(&closed, &item).await, "UNIT_CLOSED", "input.unitId");
+    refused(&offer(&city, &item).await, "NOT_OFFERED", "input.itemIds.0");
+    // All at once, each at its place; what could be made is not.
+    refused(&offer(&window, &[item[0].clone(), unknown.clone()]).await, "NOT_FOUND", "input.itemIds.1");
+    let twice = offer(&city, &[unknown, item[0].clone()]).await;
+    let errors: Vec<_> = twice["userErrors"].as_array().unwrap().iter().map(|e| (text(&e["code"]), e["field"].clone())).collect();
+    let wanted = [("NOT_FOUND".to_owned(), json!(["input", "itemIds", "0"])), ("NOT_OFFERED".to_owned(), json!(["input", "itemIds", "1"]))];
+    assert_eq!(errors, wanted);
+    for unit in [&window, &city, &closed] {
+        assert_eq!(rows_of(&app, unit).await, [0, 0]);
+    }
+    assert_eq!(trail(&app, "OFFER_ITEMS").await, []);
+    // A refusal uses up no key, and a hundred are not too many.
+    assert_eq!(offer(&window, &vec![item[0].clone(); 100]).await["offerings"].as_array().unwrap().len(), 1);
+    // The last period of the card is over by then: nothing would come of it.
+    app.set_time("2028-05-01T01:00:00Z".parse().unwrap());
+    let late = both(&app, "system@example.com", &secret).await;
+    let card = items(&app, &[CARD]).await;
+    refused(&self::offer(&app, &late.access, &window, &card, "2").await, "NOT_OFFERED", "input.itemIds.0");
 }
 
 async fn roles_of_staff_wait_for_the_factor_and_the_viewer_tells_so(app: TestApp) {

@@ -23,6 +23,7 @@ ADMINISTRATORS_APART = The three administrators must be three people.
 OWN_GRANT = Nobody gives a role to herself.
 UNIT_MISPLACED = The unit cannot stand at this place of the tree.
 UNIT_IN_USE = Open cases lie with this unit. Close them first.
+UNIT_CLOSED = This unit is closed.
 DOCUMENT_MISMATCH = The number is not that of the document.
 DOCUMENT_TAKEN = The number was verified for another person already.
 DOCUMENT_VERIFIED = The document is verified and is not changed any more.

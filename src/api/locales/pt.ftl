@@ -23,6 +23,7 @@ ADMINISTRATORS_APART = Os três administradores têm de ser três pessoas.
 OWN_GRANT = Ninguém pode atribuir funções a si próprio.
 UNIT_MISPLACED = A unidade não pode ficar neste nível.
 UNIT_IN_USE = Há processos abertos nesta unidade. Conclua-os primeiro.
+UNIT_CLOSED = Esta unidade está encerrada.
 DOCUMENT_MISMATCH = O número não corresponde ao documento.
 DOCUMENT_TAKEN = O número já foi confirmado para outra pessoa.
 DOCUMENT_VERIFIED = O documento está confirmado e já não pode ser alterado.

@@ -23,6 +23,7 @@ ADMINISTRATORS_APART = 系统、安全、审计管理员须由三人分别担任
 OWN_GRANT = 不得为本人授权。
 UNIT_MISPLACED = 机构层级不正确。
 UNIT_IN_USE = 该单位还有未办结的办件，请先办结。
+UNIT_CLOSED = 该单位已撤销。
 DOCUMENT_MISMATCH = 证件号码不一致。
 DOCUMENT_TAKEN = 该证件号码已由他人核验。
 DOCUMENT_VERIFIED = 证件已核验，不能修改。

@@ -23,6 +23,7 @@ ADMINISTRATORS_APART = 系統、安全、審計管理員須由三人分別擔任
 OWN_GRANT = 不得為本人授權。
 UNIT_MISPLACED = 機構層級不正確。
 UNIT_IN_USE = 該單位還有未辦結的辦件，請先辦結。
+UNIT_CLOSED = 該單位已撤銷。
 DOCUMENT_MISMATCH = 證件號碼不一致。
 DOCUMENT_TAKEN = 該證件號碼已由他人核驗。
 DOCUMENT_VERIFIED = 證件已核驗，不能修改。

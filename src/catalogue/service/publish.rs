@@ -272,11 +272,18 @@ async fn carry_over(txn: &impl ConnectionTrait, portal: &Portal, item: ItemId, r
 /// Makes the bundle's offerings for these units, and routes the cases of their regions to them. Idempotent: a period that
 /// a unit has offered already is left. The publication must have gone before. Answers the number of offerings made.
 pub async fn bind_units(txn: &impl ConnectionTrait, portal: &Portal, units: &[UnitPlace]) -> Result<u32, Fault> {
+    let items = store::all_items(txn).await?;
+    bind_items(txn, portal, units, items).await
+}
+
+/// The same for some items.
+pub(super) async fn bind_items(txn: &impl ConnectionTrait, portal: &Portal, units: &[UnitPlace], mut items: Vec<Item>) -> Result<u32, Fault> {
     let bundle = embedded()?;
-    let items: HashMap<String, Item> = store::all_items(txn).await?.into_iter().map(|i| (i.code.clone(), i)).collect();
+    // Items are locked in one order, here and where a unit closes.
+    items.sort_by_key(|item| item.id);
     let mut made = 0;
-    for source in &bundle.items {
-        let Some(item) = items.get(&source.code) else { continue };
+    for item in items {
+        let Some(source) = bundle.items.iter().find(|source| source.code == item.code) else { continue };
         let fits = |o: &BundleOffering, unit: &UnitPlace| o.level == unit.level && (o.regions.is_empty() || o.regions.contains(&unit.region));
         if !source.offerings.iter().any(|o| units.iter().any(|unit| fits(o, unit))) {
             continue;
@@ -307,8 +314,9 @@ pub async fn bind_units(txn: &impl ConnectionTrait, portal: &Portal, units: &[Un
                 existing.push(offering);
                 made += 1;
             }
-            if offers && !routed.iter().any(|r| r.unit == unit.unit) {
-                let rule = RouteRule { region: Some(unit.region.clone()), zone: unit.zone.clone(), category: None, unit: unit.unit };
+            let rule = RouteRule { region: Some(unit.region.clone()), zone: unit.zone.clone(), category: None, unit: unit.unit };
+            // A row that it took over from a closed unit may be of another region.
+            if offers && !routed.contains(&rule) {
                 store::insert_route(txn, RoutingId::new(&portal.env), item.id, &rule, Maker::Bundle).await?;
             }
         }

@@ -41,6 +41,11 @@ pub async fn unit(db: &impl ConnectionTrait, id: UnitId) -> Result<Option<Unit>,
     Ok(store::unit(db, id).await?)
 }
 
+/// The unit with this id, locked until the transaction ends, so that it does not close meanwhile. One statement.
+pub async fn lock_unit(txn: &impl ConnectionTrait, id: UnitId) -> Result<Option<Unit>, Fault> {
+    Ok(store::lock_units(txn, &[id]).await?.pop())
+}
+
 /// Units by id, for lists; ids that no unit has are missing. One statement at most.
 pub async fn units_by_ids(db: &impl ConnectionTrait, ids: &[UnitId]) -> Result<HashMap<UnitId, Unit>, Fault> {
     if ids.is_empty() { Ok(HashMap::new()) } else { Ok(store::units(db, ids).await?) }

@@ -127,7 +127,7 @@ impl Schema {
     /// A value for an argument or input field: by its name where that matters, else by its type.
     pub(super) fn sample(&self, asked: &Asked, asker: &Asker, target: &Target, field: &str, name: &str, kind: &Value, cell: usize) -> Value {
         let (inner, list) = inner(kind);
-        if list && name != "lines" && field != "nodes" {
+        if list && !["lines", "itemIds"].contains(&name) && field != "nodes" {
             return json!([]);
         }
         let id = |name: &str| target.ids.get(&format!("{field}.{name}")).or(target.ids.get(name)).cloned();

@@ -173,7 +173,9 @@ impl Asked {
                 ("successorId", asked.world.units.province.global()),
                 ("employerQueue.bodyId", employer.global()),
                 ("bodyId", organisation::unit(portal.db.read(), unit).await.unwrap().unwrap().body.global()),
-                ("itemId", item),
+                ("itemId", item.clone()),
+                ("itemIds", item),
+                ("offerItems.unitId", window.global()),
                 ("sessionId", SessionId::new(&portal.env).global()),
                 ("factorId", FactorId::new(&portal.env).global()),
             ] {
