@@ -234,6 +234,7 @@ impl Loaded {
     }
 
     /// For readers: as it stands at `now`. Version and limits are the stored ones, which the next mutation brings up to date.
+    #[must_use]
     pub fn as_it_stands(mut self, now: DateTime<Utc>) -> Self {
         if let Some((case, _)) = self.lapsed(now) {
             self.row.current_unit_id = case.unit;
