@@ -15,7 +15,7 @@ coded_enum! {
         Reviewer => "REVIEWER",
         /// Decides cases (决定).
         Approver => "APPROVER",
-        /// Leads a unit; may reassign and override with a reason.
+        /// Leads a unit; gives a case that an officer has claimed back to the queue.
         Supervisor => "SUPERVISOR",
         /// Checks cards and records uses of benefits.
         Counter => "COUNTER",
