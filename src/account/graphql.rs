@@ -112,6 +112,15 @@ pub enum SignInResult {
     SecondFactorRequired(SecondFactorRequired),
 }
 
+impl SignInResult {
+    fn of(ctx: &Context<'_>, signed: SignedIn, transport: Transport) -> Self {
+        match signed {
+            SignedIn::Session(pair) => Self::SessionPair(SessionPairObject::of(ctx, pair, transport)),
+            SignedIn::SecondFactorRequired(challenge) => Self::SecondFactorRequired(challenge.into()),
+        }
+    }
+}
+
 /// A contact point of the viewer.
 #[derive(SimpleObject)]
 pub struct ContactPoint {
@@ -718,10 +727,7 @@ impl AccountMutation {
     ) -> Answer<CompleteRecoveryPayload> {
         let command = CompleteRecovery { challenge: read!(decode(&input.challenge, "input.challenge")), code: input.code, password: input.password };
         let done = recovery::complete_recovery(ctx.portal(), ctx.actor(), &client(ctx), command).await;
-        let result = |signed: SignedIn| match signed {
-            SignedIn::Session(pair) => SignInResult::SessionPair(SessionPairObject::of(ctx, pair, input.transport)),
-            SignedIn::SecondFactorRequired(challenge) => SignInResult::SecondFactorRequired(challenge.into()),
-        };
+        let result = |signed| SignInResult::of(ctx, signed, input.transport);
         payload(ctx.ctx(), done, |signed| CompleteRecoveryPayload::done(result(signed)), CompleteRecoveryPayload::refused)
     }
 
@@ -758,10 +764,7 @@ impl AccountMutation {
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: SignInInput,
     ) -> Answer<SignInPayload> {
         let done = sign_in::sign_in(ctx.portal(), ctx.actor(), &client(ctx), &input.contact, &input.password).await;
-        let result = |signed: SignedIn| match signed {
-            SignedIn::Session(pair) => SignInResult::SessionPair(SessionPairObject::of(ctx, pair, input.transport)),
-            SignedIn::SecondFactorRequired(challenge) => SignInResult::SecondFactorRequired(challenge.into()),
-        };
+        let result = |signed| SignInResult::of(ctx, signed, input.transport);
         payload(ctx.ctx(), done, |s| SignInPayload::done(result(s)), SignInPayload::refused)
     }
 

@@ -221,22 +221,22 @@ impl Loaded {
     }
 
     /// The case with the acceptance by lapse of time that is true at `now`, where no event says so yet.
-    fn lapsed(&self, now: DateTime<Utc>) -> Option<(Case, Lapse)> {
+    fn lapsed(&self, now: DateTime<Utc>) -> Option<Case> {
         let lapse = self.clock.as_ref().and_then(|clock| self.case.lapsed(clock, now))?;
         let mut case = self.case.clone();
         case.apply(&Event::DeemedAccepted { at: lapse.at, as_of: lapse.as_of }, lapse.at);
-        Some((case, lapse))
+        Some(case)
     }
 
     /// The unit that works on it at `now`.
     fn unit(&self, now: DateTime<Utc>) -> Option<UnitId> {
-        self.lapsed(now).map_or(self.row.current_unit_id, |(case, _)| case.unit)
+        self.lapsed(now).map_or(self.row.current_unit_id, |case| case.unit)
     }
 
     /// For readers: as it stands at `now`. Version and limits are the stored ones, which the next mutation brings up to date.
     #[must_use]
     pub fn as_it_stands(mut self, now: DateTime<Utc>) -> Self {
-        if let Some((case, _)) = self.lapsed(now) {
+        if let Some(case) = self.lapsed(now) {
             self.row.current_unit_id = case.unit;
             self.row.step_key = case.step().map(str::to_owned);
             self.row.accepted_at = case.accepted_at;

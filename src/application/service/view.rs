@@ -231,6 +231,11 @@ pub async fn documents(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Res
     Ok(opened)
 }
 
+/// Whether the caller holds a role of the staff for some unit.
+pub fn is_staff(actor: &Actor) -> bool {
+    !policy::staff_units(actor).is_empty()
+}
+
 /// An event for its reader.
 #[derive(Clone, Debug)]
 pub struct SeenEvent {
@@ -245,13 +250,16 @@ pub struct SeenEvent {
 /// The events of cases that their reader sees, oldest first. What a step came to is shown to staff of the case: what is
 /// advised becomes the applicant's business with the decision.
 ///
-/// One statement for who is no staff, eight for staff, and one for each data key.
-pub async fn events(portal: &Portal, actor: &Actor, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<SeenEvent>>, Fault> {
+/// `inside` are the cases as loaded for a reader who is staff somewhere. One statement, and one for each data key.
+pub async fn events(
+    portal: &Portal,
+    cases: &[(ApplicationId, Sight)],
+    inside: Option<&HashMap<ApplicationId, Loaded>>,
+) -> Result<HashMap<ApplicationId, Vec<SeenEvent>>, Fault> {
     let ids: Vec<ApplicationId> = cases.iter().map(|(id, _)| *id).collect();
-    let inside = if policy::staff_units(actor).is_empty() { HashMap::new() } else { applications(portal, actor, ids.clone()).await? };
     let mut events: HashMap<ApplicationId, Vec<SeenEvent>> = HashMap::new();
     for row in store::events_of(portal.db.read(), &ids).await? {
-        let staff = inside.get(&row.application_id).filter(|loaded| policy::may_read_papers(&loaded.standing).is_ok());
+        let staff = inside.and_then(|inside| inside.get(&row.application_id)).filter(|loaded| policy::may_read_papers(&loaded.standing).is_ok());
         let seen = match staff {
             None => SeenEvent { row, step: None, reason: None },
             Some(loaded) => {
