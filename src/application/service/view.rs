@@ -1,6 +1,7 @@
 //! Reading orders, cases and the queue of a unit.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -251,10 +252,10 @@ pub struct SeenEvent {
 /// advised becomes the applicant's business with the decision.
 ///
 /// `inside` are the cases as loaded for a reader who is staff somewhere. One statement, and one for each data key.
-pub async fn events(
+pub async fn events<S: BuildHasher>(
     portal: &Portal,
     cases: &[(ApplicationId, Sight)],
-    inside: Option<&HashMap<ApplicationId, Loaded>>,
+    inside: Option<&HashMap<ApplicationId, Loaded, S>>,
 ) -> Result<HashMap<ApplicationId, Vec<SeenEvent>>, Fault> {
     let ids: Vec<ApplicationId> = cases.iter().map(|(id, _)| *id).collect();
     let mut events: HashMap<ApplicationId, Vec<SeenEvent>> = HashMap::new();
