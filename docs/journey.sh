@@ -131,7 +131,7 @@ upload() {
   url=$(get .createUpload.upload.url)
   case $url in /*) url=$base$url ;; esac
   answer=$(curl -sS --max-time 30 -X PUT "$url" -H "Authorization: Bearer $talent" -H "Accept-Language: $language" --data-binary "@$2") || fail "PUT of $1"
-  version=$(jq -er .versionId <<<"$answer") || fail "PUT of $1"
+  version=$(jq -er .documentVersionId <<<"$answer") || fail "PUT of $1"
 }
 
 # A PDF of one empty page that says in a comment what it stands for.

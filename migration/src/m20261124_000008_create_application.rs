@@ -159,7 +159,9 @@ impl MigrationTrait for Migration {
                     // What the actor says of it, in her words.
                     .col(bytes_null("reason_sealed"))
                     .foreign_key(&mut refers("application_event", "application_id", "application"))
+                    .foreign_key(&mut refers("application_event", "actor_id", "person"))
                     .foreign_key(&mut refers("application_event", "on_behalf_of", "person"))
+                    .foreign_key(&mut refers("application_event", "unit_id", "unit"))
                     .foreign_key(&mut refers("application_event", "mandate_id", "mandate"))
                     .check(Expr::cust("seq > 0"))
                     .to_owned(),
@@ -198,6 +200,13 @@ impl MigrationTrait for Migration {
             )
             .await?;
         manager.create_index(unique("application_material", "application_material_once", &["application_id", "material_key", "document_version_id"])).await?;
+        manager
+            .create_index(
+                unique("application_material", "application_material_instead", &["application_id", "material_key"])
+                    .and_where(Expr::col("document_version_id").is_null())
+                    .to_owned(),
+            )
+            .await?;
         manager.create_index(index("application_material", "application_material_version", &["document_version_id"])).await?;
         manager
             .create_table(

@@ -68,6 +68,7 @@ async fn products(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(code("verification", VERIFICATION))
                 .col(text("source"))
                 .col(bigint("bundle"))
+                .foreign_key(&mut refers("card_product", "issuer_body_id", "body"))
                 .to_owned(),
         )
         .await?;
@@ -119,6 +120,7 @@ async fn products(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(code("verification", VERIFICATION))
                 .col(text("source"))
                 .foreign_key(&mut refers("benefit", "product_version_id", "card_product_version"))
+                .foreign_key(&mut refers("benefit", "authority_body_id", "body"))
                 .check(Expr::cust("yearly_quota IS NULL OR yearly_quota > 0"))
                 .to_owned(),
         )
@@ -151,6 +153,7 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .foreign_key(&mut refers("card", "product_version_id", "card_product_version"))
                 .foreign_key(&mut refers("card", "holder_person_id", "person"))
                 .foreign_key(&mut refers("card", "principal_card_id", "card"))
+                .foreign_key(&mut refers("card", "application_id", "application"))
                 .check(Expr::cust("valid_from <= valid_to"))
                 .check(Expr::cust("(beneficiary = 'HOLDER') = (principal_card_id IS NULL)"))
                 .to_owned(),
@@ -178,6 +181,8 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 // The words of the reason, under the holder's data key.
                 .col(bytes_null("reason_sealed"))
                 .foreign_key(&mut refers("card_event", "card_id", "card"))
+                .foreign_key(&mut refers("card_event", "by_person_id", "person"))
+                .foreign_key(&mut refers("card_event", "application_id", "application"))
                 .to_owned(),
         )
         .await?;

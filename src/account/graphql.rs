@@ -23,7 +23,7 @@ use crate::api::text::ApiLanguage;
 use crate::kernel::ids::PersonId;
 use crate::kernel::role::{Assurance, Role};
 use crate::organisation::graphql::{BodyObject, UnitObject, body_of, unit_of};
-use crate::person::graphql::PersonObject;
+use crate::person::graphql::{NamedPersonObject, PersonObject, named};
 use crate::person::model::profile::PersonInput;
 
 crate::api_enum!(Transport, "SessionTransport", "How a client wants to hold its tokens.");
@@ -225,6 +225,8 @@ pub struct ActiveRole {
 #[derive(SimpleObject)]
 #[graphql(name = "RoleGrant", complex)]
 pub struct RoleGrantObject {
+    #[graphql(skip)]
+    person: PersonId,
     /// Global id.
     id: ID,
     /// Who holds it.
@@ -256,6 +258,11 @@ impl ActiveRole {
 
 #[ComplexObject]
 impl RoleGrantObject {
+    /// Who holds it, by name.
+    async fn person(&self, ctx: &Context<'_>) -> Option<Result<NamedPersonObject, ApiError>> {
+        named(ctx, self.person).await
+    }
+
     /// The unit whose subtree it reaches.
     async fn unit(&self, ctx: &Context<'_>) -> Option<Result<UnitObject, ApiError>> {
         unit_of(ctx, self.unit_id.as_ref()).await
@@ -271,6 +278,7 @@ impl From<RoleGrant> for RoleGrantObject {
     fn from(grant: RoleGrant) -> Self {
         Self {
             id: encode(grant.id),
+            person: grant.person,
             person_id: encode(grant.person),
             role: grant.role,
             unit_id: grant.scope.unit().map(encode),
@@ -611,7 +619,7 @@ payloads! {
         factor: SecondFactor }
     /// Answer of `removeFactor`.
     RemoveFactorPayload { /// The factor that was removed.
-        removed_factor_id: ID }
+        removed_id: ID }
     /// Answer of `resetFactors`.
     ResetFactorsPayload { /// Whose factors were taken away.
         person_id: ID }

@@ -15,7 +15,7 @@ use crate::kernel::ids::{ApplicationId, BodyId, CardId, DocumentId, ItemId, Orde
 use crate::material::graphql::Document;
 use crate::organisation::graphql::{BodyObject, UnitObject, loaded};
 use crate::organisation::service::{bodies, units};
-use crate::person::graphql::PersonObject;
+use crate::person::graphql::{PersonObject, names};
 use crate::person::service as persons;
 use crate::portal::Portal;
 use crate::talent_card::graphql::TalentCard;
@@ -117,5 +117,5 @@ impl NodeQuery {
 
 /// Puts what loads objects beside bare ids into a request.
 pub fn loaders(request: Request, portal: &Portal) -> Request {
-    request.data(loaded(portal.db.read()))
+    request.data(loaded(portal.db.read())).data(names(portal.db.read()))
 }

@@ -25,7 +25,7 @@ use crate::kernel::ids::ItemId;
 use crate::kernel::page::PageRequest;
 use crate::kernel::role::{Assurance, Role};
 use crate::kernel::text::{Language, Text};
-use crate::organisation::graphql::{RegionObject, UnitObject, unit_of};
+use crate::organisation::graphql::{RegionObject, UnitObject, ZoneObject, unit_of};
 
 api_enum!(ItemType, "ServiceItemType", "Kind of a service item (事项类型).");
 api_enum!(CaseKind, "CaseKind", "How a case of an item ends (办件类型).");
@@ -330,7 +330,11 @@ impl ServiceOffering {
         &self.0.region
     }
     /// Zone of the unit, where it has one.
-    async fn zone(&self) -> Option<&str> {
+    async fn zone(&self, ctx: &Context<'_>) -> Option<ZoneObject> {
+        ZoneObject::by_code(self.0.zone.as_deref()?, ctx.language())
+    }
+    /// Code of the zone of the unit, where it has one.
+    async fn zone_code(&self) -> Option<&str> {
         self.0.zone.as_deref()
     }
     /// The authority in whose name it is done (实施主体).

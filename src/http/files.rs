@@ -71,7 +71,7 @@ async fn receive(State(portal): State<Portal>, caller: Caller, reader: Reader, P
         }
         Ok(Received::Complete(version)) => {
             let answer = json!({
-                "documentId": version.document.global(), "versionId": version.id.global(), "number": version.number, "scanState": version.scan_state,
+                "documentId": version.document.global(), "documentVersionId": version.id.global(), "number": version.number, "scanState": version.scan_state,
             });
             (StatusCode::CREATED, private(), [(OFFSET, HeaderValue::from(version.size))], Json(answer)).into_response()
         }

@@ -172,7 +172,7 @@ pub struct CreateUploadPayload {
 #[derive(InputObject, Debug)]
 pub struct CreateDownloadInput {
     /// The version to read.
-    pub version_id: ID,
+    pub document_version_id: ID,
 }
 
 /// A link to a file, for the viewer only and for a few minutes.
@@ -246,7 +246,7 @@ impl MaterialMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CreateDownloadInput,
     ) -> Option<Result<CreateDownloadPayload, ApiError>> {
-        let id = match ids::decode::<DocumentVersionId>(&input.version_id, "input.versionId") {
+        let id = match ids::decode::<DocumentVersionId>(&input.document_version_id, "input.documentVersionId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
         };

@@ -88,6 +88,11 @@ pub struct ZoneObject {
 }
 
 impl ZoneObject {
+    /// The zone of a code for a reader of `language`, where the portal lists it. No statement.
+    pub fn by_code(code: &str, language: Language) -> Option<Self> {
+        listed_zone(code).map(|zone| Self::of(zone.clone(), language))
+    }
+
     fn of(zone: Zone, language: Language) -> Self {
         Self { name: LocalizedText::of(&zone.name, language), code: zone.code, city_code: zone.city, verification: zone.verification }
     }
@@ -230,7 +235,7 @@ impl UnitObject {
 
     /// The zone with rules of its own that it serves.
     async fn zone(&self, ctx: &Context<'_>) -> Option<ZoneObject> {
-        listed_zone(self.zone_code.as_deref()?).map(|zone| ZoneObject::of(zone.clone(), ctx.language()))
+        ZoneObject::by_code(self.zone_code.as_deref()?, ctx.language())
     }
 
     /// The unit that took over.

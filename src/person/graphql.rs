@@ -1,8 +1,12 @@
 //! Persons, their identity documents and the log of looks at their data, for the API.
 
+use std::sync::Arc;
+
 use async_graphql::connection::{Connection, EmptyFields};
+use async_graphql::dataloader::DataLoader;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use sea_orm::DatabaseConnection;
 
 use crate::api::connection;
 use crate::api::context::ContextExt as _;
@@ -10,8 +14,10 @@ use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
 use crate::api::scalars::Date;
 use crate::api::text::ApiLanguage;
+use crate::kernel::ids::PersonId;
 use crate::kernel::page::PageRequest;
 use crate::kernel::role::{Assurance, Role};
+use crate::person::loader::NameLoader;
 use crate::person::model::access::{Access, AccessPurpose, PersonalDataField};
 use crate::person::model::document::{IdentityDocumentKind, NumberWarning, Sex};
 use crate::person::model::identity::IdentityDocument;
@@ -26,6 +32,37 @@ crate::api_enum!(Sex, "Sex", "Sex as an identity document states it.");
 crate::api_enum!(NumberWarning, "IdentityNumberWarning", "What is unusual about a document number that is kept all the same; ask the user to look again.");
 crate::api_enum!(PersonalDataField, "PersonalDataField", "What `revealPersonalData` can show in full.");
 crate::api_enum!(AccessPurpose, "AccessPurpose", "Why personal data is looked at in full. The person concerned can read it.");
+
+/// A person by her name alone, for who need not know more of her.
+#[derive(SimpleObject, Clone, Debug)]
+#[graphql(name = "NamedPerson")]
+pub struct NamedPersonObject {
+    /// Global id of the person.
+    pub id: ID,
+    /// The name to show: in Chinese characters where there is one, else in Latin letters.
+    pub name: String,
+}
+
+impl NamedPersonObject {
+    /// The person of an id by a name.
+    pub fn of(id: PersonId, name: &PersonName) -> Self {
+        Self { id: encode(id), name: name.display().to_owned() }
+    }
+}
+
+/// The loader of names that a request carries.
+pub type Names = Arc<DataLoader<NameLoader>>;
+
+/// A loader of names for a request.
+pub fn names(db: &DatabaseConnection) -> Names {
+    Arc::new(DataLoader::new(NameLoader(db.clone()), tokio::spawn))
+}
+
+/// Who is meant by an id, for a field that is shown where the id is. All of a list cost two statements.
+pub async fn named(ctx: &Context<'_>, id: PersonId) -> Option<Result<NamedPersonObject, ApiError>> {
+    let loader = ctx.data_opt::<Names>().cloned().unwrap_or_else(|| names(ctx.portal().db.read()));
+    nullable(loader.load_one(id).await.map(|name| name.map(|name| NamedPersonObject::of(id, &name))))
+}
 
 /// A person, with or without an account. Visible to herself and to staff who deal with her: by a case that their grant
 /// reaches, or at a window.

@@ -10,6 +10,7 @@
 #[expect(missing_docs, reason = "columns are told by the migration and by the model")]
 pub mod entity;
 pub mod graphql;
+pub mod loader;
 pub mod model;
 pub mod policy;
 pub mod service;

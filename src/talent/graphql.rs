@@ -104,7 +104,7 @@ pub struct EmploymentObject {
     /// Position.
     pub position: String,
     /// Where the work is done, GB/T 2260, six digits, for example `440106`.
-    pub region: Option<String>,
+    pub region_code: Option<String>,
     /// First day.
     pub started_on: Date,
     /// Last day; `null` means still employed.
@@ -121,8 +121,8 @@ impl EmploymentObject {
     }
 
     /// The region where the work is done; `null` where the portal does not list it.
-    async fn work_region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
-        RegionObject::by_code(self.region.as_deref()?, ctx.language())
+    async fn region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        RegionObject::by_code(self.region_code.as_deref()?, ctx.language())
     }
 }
 
@@ -133,7 +133,7 @@ impl From<EmploymentEntry> for EmploymentObject {
             employer_id: e.employer.map(encode),
             employer_name: e.details.employer_name,
             position: e.details.position,
-            region: e.details.region,
+            region_code: e.details.region,
             started_on: Date(e.details.started_on),
             ended_on: e.details.ended_on.map(Date),
             contract_until: e.details.contract_until.map(Date),
@@ -229,7 +229,7 @@ pub struct AddEmploymentInput {
     /// Position, at most 200 characters.
     pub position: String,
     /// Where the work is done, GB/T 2260, six digits; in Guangdong, Hong Kong and Macao a code of `regions`.
-    pub region: Option<String>,
+    pub region_code: Option<String>,
     /// First day.
     pub started_on: Date,
     /// Last day, not in the future; leave out while employed.
@@ -429,7 +429,7 @@ impl TalentMutation {
         let employment = Employment {
             employer_name: input.employer_name,
             position: input.position,
-            region: input.region,
+            region: input.region_code,
             started_on: input.started_on.0,
             ended_on: input.ended_on.map(|d| d.0),
             contract_until: input.contract_until.map(|d| d.0),

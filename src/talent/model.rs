@@ -209,9 +209,9 @@ impl Employment {
         let region = self.region.as_deref().map(str::trim).filter(|r| !r.is_empty()).map(str::to_owned);
         if let Some(code) = region.as_deref() {
             if code.len() != 6 || !code.bytes().all(|b| b.is_ascii_digit()) {
-                problems.push(Rejection::at(Code::Malformed, "input.region"));
+                problems.push(Rejection::at(Code::Malformed, "input.regionCode"));
             } else if !is_place(code) {
-                problems.push(Rejection::at(Code::NotAllowed, "input.region"));
+                problems.push(Rejection::at(Code::NotAllowed, "input.regionCode"));
             }
         }
         if self.ended_on.is_some_and(|d| d > today) {
@@ -532,14 +532,14 @@ mod tests {
             [
                 Rejection::at(Code::Required, "input.employerName"),
                 Rejection::at(Code::Malformed, "input.position"),
-                Rejection::at(Code::Malformed, "input.region"),
+                Rejection::at(Code::Malformed, "input.regionCode"),
                 Rejection::at(Code::PeriodReversed, "input.endedOn"),
                 Rejection::at(Code::PeriodReversed, "input.contractUntil"),
             ]
         );
         for (region, code) in [("449999", Code::NotAllowed), ("990000", Code::NotAllowed), ("4401", Code::Malformed), ("44010六", Code::Malformed)] {
             let wrong = Employment { position: "Engineer".into(), region: Some(region.into()), ended_on: None, contract_until: None, ..employment.clone() };
-            assert_eq!(wrong.parse(true, today), Err(vec![Rejection::at(code, "input.region")]), "{region}");
+            assert_eq!(wrong.parse(true, today), Err(vec![Rejection::at(code, "input.regionCode")]), "{region}");
         }
         let right = Employment { position: " Engineer ".into(), region: Some("440106".into()), ended_on: None, contract_until: None, ..employment };
         assert_eq!(right.parse(true, today).unwrap().position, "Engineer");

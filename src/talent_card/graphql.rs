@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::connection::{Connection, EmptyFields};
-use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, Object, OneofObject, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use crate::api::connection;
@@ -18,10 +18,11 @@ use crate::kernel::fault::Fault;
 use crate::kernel::ids::{BodyId, UnitId};
 use crate::kernel::page::PageRequest;
 use crate::kernel::text::{Language, Text};
+use crate::organisation::graphql::RegionObject;
 use crate::person::model::document::IdentityDocumentKind;
 use crate::talent_card::model::card::{CardStatus, IssuedNumber, NumberEnd};
 use crate::talent_card::model::check::{Check, CheckAnswer, CheckMeans, CheckPurpose, Counter};
-use crate::talent_card::model::ledger::Balance;
+use crate::talent_card::model::ledger::{Balance, Use};
 use crate::talent_card::model::product::{Beneficiary, Benefit, BenefitArea, CarryOver, Offer, ProductLevel, SubCards, UnitOfCount};
 use crate::talent_card::service::check::{self, CheckResult, RecordUse, Shown};
 use crate::talent_card::service::view::{self, CHECK_ORDER, CardView};
@@ -51,7 +52,7 @@ pub struct CardGrade {
 
 /// A benefit of a card product version, for one grade and one kind of beneficiary.
 #[derive(SimpleObject, Clone, Debug)]
-#[graphql(name = "CardBenefit")]
+#[graphql(name = "CardBenefit", complex)]
 pub struct BenefitObject {
     /// Global id.
     pub id: ID,
@@ -62,7 +63,7 @@ pub struct BenefitObject {
     /// For whom.
     pub beneficiary: Beneficiary,
     /// Where, GB/T 2260; `null` is the whole province.
-    pub region: Option<String>,
+    pub region_code: Option<String>,
     /// Title.
     pub title: LocalizedText,
     /// What it gives.
@@ -106,6 +107,14 @@ impl From<&Balance> for BenefitBalance {
     }
 }
 
+#[ComplexObject]
+impl BenefitObject {
+    /// Where; `null` is the whole province.
+    async fn region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        RegionObject::by_code(self.region_code.as_deref()?, ctx.language())
+    }
+}
+
 impl BenefitObject {
     fn of<'a>(b: &Benefit, balances: impl Iterator<Item = &'a Balance>, language: Language) -> Self {
         Self {
@@ -113,7 +122,7 @@ impl BenefitObject {
             area: b.area,
             grade: b.grade.clone(),
             beneficiary: b.beneficiary,
-            region: b.region_code.clone(),
+            region_code: b.region_code.clone(),
             title: LocalizedText::of(&b.title, language),
             description: LocalizedText::of(&b.description, language),
             authority: LocalizedText::of(&b.authority, language),
@@ -152,8 +161,12 @@ impl CardProductVersion {
         self.0.product.level
     }
     /// Region of the issuer, GB/T 2260.
-    async fn region(&self) -> &str {
+    async fn region_code(&self) -> &str {
         &self.0.product.region_code
+    }
+    /// Region of the issuer.
+    async fn region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        RegionObject::by_code(&self.0.product.region_code, ctx.language())
     }
     /// The issuing body, where it was read.
     async fn issuer(&self, ctx: &Context<'_>) -> Option<LocalizedText> {
@@ -499,11 +512,45 @@ pub struct RecordBenefitUseInput {
     pub idempotency_key: String,
 }
 
+/// A use of a benefit, as the ledger has it. It never changes.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct BenefitUse {
+    /// Global id.
+    pub id: ID,
+    /// Global id of the entitlement: of the principal card.
+    pub card_id: ID,
+    /// Global id of the benefit.
+    pub benefit_id: ID,
+    /// Global id of the person who had it.
+    pub beneficiary_id: ID,
+    /// Year at UTC+8 that it counts for.
+    pub year: i32,
+    /// Units; less than nothing where it takes back another.
+    pub amount: i64,
+    /// When it was delivered.
+    pub delivered_at: DateTime<Utc>,
+}
+
+impl From<Use> for BenefitUse {
+    fn from(made: Use) -> Self {
+        Self {
+            id: encode(made.id),
+            card_id: encode(made.key.card),
+            benefit_id: encode(made.key.benefit),
+            beneficiary_id: encode(made.key.beneficiary),
+            year: made.key.year,
+            amount: made.delta,
+            delivered_at: made.delivered_at,
+        }
+    }
+}
+
 /// What `recordBenefitUse` answers.
 #[derive(SimpleObject, Debug)]
 pub struct RecordBenefitUsePayload {
-    /// Global id of the entry in the ledger.
-    pub use_id: Option<ID>,
+    /// The use, as the ledger has it.
+    #[graphql(name = "use")]
+    pub recorded: Option<BenefitUse>,
     /// The balance after it.
     pub balance: Option<BenefitBalance>,
     /// Why nothing was recorded.
@@ -615,8 +662,8 @@ impl TalentCardMutation {
         payload(
             ctx.ctx(),
             check::record_benefit_use(ctx.portal(), ctx.actor(), command, &input.idempotency_key).await,
-            |(id, balance)| RecordBenefitUsePayload { use_id: Some(encode(id)), balance: Some((&balance).into()), user_errors: Vec::new() },
-            |user_errors| RecordBenefitUsePayload { use_id: None, balance: None, user_errors },
+            |(made, balance)| RecordBenefitUsePayload { recorded: Some(made.into()), balance: Some((&balance).into()), user_errors: Vec::new() },
+            |user_errors| RecordBenefitUsePayload { recorded: None, balance: None, user_errors },
         )
     }
 

@@ -11,7 +11,7 @@ use crate::kernel::text::Text;
 use crate::talent_card::model::bundle::{BundleBenefit, BundleProduct, BundleVersion};
 use crate::talent_card::model::card::{Card, CardEventKind, CardStatus, IssuedNumber, NumberEnd};
 use crate::talent_card::model::check::{Check, CheckPurpose, Counter};
-use crate::talent_card::model::ledger::{Balance, BalanceKey};
+use crate::talent_card::model::ledger::{Balance, BalanceKey, Use};
 use crate::talent_card::model::product::{Beneficiary, Benefit, Grade, Offer, Product, Version};
 
 async fn run(db: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<u64, DbErr> {
@@ -599,17 +599,19 @@ pub async fn insert_entry(txn: &impl ConnectionTrait, e: NewEntry) -> Result<(),
     run(txn, sql, values).await.map(|_| ())
 }
 
-/// The balance key of an entry, for a replay.
-pub async fn entry_key(db: &impl ConnectionTrait, id: BenefitEntryId) -> Result<Option<BalanceKey>, DbErr> {
-    let rows = all(db, "SELECT card_id, benefit_id, beneficiary_person_id, year FROM benefit_entry WHERE id = $1", vec![id.0.into()]).await?;
+/// A use by its entry in the ledger.
+pub async fn entry(db: &impl ConnectionTrait, id: BenefitEntryId) -> Result<Option<Use>, DbErr> {
+    let text = "SELECT card_id, benefit_id, beneficiary_person_id, year, delta, delivered_at FROM benefit_entry WHERE id = $1";
+    let rows = all(db, text, vec![id.0.into()]).await?;
     rows.first()
         .map(|row| {
-            Ok(BalanceKey {
+            let key = BalanceKey {
                 card: row.try_get("", "card_id")?,
                 benefit: row.try_get("", "benefit_id")?,
                 beneficiary: row.try_get("", "beneficiary_person_id")?,
                 year: row.try_get("", "year")?,
-            })
+            };
+            Ok(Use { id, key, delta: row.try_get("", "delta")?, delivered_at: row.try_get("", "delivered_at")? })
         })
         .transpose()
 }

@@ -462,12 +462,12 @@ async fn an_original_is_seen_once_by_a_window_officer_of_the_unit(app: TestApp) 
     let stale = json!({ "applicationId": case["id"], "documentVersionId": version, "expectedVersion": 99 });
     assert_eq!(codes(&no(world.run(&officer, "markOriginalSeen", "application { id }", stale).await)), ["CONFLICT"]);
     let good = json!({ "applicationId": case["id"], "documentVersionId": version, "expectedVersion": case["version"] });
-    let seen = world.run(&officer, "markOriginalSeen", "application { version materials { documentVersionId originalSeenAt } }", good).await.unwrap();
+    let seen = world.run(&officer, "markOriginalSeen", "application { version materials { documentVersion { id } originalSeenAt } }", good).await.unwrap();
     let first = world.app.portal().env.now();
     assert_eq!(seen["version"], case["version"], "nothing of the case has changed");
     for material in seen["materials"].as_array().unwrap() {
         let marked = material["originalSeenAt"].as_str().map(|_| instant(&material["originalSeenAt"]));
-        assert_eq!(marked, (material["documentVersionId"] == *version).then_some(first), "{material}");
+        assert_eq!(marked, (material["documentVersion"]["id"] == *version).then_some(first), "{material}");
     }
     // Who comes later changes nothing, and leaves no row.
     world.app.advance(Duration::hours(1));

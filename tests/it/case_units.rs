@@ -102,7 +102,7 @@ async fn what_hangs_below_a_list_of_cases_is_read_once_for_all(app: TestApp) {
     let talent = world.talent("talent").await;
     let line = world.service_line(json!({ "city": "440100" })).await;
     let below = "number itemName { value } step { name { value } } applicantName receivingUnit { name { value } } currentUnit { id } assuranceNeeded \
-        beneficiaryIds materials { key } documents { kind number } events { kind } availableActions { action allowed } answers";
+        beneficiaries { id name } materials { key } documents { kind number } events { kind } availableActions { action allowed } answers";
     let cases = format!("{{ myApplications(first: 20) {{ nodes {{ {below} }} }} }}");
     let orders = format!("{{ myOrders(first: 5) {{ nodes {{ id applications {{ {below} }} }} }} }}");
     let mut counted = Vec::new();

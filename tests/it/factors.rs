@@ -547,7 +547,7 @@ async fn removing_the_factor_takes_the_roles_out_of_force(app: TestApp) {
     let admin = administrator(&app, "admin@example.com", Role::SystemAdmin).await;
     let (secret, factor) = enrol(&app, &admin.access).await;
     let beside = both(&app, "admin@example.com", &secret).await;
-    let remove = mutation("removeFactor", "removedFactorId");
+    let remove = mutation("removeFactor", "removedId");
     let input = json!({ "input": { "factorId": factor } });
     // A session older than a quarter of an hour, and one of somebody else.
     app.advance(Duration::minutes(14));
@@ -557,13 +557,13 @@ async fn removing_the_factor_takes_the_roles_out_of_force(app: TestApp) {
     let stranger = sign_up(&app, "two@example.com").await;
     assert_eq!(app.graphql(Some(&stranger.access), &remove, input.clone()).await.code(), "REAUTH_REQUIRED");
     enrol(&app, &stranger.access).await;
-    refused(&mutate(&app, Some(&stranger.access), "removeFactor", "removedFactorId", input["input"].clone()).await, "NOT_FOUND", "input.factorId");
+    refused(&mutate(&app, Some(&stranger.access), "removeFactor", "removedId", input["input"].clone()).await, "NOT_FOUND", "input.factorId");
     assert_eq!(app.graphql(None, &remove, input.clone()).await.code(), "UNAUTHENTICATED");
     assert_eq!(roles_of(&app, &renewed.access).await[0]["role"], "SYSTEM_ADMIN");
     // Hers, and fresh.
     let waiting = half(&app, "admin@example.com", PASSWORD).await;
-    let removed = mutate(&app, Some(&beside.access), "removeFactor", "removedFactorId", input["input"].clone()).await;
-    assert_eq!(removed["removedFactorId"], factor);
+    let removed = mutate(&app, Some(&beside.access), "removeFactor", "removedId", input["input"].clone()).await;
+    assert_eq!(removed["removedId"], factor);
     assert!(!lives(&app, &renewed.access).await);
     let left = viewer(&app, &beside.access, "factors { id } secondFactorNeeded grants { role } sessions { secondFactor current }").await;
     assert_eq!(left, json!({ "factors": [], "secondFactorNeeded": true, "grants": [], "sessions": [{ "secondFactor": false, "current": true }] }));
@@ -654,7 +654,7 @@ async fn a_secret_is_nowhere_in_the_clear(app: TestApp) {
     let used = shown_after(&app, &secret, 30);
     let session = both(&app, "one@example.com", &secret).await;
     let held = everything(&app).await;
-    assert!(mutate(&app, Some(&session.access), "removeFactor", "removedFactorId", json!({ "factorId": factor })).await["removedFactorId"].is_string());
+    assert!(mutate(&app, Some(&session.access), "removeFactor", "removedId", json!({ "factorId": factor })).await["removedFactorId"].is_string());
     drop(guard);
     let (after, logged) = (everything(&app).await, log.0.lock().unwrap().clone());
     for (place, bytes) in [("database", &held), ("database afterwards", &after), ("log", &logged)] {

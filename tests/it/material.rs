@@ -419,7 +419,7 @@ async fn files_travel_over_http_with_stable_codes(app: TestApp) {
     let (status, _, answer) = http(&world, "PUT", &path, Some(&format!("bytes 50000-{}/{size}", size - 1)), &file[50_000..]).await;
     let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!((status, answer["number"].as_i64(), answer["scanState"].as_str()), (201, Some(1), Some("NOT_SCANNED")));
-    let version = talent_portal::kernel::ids::DocumentVersionId::parse_global(answer["versionId"].as_str().unwrap()).unwrap();
+    let version = talent_portal::kernel::ids::DocumentVersionId::parse_global(answer["documentVersionId"].as_str().unwrap()).unwrap();
     let granted = download::create_download(&world.portal, &wong, version).await.unwrap();
     let (status, headers, read) = http(&world, "GET", &format!("/files/{}", granted.token), None, &[]).await;
     assert_eq!((status, read.as_ref()), (200, file.as_slice()));

@@ -346,16 +346,16 @@ async fn a_claim_and_a_place_of_work_are_registered(app: TestApp) {
     assert_eq!((&claimed["category"], &claimed["talentClass"]["code"]), (&json!("DOCTOR"), &json!("DOCTOR")));
 
     let work = async |region: &str| {
-        let input = json!({ "employerId": world.units.employer.global(), "position": "Engineer", "region": region, "startedOn": "2020-01-01", "idempotencyKey": world.key() });
-        world.run(&talent, "addEmployment", "employment { employerId employer { id } region workRegion { code } }", input).await
+        let input = json!({ "employerId": world.units.employer.global(), "position": "Engineer", "regionCode": region, "startedOn": "2020-01-01", "idempotencyKey": world.key() });
+        world.run(&talent, "addEmployment", "employment { employerId employer { id } region region { code } }", input).await
     };
     for (region, code) in [("440199", "NOT_ALLOWED"), ("810199", "NOT_ALLOWED"), ("990000", "NOT_ALLOWED"), ("4401", "MALFORMED")] {
         let noes = no(work(region).await);
-        assert_eq!((codes(&noes), fields(&noes)), (vec![code], vec!["input.region".to_owned()]), "{region}");
+        assert_eq!((codes(&noes), fields(&noes)), (vec![code], vec!["input.regionCode".to_owned()]), "{region}");
     }
     let here = work("440106").await.unwrap();
-    assert_eq!((&here["workRegion"]["code"], &here["employer"]["id"]), (&json!("440106"), &here["employerId"]));
-    assert_eq!(work("110105").await.unwrap()["workRegion"], Value::Null, "of other provinces the portal has no list");
+    assert_eq!((&here["region"]["code"], &here["employer"]["id"]), (&json!("440106"), &here["employerId"]));
+    assert_eq!(work("110105").await.unwrap()["region"], Value::Null, "of other provinces the portal has no list");
 }
 
 async fn bodies_units_and_regions_come_with_their_names(app: TestApp) {

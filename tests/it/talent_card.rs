@@ -265,7 +265,7 @@ async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
     // A use under the check, and none after a quarter of an hour.
     let used = async |key: &str, amount: i64| {
         let input = json!({ "checkId": in_person["check"]["id"], "benefitId": in_person["benefits"][0]["id"], "amount": amount, "idempotencyKey": key });
-        mutate(&app, &counter, "recordBenefitUse", "useId balance { used }", input).await
+        mutate(&app, &counter, "recordBenefitUse", "use { id amount } balance { used }", input).await
     };
     let first = used("card-use-over-http-1", 1).await;
     assert_eq!((&first["balance"]["used"], &first["userErrors"]), (&json!(1), &json!([])));
@@ -343,7 +343,7 @@ async fn by_token(app: &TestApp, holder: &str, counter: &str, card: CardId, purp
 
 async fn used(app: &TestApp, counter: &str, checked: &Value, key: &str) -> Value {
     let input = json!({ "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "amount": 1, "idempotencyKey": key });
-    mutate(app, counter, "recordBenefitUse", "useId balance { used remaining beneficiaryId }", input).await
+    mutate(app, counter, "recordBenefitUse", "use { id amount } balance { used remaining beneficiaryId }", input).await
 }
 
 async fn a_merge_begins_no_quota_anew_and_is_told_to_the_account(app: TestApp) {
@@ -379,7 +379,7 @@ async fn a_merge_begins_no_quota_anew_and_is_told_to_the_account(app: TestApp) {
     assert_eq!(used(app, &desk.counter, &checked, "merge-use-0000004").await["userErrors"][0]["code"], "QUOTA_EXHAUSTED");
     // A replay of the first use finds the balance where it went.
     let replayed = used(app, &desk.counter, &walked, "merge-use-0000001").await;
-    assert_eq!((&replayed["useId"], &replayed["balance"]["beneficiaryId"]), (&before["useId"], &json!(person.global())));
+    assert_eq!((&replayed["use"], &replayed["balance"]["beneficiaryId"]), (&before["use"], &json!(person.global())));
     let letters = app.mailbox().await;
     let letter = letters.iter().find(|l| l["to"] == "talent@demo.invalid").expect("a letter about the merge");
     assert!(letter["secret"].is_null() && !letter["subject"].as_str().unwrap().is_empty());
@@ -525,14 +525,17 @@ async fn a_replay_of_a_use_is_not_judged_anew(app: TestApp) {
     let spouse = mutate(app, &talent, "addFamilyMember", "familyMember { id personId }", spouse).await["familyMember"].take();
     let checked = by_token(app, &talent, &desk.counter, card, "SPOUSE_EMPLOYMENT", "replay-check-001").await;
     let input = json!({ "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "beneficiaryId": spouse["personId"], "amount": 1, "idempotencyKey": "replay-use-00001" });
-    let once = mutate(app, &desk.counter, "recordBenefitUse", "useId balance { used }", input.clone()).await;
+    let once = mutate(app, &desk.counter, "recordBenefitUse", "use { id amount } balance { used }", input.clone()).await;
     assert_eq!((&once["userErrors"], &once["balance"]["used"]), (&json!([]), &json!(1)));
     let removed = mutate(app, &talent, "removeFamilyMember", "removedId", json!({ "familyMemberId": spouse["id"] })).await;
     assert_eq!(removed["userErrors"], json!([]));
-    assert_eq!(mutate(app, &desk.counter, "recordBenefitUse", "useId balance { used }", input.clone()).await, once);
+    assert_eq!(mutate(app, &desk.counter, "recordBenefitUse", "use { id amount } balance { used }", input.clone()).await, once);
     let mut anew = input;
     anew["idempotencyKey"] = json!("replay-use-00002");
-    assert_eq!(mutate(app, &desk.counter, "recordBenefitUse", "useId balance { used }", anew).await["userErrors"][0]["code"], "BENEFIT_NOT_GRANTED");
+    assert_eq!(
+        mutate(app, &desk.counter, "recordBenefitUse", "use { id amount } balance { used }", anew).await["userErrors"][0]["code"],
+        "BENEFIT_NOT_GRANTED"
+    );
 }
 
 async fn a_card_ends_with_the_contract_and_with_the_permit_that_was_verified(app: TestApp) {

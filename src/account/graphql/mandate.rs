@@ -1,6 +1,6 @@
 //! Mandates, for the API.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::Answer;
@@ -10,11 +10,15 @@ use crate::api::context::ContextExt as _;
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, encode};
 use crate::api::scalars::Instant;
+use crate::kernel::ids::PersonId;
+use crate::person::graphql::{NamedPersonObject, named};
 
 /// A mandate (授权委托): the agent may apply for the principal, for named items or all, until it ends.
 #[derive(SimpleObject)]
-#[graphql(name = "Mandate")]
+#[graphql(name = "Mandate", complex)]
 pub struct MandateObject {
+    #[graphql(skip)]
+    parties: (PersonId, PersonId),
     /// Global id.
     id: ID,
     /// Who gave it.
@@ -36,6 +40,7 @@ pub struct MandateObject {
 impl MandateObject {
     fn of(mandate: Mandate, now: DateTime<Utc>) -> Self {
         Self {
+            parties: (mandate.principal, mandate.agent),
             id: encode(mandate.id),
             principal_id: encode(mandate.principal),
             agent_id: encode(mandate.agent),
@@ -48,6 +53,19 @@ impl MandateObject {
             ends_at: mandate.ends_at,
             withdrawn_at: mandate.withdrawn_at,
         }
+    }
+}
+
+#[ComplexObject]
+impl MandateObject {
+    /// Who gave it, by name.
+    async fn principal(&self, ctx: &Context<'_>) -> Option<Result<NamedPersonObject, ApiError>> {
+        named(ctx, self.parties.0).await
+    }
+
+    /// Who acts, by name.
+    async fn agent(&self, ctx: &Context<'_>) -> Option<Result<NamedPersonObject, ApiError>> {
+        named(ctx, self.parties.1).await
     }
 }
 

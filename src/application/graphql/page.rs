@@ -9,9 +9,11 @@ use crate::api::context::Ctx;
 use crate::application::graphql::types::Application;
 use crate::application::model::sight::Sight;
 use crate::application::service::engine::Loaded;
-use crate::application::service::view::{self, CaseRow, MaterialRow, Opened, SeenCase, SeenEvent, SeenOrder};
+use crate::application::service::view::{self, Bound, CaseRow, Opened, SeenCase, SeenEvent, SeenOrder};
+use crate::catalogue::model::offering::Offering;
+use crate::catalogue::service as catalogue;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{ApplicationId, OrderId, PersonId, UnitId};
+use crate::kernel::ids::{ApplicationId, OfferingId, OrderId, PersonId, UnitId};
 use crate::organisation::service::units::{self, PlacedUnit};
 use crate::person::model::profile::PersonName;
 use crate::person::service as persons;
@@ -27,10 +29,12 @@ pub struct Cases {
     names: OnceCell<HashMap<PersonId, PersonName>>,
     placed: OnceCell<HashMap<UnitId, PlacedUnit>>,
     loaded: ByCase<Loaded>,
-    materials: ByCase<Vec<MaterialRow>>,
+    offered: Vec<OfferingId>,
+    offerings: OnceCell<HashMap<OfferingId, Offering>>,
+    materials: ByCase<Vec<Bound>>,
     documents: ByCase<Vec<Opened>>,
     events: ByCase<Vec<SeenEvent>>,
-    beneficiaries: ByCase<Vec<PersonId>>,
+    beneficiaries: ByCase<Vec<(PersonId, PersonName)>>,
 }
 
 impl Cases {
@@ -40,6 +44,7 @@ impl Cases {
             seen: cases.iter().map(|(row, sight)| (row.id, sight.clone())).collect(),
             applicants: cases.iter().map(|(row, _)| row.applicant_person_id).collect(),
             units: cases.iter().flat_map(|(row, _)| [row.receiving_unit_id, row.current_unit_id]).flatten().collect(),
+            offered: cases.iter().filter_map(|(row, _)| row.offering_id).collect(),
             ..Self::default()
         }
     }
@@ -61,6 +66,11 @@ impl Cases {
         Ok(self.placed.get_or_try_init(|| units::placed_units(ctx.portal.db.read(), &self.units)).await?.get(&unit))
     }
 
+    /// An offering to which cases are pinned.
+    pub async fn offering(&self, ctx: &Ctx, offering: OfferingId) -> Result<Option<&Offering>, Fault> {
+        Ok(self.offerings.get_or_try_init(|| catalogue::offerings_by_ids(ctx.portal.db.read(), &self.offered)).await?.get(&offering))
+    }
+
     /// A case as the engine knows it; `None` where the viewer may not see it any more.
     pub async fn loaded(&self, ctx: &Ctx, id: ApplicationId) -> Result<Option<&Loaded>, Fault> {
         Ok(self.all_loaded(ctx).await?.get(&id))
@@ -72,7 +82,7 @@ impl Cases {
     }
 
     /// Documents bound to a case, for who sees its papers.
-    pub async fn materials(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[MaterialRow], Fault> {
+    pub async fn materials(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[Bound], Fault> {
         let found = self.materials.get_or_try_init(|| view::materials(&ctx.portal, &self.seen)).await?;
         Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
     }
@@ -95,7 +105,7 @@ impl Cases {
     }
 
     /// Who else a case is for, for who sees its papers.
-    pub async fn beneficiaries(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[PersonId], Fault> {
+    pub async fn beneficiaries(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[(PersonId, PersonName)], Fault> {
         let found = self.beneficiaries.get_or_try_init(|| view::beneficiaries(&ctx.portal, &self.seen)).await?;
         Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
     }

@@ -21,18 +21,20 @@ use crate::application::model::projection::never;
 use crate::application::model::queue::QueueRow;
 use crate::application::model::sight::Sight;
 use crate::application::service::engine::Loaded;
-use crate::application::service::view::{self, Available, CaseRow, MaterialRow, Opened, OrderRow, Queue, SeenEvent, SeenOrder};
-use crate::catalogue::graphql::LegalBasis;
+use crate::application::service::view::{self, Available, Bound, CaseRow, Opened, OrderRow, Queue, SeenEvent, SeenOrder};
+use crate::catalogue::graphql::{LegalBasis, ServiceItemVersion, ServiceOffering};
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::Channel;
-use crate::catalogue::model::version::StepKindCode;
+use crate::catalogue::model::version::{Material, StepKindCode};
 use crate::catalogue::service as catalogue;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ItemVersionId, UnitId};
 use crate::kernel::rejection::Code;
 use crate::kernel::role::{Assurance, Role};
 use crate::kernel::text::{Language, Text};
+use crate::material::graphql::DocumentVersion;
 use crate::organisation::graphql::UnitObject;
+use crate::person::graphql::{NamedPersonObject, named};
 
 api_enum!(State, "ApplicationState", "State of a case (办件).");
 api_enum!(Decision, "Decision", "What was decided.");
@@ -86,6 +88,16 @@ impl Application {
     /// The service item.
     async fn item_id(&self) -> ID {
         ids::encode(self.row.item_id)
+    }
+    /// The version of the item to which the case is pinned: form, materials and steps that it is handled by. For a draft the
+    /// version that it was last saved under.
+    async fn item_version(&self, ctx: &Context<'_>) -> Option<Result<ServiceItemVersion, ApiError>> {
+        Some(catalogue::version(ctx.portal(), self.row.version_id).await.map(ServiceItemVersion).map_err(ApiError::from))
+    }
+    /// The offering to which the case is pinned: whose it is, and by which limits. Null for drafts.
+    async fn offering(&self, ctx: &Context<'_>) -> Option<Result<ServiceOffering, ApiError>> {
+        let offering = self.cases.offering(ctx.ctx(), self.row.offering_id?).await;
+        offering.map(|found| found.cloned().map(ServiceOffering)).map_err(ApiError::from).transpose()
     }
     /// Code of the service item, for example `GD-TALENT-CARD`.
     async fn item_code(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
@@ -167,6 +179,19 @@ impl Application {
     async fn claimed(&self) -> bool {
         self.row.claimed_by.is_some()
     }
+    /// Who has claimed it. For staff of the case alone.
+    async fn claimed_by(&self, ctx: &Context<'_>) -> Option<Result<NamedPersonObject, ApiError>> {
+        let by = self.row.claimed_by?;
+        match self.cases.loaded(ctx.ctx(), self.row.id).await {
+            Err(fault) => Some(Err(fault.into())),
+            Ok(loaded) if loaded.is_some_and(|loaded| loaded.standing.staff()) => named(ctx, by).await,
+            Ok(_) => None,
+        }
+    }
+    /// Since when.
+    async fn claimed_at(&self) -> Option<DateTime<Utc>> {
+        self.row.claimed_at
+    }
     /// How it came in.
     async fn channel(&self) -> Channel {
         self.row.channel
@@ -202,12 +227,12 @@ impl Application {
         loaded.map(|loaded| loaded.and_then(Loaded::assurance_needed)).map_err(ApiError::from).transpose()
     }
     /// Members of the family for whom it is, besides the applicant. Null for beneficiaries and employers.
-    async fn beneficiary_ids(&self, ctx: &Context<'_>) -> Option<Result<Vec<ID>, ApiError>> {
+    async fn beneficiaries(&self, ctx: &Context<'_>) -> Option<Result<Vec<NamedPersonObject>, ApiError>> {
         if !self.sight.papers() {
             return None;
         }
         let found = self.cases.beneficiaries(ctx.ctx(), self.row.id).await;
-        Some(found.map(|found| found.iter().copied().map(ids::encode).collect()).map_err(ApiError::from))
+        Some(found.map(|found| found.iter().map(|(id, name)| NamedPersonObject::of(*id, name)).collect()).map_err(ApiError::from))
     }
     /// Answers of the form, as given. An employer who is asked to confirm sees those about the employment; a beneficiary, and
     /// an employer who has confirmed, see none.
@@ -219,8 +244,13 @@ impl Application {
         if !self.sight.papers() {
             return None;
         }
-        let rows = self.cases.materials(ctx.ctx(), self.row.id).await;
-        Some(rows.map(|rows| rows.iter().cloned().map(BoundMaterial::from).collect()).map_err(ApiError::from))
+        let read = async {
+            let version = catalogue::version(ctx.portal(), self.row.version_id).await?;
+            let bound = self.cases.materials(ctx.ctx(), self.row.id).await?;
+            let shown = |bound: &Bound| BoundMaterial::of(bound, version.content.material(&bound.row.material_key), ctx.language());
+            Ok::<_, Fault>(bound.iter().map(shown).collect())
+        };
+        Some(read.await.map_err(ApiError::from))
     }
     /// Documents issued in the case: receipt, notice of acceptance, decision. Null for beneficiaries and employers.
     async fn documents(&self, ctx: &Context<'_>) -> Option<Result<Vec<CaseDocument>, ApiError>> {
@@ -278,17 +308,25 @@ pub struct Step {
 pub struct BoundMaterial {
     /// Key of the material.
     pub key: String,
-    /// The document version, where the basis is one.
-    pub document_version_id: Option<ID>,
+    /// Name of the material under the version of the item; null where a draft was saved under another that had it.
+    pub name: Option<LocalizedText>,
+    /// The document version, where the basis is one. For staff `createCaseDownload` opens it, for its owner `createDownload`.
+    pub document_version: Option<DocumentVersion>,
     /// What stands for the material.
     pub basis: MaterialBasis,
     /// When an officer compared the original.
     pub original_seen_at: Option<DateTime<Utc>>,
 }
 
-impl From<MaterialRow> for BoundMaterial {
-    fn from(row: MaterialRow) -> Self {
-        Self { key: row.material_key, document_version_id: row.document_version_id.map(ids::encode), basis: row.basis, original_seen_at: row.original_seen_at }
+impl BoundMaterial {
+    fn of(bound: &Bound, material: Option<&Material>, language: Language) -> Self {
+        Self {
+            key: bound.row.material_key.clone(),
+            name: material.map(|material| LocalizedText::of(&material.name, language)),
+            document_version: bound.document.clone().map(DocumentVersion::from),
+            basis: bound.row.basis,
+            original_seen_at: bound.row.original_seen_at,
+        }
     }
 }
 

@@ -28,7 +28,10 @@ use crate::kernel::page::{Page, PageRequest};
 use crate::kernel::rejection::Code;
 use crate::kernel::role::Role;
 use crate::kernel::seal::Place;
+use crate::material::model::document::DocumentVersion;
+use crate::material::service as material;
 use crate::organisation::service as organisation;
+use crate::person::model::profile::PersonName;
 use crate::person::service as persons;
 use crate::person::service::keys;
 use crate::portal::Portal;
@@ -37,8 +40,6 @@ use crate::portal::Portal;
 pub type CaseRow = store::CaseRow;
 /// An order as stored, likewise.
 pub type OrderRow = store::OrderRow;
-/// A bound document version as stored, likewise.
-pub type MaterialRow = store::MaterialRow;
 
 /// Order of a person's lists, newest first.
 pub const OWN_ORDER: &str = "own";
@@ -285,16 +286,34 @@ pub async fn events<S: BuildHasher>(
     Ok(events)
 }
 
-/// Who else cases are for, where their reader sees papers. One statement.
-pub async fn beneficiaries(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<PersonId>>, Fault> {
-    Ok(store::beneficiaries_of(portal.db.read(), &with_papers(cases)).await?)
+/// Who else cases are for, where their reader sees papers: by the names that were told of them. Two statements.
+pub async fn beneficiaries(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<(PersonId, PersonName)>>, Fault> {
+    let found = store::beneficiaries_of(portal.db.read(), &with_papers(cases)).await?;
+    let asked: Vec<PersonId> = found.values().flatten().copied().collect();
+    let told = persons::told_of(portal.db.read(), &asked).await?;
+    let named = |id: PersonId| told.get(&id).map(|person| (id, person.name.clone()));
+    Ok(found.into_iter().map(|(case, ids)| (case, ids.into_iter().filter_map(named).collect())).collect())
 }
 
-/// Document versions bound to cases, where their reader sees papers. One statement.
-pub async fn materials(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<MaterialRow>>, Fault> {
-    let mut materials: HashMap<ApplicationId, Vec<MaterialRow>> = HashMap::new();
-    for row in store::materials_of(portal.db.read(), &with_papers(cases)).await? {
-        materials.entry(row.application_id).or_default().push(row);
+/// What stands for a material of a case.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// The stored row.
+    pub row: store::MaterialRow,
+    /// The document version that it names.
+    pub document: Option<DocumentVersion>,
+}
+
+/// What stands for the materials of cases, where their reader sees papers. Two statements.
+pub async fn materials(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<Bound>>, Fault> {
+    let rows = store::materials_of(portal.db.read(), &with_papers(cases)).await?;
+    let versions: Vec<_> = rows.iter().filter_map(|row| row.document_version_id).collect();
+    let versions = material::versions_by_ids(portal.db.read(), &versions).await?;
+    let versions: HashMap<_, _> = versions.into_iter().map(|version| (version.id, version)).collect();
+    let mut materials: HashMap<ApplicationId, Vec<Bound>> = HashMap::new();
+    for row in rows {
+        let document = row.document_version_id.and_then(|id| versions.get(&id)).cloned();
+        materials.entry(row.application_id).or_default().push(Bound { row, document });
     }
     Ok(materials)
 }

@@ -39,7 +39,7 @@ pub async fn create_download(portal: &Portal, actor: &Actor, id: DocumentVersion
     let version = super::my_version(portal, actor, id).await?;
     let entry = Entry::new("CREATE_DOWNLOAD").object(super::OBJECT, version.document.uuid()).person(version.owner);
     let txn = portal.db.begin_write().await?;
-    let granted = grant(&txn, portal, actor, version, entry, "input.versionId").await?;
+    let granted = grant(&txn, portal, actor, version, entry, "input.documentVersionId").await?;
     portal.commit(txn).await?;
     Ok(granted)
 }

@@ -42,7 +42,7 @@ impl Balance {
 }
 
 /// An entry of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Use {
     /// Id.
     pub id: BenefitEntryId,

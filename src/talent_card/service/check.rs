@@ -23,7 +23,7 @@ use crate::talent::model::FamilyRelation;
 use crate::talent::service as talent;
 use crate::talent_card::model::card::{Card, mask_name};
 use crate::talent_card::model::check::{Check, CheckAnswer, CheckMeans, CheckPurpose, Counter, TOKEN_SECONDS, TOKEN_TYPE, TokenClaims, valid_until};
-use crate::talent_card::model::ledger::{Balance, BalanceKey, check_use};
+use crate::talent_card::model::ledger::{Balance, BalanceKey, Use, check_use};
 use crate::talent_card::model::number::{CardNumber, NumberProblem};
 use crate::talent_card::model::product::{Beneficiary, Benefit, ledger_year};
 use crate::talent_card::service::{OBJECT, view};
@@ -333,7 +333,7 @@ async fn plan_use(portal: &Portal, counters: &[Counter], command: &RecordUse) ->
 }
 
 /// Records a use under a check of the same counter. The last unit of a quota is used once: the database decides.
-pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordUse, key: &str) -> Result<(BenefitEntryId, Balance), Refused> {
+pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordUse, key: &str) -> Result<(Use, Balance), Refused> {
     let (member, counters) = policy::counter(actor)?;
     let by = member.person;
     let problems = check_use(command.amount, command.note.as_deref());
@@ -353,14 +353,13 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
     };
     let txn = portal.db.begin_write().await?;
     if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "recordBenefitUse", key, &command, id.0).await? {
-        let made = BenefitEntryId(made);
-        let key = store::entry_key(&txn, made).await?.ok_or(Fault::NotFound)?;
+        let made = store::entry(&txn, BenefitEntryId(made)).await?.ok_or(Fault::NotFound)?;
         // She may be another by now, to whom the balance went.
-        let key = BalanceKey { beneficiary: person::resolve(&txn, key.beneficiary).await?, ..key };
+        let key = BalanceKey { beneficiary: person::resolve(&txn, made.key.beneficiary).await?, ..made.key };
         let balance = store::balances(&txn, &[key.card], key.year).await?.remove(&key.card).unwrap_or_default();
         txn.rollback().await?;
         let balance = balance.into_iter().find(|b| b.key == key).ok_or(Fault::bug("an entry without a balance"))?;
-        return Ok((made, balance));
+        return Ok((Use { key, ..made }, balance));
     }
     let Planned { check, holder, beneficiary, benefit } = planned?;
     if !check.is_open(now) {
@@ -380,7 +379,7 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
     audit::record(&txn, portal, actor, entry).await?;
     audit::announce(&txn, portal, Message::new("BENEFIT_USED", OBJECT, card.id.0).data(serde_json::json!({ "entry": id.global() }))).await?;
     portal.commit(txn).await?;
-    Ok((id, balance))
+    Ok((Use { id, key, delta: command.amount, delivered_at: now }, balance))
 }
 
 /// Allows the counters of a unit or body to check cards for a purpose, or takes it back. Repeating it changes nothing.

@@ -239,7 +239,7 @@ impl World {
             .unwrap();
         let (status, _, bytes) = self.app.send(request).await;
         assert_eq!(status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&bytes));
-        serde_json::from_slice::<Value>(&bytes).unwrap()["versionId"].take()
+        serde_json::from_slice::<Value>(&bytes).unwrap()["documentVersionId"].take()
     }
 
     /// Materials for the card of a Hong Kong resident with a degree.

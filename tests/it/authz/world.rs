@@ -296,7 +296,7 @@ pub(super) async fn target(world: &World, talent: &Someone, counter: &Someone, n
         ("documentId", identity),
         ("removeIdentityDocument.documentId", spare),
         ("document", text(&documents["myDocuments"]["nodes"][0]["id"])),
-        ("versionId", version.clone()),
+        ("documentVersionId", version.clone()),
         ("documentVersionId", version),
         ("educationId", education),
         ("employmentId", employment),
