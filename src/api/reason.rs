@@ -133,9 +133,10 @@ impl Reason {
         }
     }
 
-    /// Whether the document itself is at fault. An older client reads of that after status 200.
+    /// Whether a well-formed request is refused for its document, for which operation it chooses in it, or for a variable
+    /// that is missing. An older client reads of that after status 200.
     pub fn is_about_document(self) -> bool {
-        (Self::Syntax..=Self::AnswerTooLong).contains(&self)
+        (Self::Syntax..=Self::AnswerTooLong).contains(&self) || matches!(self, Self::VariableRequired | Self::OperationUnknown | Self::OperationNameRequired)
     }
 
     /// Its message for a reader.

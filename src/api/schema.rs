@@ -65,5 +65,5 @@ pub fn build() -> PortalSchema {
 
 /// The SDL as it is committed.
 pub fn sdl() -> String {
-    build().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+    build().sdl_with_options(SDLExportOptions::new().include_specified_by().sorted_fields().sorted_arguments().sorted_enum_items())
 }

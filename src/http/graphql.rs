@@ -314,7 +314,7 @@ fn errors(answer: Answer, status: StatusCode, errors: &[ServerError]) -> Respons
     write(answer, status, errors.iter().all(is_about_document), serde_json::json!({ "errors": errors }).to_string())
 }
 
-/// `about_document`: the document itself is at fault.
+/// `about_document`: what [`Reason::is_about_document`] tells.
 fn write(answer: Answer, status: StatusCode, about_document: bool, body: impl Into<Body>) -> Response {
     let (kind, status) = match answer {
         Answer::Modern => ("application/graphql-response+json; charset=utf-8", status),
