@@ -5,8 +5,8 @@
 #
 # 1: address of the portal. 2: its data folder, in whose folder `outbox` the messages with codes lie. 3 (or DEMO_LINES):
 # file with what `serve --demo` printed: ids of units and bodies, tokens of the staff. ACCEPT_LANGUAGE: language of the
-# texts, zh-HK by default. Needs bash, curl, jq and the base tools of the system. Ends with a code other than 0 at the
-# first answer that is not as it must be.
+# texts, zh-HK by default. JOURNEY_CONTACT, JOURNEY_PASSWORD: how the talent signs in, made up by default. Needs bash,
+# curl, jq and the base tools of the system. Ends with a code other than 0 at the first answer that is not as it must be.
 set -euo pipefail
 
 usage="usage: journey.sh BASE_URL DATA_DIR [DEMO_LINES]"
@@ -78,8 +78,8 @@ for needed in window employer officer reviewer reviewer2 approver system counter
 done
 
 # --- The talent signs up -------------------------------------------------------------------------------------------
-contact="talent-$run@example.invalid"
-password=$(head -c 18 /dev/urandom | base64)
+contact=${JOURNEY_CONTACT:-talent-$run@example.invalid}
+password=${JOURNEY_PASSWORD:-$(head -c 18 /dev/urandom | base64)}
 ask "" sign-up/start-sign-up "$(input '{contact: $contact, language: "ZH_HANT"}' --arg contact "$contact")"
 challenge=$(get .startSignUp.challenge.id)
 code=
