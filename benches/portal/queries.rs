@@ -427,7 +427,7 @@ async fn submit_cart(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: 
         .execute(&mut *txn)
         .await?;
         sqlx::query(
-            "INSERT INTO case_document (id, application_id, kind, number, data_sealed, jws_sealed, key_person_id, issued_at, issued_by) \
+            "INSERT INTO case_document (id, application_id, kind, number, data_sealed, jws_sealed, key_owner_id, issued_at, issued_by) \
              VALUES ($1, $2, 'RECEIPT', $3, $4, $5, $6, $7, $6)",
         )
         .bind(floor.env.uuid())

@@ -7,9 +7,9 @@ mod m20261124_000001_create_person_key;
 mod m20261124_000002_create_organisation;
 mod m20261124_000003_create_person;
 mod m20261124_000004_create_account;
-mod m20261124_000005_create_talent;
-mod m20261124_000006_create_catalogue;
-mod m20261124_000007_create_material;
+mod m20261124_000005_create_catalogue;
+mod m20261124_000006_create_material;
+mod m20261124_000007_create_talent;
 mod m20261124_000008_create_application;
 mod m20261124_000009_create_talent_card;
 pub mod schema;
@@ -25,9 +25,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000002_create_organisation::Migration),
             Box::new(m20261124_000003_create_person::Migration),
             Box::new(m20261124_000004_create_account::Migration),
-            Box::new(m20261124_000005_create_talent::Migration),
-            Box::new(m20261124_000006_create_catalogue::Migration),
-            Box::new(m20261124_000007_create_material::Migration),
+            Box::new(m20261124_000005_create_catalogue::Migration),
+            Box::new(m20261124_000006_create_material::Migration),
+            Box::new(m20261124_000007_create_talent::Migration),
             Box::new(m20261124_000008_create_application::Migration),
             Box::new(m20261124_000009_create_talent_card::Migration),
         ]

@@ -3,13 +3,10 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DatabaseBackend;
 
-use crate::schema::{bigint, boolean, bytes, code, id, index, instant, instant_null, int, table, text, text_null, unique, uuid, uuid_null};
+use crate::schema::{append_only, bigint, boolean, bytes, code, id, index, instant, instant_null, int, table, text, text_null, unique, uuid, uuid_null};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
-
-/// Tables whose rows are only ever added.
-const APPEND_ONLY: [&str; 2] = ["trail", "seal"];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -117,34 +114,13 @@ impl MigrationTrait for Migration {
                 table("portal_marker").col(ColumnDef::new("name").text().not_null().primary_key()).col(boolean("value")).col(instant("set_at")).to_owned(),
             )
             .await?;
-        let connection = manager.get_connection();
-        match manager.get_database_backend() {
-            DatabaseBackend::Postgres => {
-                connection
-                    .execute_unprepared("CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'append-only'; END $$")
-                    .await?;
-                for name in APPEND_ONLY {
-                    connection
-                        .execute_unprepared(&format!(
-                            "CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-                        ))
-                        .await?;
-                }
-            }
-            _ => {
-                for name in APPEND_ONLY {
-                    for change in ["UPDATE", "DELETE"] {
-                        connection
-                            .execute_unprepared(&format!(
-                                "CREATE TRIGGER {name}_no_{} BEFORE {change} ON {name} BEGIN SELECT RAISE(ABORT, 'append-only'); END",
-                                change.to_ascii_lowercase()
-                            ))
-                            .await?;
-                    }
-                }
-            }
+        if manager.get_database_backend() == DatabaseBackend::Postgres {
+            let function =
+                "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$";
+            manager.get_connection().execute_unprepared(function).await?;
         }
-        Ok(())
+        append_only(manager, "trail").await?;
+        append_only(manager, "seal").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -13,11 +13,13 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 table("person_key")
-                    .col(uuid("person_id").primary_key())
+                    .col(uuid("person_id"))
+                    // One more where her rows are sealed anew: both are there until the last of them is.
                     .col(int("number"))
                     .col(bytes("wrapped"))
                     .col(int("wrapping_key"))
                     .col(instant("created_at"))
+                    .primary_key(Index::create().col("person_id").col("number"))
                     .to_owned(),
             )
             .await?;

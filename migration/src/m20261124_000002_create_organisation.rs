@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::*;
 
 use crate::schema::{
-    bigint, boolean, code, date, id, index, instant, instant_null, int, json, refers, sort_text, table, text, text_null, unique, uuid, uuid_null,
+    bigint, boolean, code, date, id, index, instant, instant_null, int, json, refers, refers_code, sort_text, table, text, text_null, unique, uuid, uuid_null,
 };
 
 #[derive(DeriveMigrationName)]
@@ -14,17 +14,12 @@ const VERIFICATION: &[&str] = &["OFFICIAL", "REPORTED", "STAND_IN"];
 /// Tables in the order in which they are made; they are dropped the other way round.
 const TABLES: &[&str] = &["region", "zone", "body", "unit", "calendar_year", "calendar_day"];
 
-fn refers_code(from: &'static str, column: &'static str, to: &'static str, key: &'static str) -> ForeignKeyCreateStatement {
-    ForeignKey::create().name(format!("fk_{from}_{column}")).from(from, column).to(to, key).to_owned()
-}
-
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let levels = ["PROVINCE", "CITY", "DISTRICT", "SPECIAL_ADMINISTRATIVE_REGION"];
         let region = table("region")
             .col(text("code").primary_key())
-            .col(code("level", &levels))
+            .col(text("level"))
             .col(text_null("parent_code"))
             .col(json("name"))
             .col(boolean("greater_bay_area"))
@@ -64,7 +59,7 @@ impl MigrationTrait for Migration {
             .col(id())
             .col(uuid("body_id"))
             .col(uuid_null("parent_id"))
-            .col(code("level", &["PROVINCE", "CITY", "DISTRICT", "WINDOW"]))
+            .col(text("level"))
             // Ids from the root, each as 32 hexadecimal digits followed by `/`; begins with `/`.
             .col(sort_text("path", manager))
             .col(json("name"))
@@ -79,6 +74,9 @@ impl MigrationTrait for Migration {
             .foreign_key(&mut refers("unit", "successor_id", "unit"))
             .foreign_key(&mut refers_code("unit", "region_code", "region", "code"))
             .foreign_key(&mut refers_code("unit", "zone_code", "zone", "code"))
+            // It closes with a successor, it never vanishes.
+            .check(Expr::cust("(closed_at IS NULL) = (successor_id IS NULL)"))
+            .check(Expr::cust("successor_id <> id"))
             .to_owned();
         manager.create_table(unit).await?;
         manager.create_index(unique("unit", "unit_path", &["path"])).await?;

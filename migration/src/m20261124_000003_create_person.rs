@@ -3,8 +3,8 @@
 use sea_orm_migration::prelude::*;
 
 use crate::schema::{
-    bigint, boolean, bytes, bytes_null, code, date_null, id, index, instant, instant_null, int_null, json, refers, table, text, text_null, unique, uuid,
-    uuid_null,
+    append_only, bigint, boolean, bytes, bytes_null, code, date_null, id, index, instant, instant_null, int_null, json, refers, table, text, text_null, unique,
+    uuid, uuid_null,
 };
 
 #[derive(DeriveMigrationName)]
@@ -109,6 +109,7 @@ impl MigrationTrait for Migration {
             .await?;
         manager.create_index(index("access_log", "access_log_person", &["person_id", "id"])).await?;
         manager.create_index(index("access_log", "access_log_actor", &["actor_id", "at"])).await?;
+        append_only(manager, "access_log").await?;
         // Who had whom before her at a window: registered her, compared her original, or tried to.
         manager
             .create_table(
@@ -119,6 +120,7 @@ impl MigrationTrait for Migration {
                     .col(code("kind", &["REGISTERED", "VERIFIED", "REFUSED"]))
                     .col(instant("at"))
                     .foreign_key(&mut refers("person_attendance", "person_id", "person"))
+                    .foreign_key(&mut refers("person_attendance", "officer_id", "person"))
                     .to_owned(),
             )
             .await?;

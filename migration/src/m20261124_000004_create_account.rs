@@ -89,7 +89,7 @@ async fn sign_in(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .create_table(
             table("pending_code")
                 .col(id())
-                .col(code("purpose", &["SIGN_UP", "RECOVERY", "CONTACT", "SIGN_IN"]))
+                .col(text("purpose"))
                 .col(uuid_null("account_id"))
                 .col(bytes("contact_index"))
                 // Contact point and code to be sent, under the portal's own key; NULL after use or expiry.
@@ -241,20 +241,24 @@ async fn roles(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .create_table(
             table("mandate")
                 .col(id())
-                .col(uuid("principal_id"))
+                // A person or a body, never both.
+                .col(uuid_null("principal_person_id"))
+                .col(uuid_null("principal_body_id"))
                 .col(uuid("agent_id"))
                 .col(json("scope"))
                 .col(instant("starts_at"))
                 .col(instant("ends_at"))
                 .col(instant_null("withdrawn_at"))
                 .col(instant("created_at"))
-                .foreign_key(&mut refers("mandate", "principal_id", "person"))
+                .foreign_key(&mut refers("mandate", "principal_person_id", "person"))
+                .foreign_key(&mut refers("mandate", "principal_body_id", "body"))
                 .foreign_key(&mut refers("mandate", "agent_id", "person"))
-                .check(Expr::cust("principal_id <> agent_id"))
+                .check(Expr::cust("(principal_person_id IS NULL) <> (principal_body_id IS NULL)"))
+                .check(Expr::cust("principal_person_id <> agent_id"))
                 .check(Expr::cust("starts_at < ends_at"))
                 .to_owned(),
         )
         .await?;
-    manager.create_index(index("mandate", "mandate_principal", &["principal_id"])).await?;
+    manager.create_index(index("mandate", "mandate_principal", &["principal_person_id"])).await?;
     manager.create_index(index("mandate", "mandate_agent", &["agent_id"])).await
 }

@@ -3,7 +3,8 @@
 use sea_orm_migration::prelude::*;
 
 use crate::schema::{
-    bigint, boolean, bytes, bytes_null, code, date_null, id, index, instant, instant_null, int, refers, table, text, text_null, unique, uuid, uuid_null,
+    append_only, bigint, boolean, bytes, bytes_null, code, date_null, id, index, instant, instant_null, int, refers, refers_code, table, text, text_null,
+    unique, uuid, uuid_null,
 };
 
 #[derive(DeriveMigrationName)]
@@ -56,8 +57,8 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("offering_id"))
                     .col(uuid_null("applicant_person_id"))
                     .col(uuid_null("applicant_body_id"))
-                    // Whose key seals answers and facts: the applicant's, for a body that of the person who filled it in.
-                    .col(uuid("key_person_id"))
+                    // Whose key seals answers and facts: the person or body that applies, under the id that it had then.
+                    .col(uuid("key_owner_id"))
                     .col(uuid_null("employer_body_id"))
                     .col(uuid_null("submitted_by"))
                     .col(uuid_null("mandate_id"))
@@ -69,6 +70,8 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("current_unit_id"))
                     .col(code("state", &STATES))
                     .col(text_null("decision").check(Expr::col("decision").is_in(["APPROVED", "REFUSED"])).to_owned())
+                    // Why it ended without a decision, for example `SUPPLEMENT_LAPSED`.
+                    .col(text_null("termination_reason"))
                     .col(int("step_index"))
                     .col(text_null("step_key"))
                     .col(bigint("version"))
@@ -101,13 +104,15 @@ impl MigrationTrait for Migration {
                     .foreign_key(&mut refers("application", "offering_id", "item_offering"))
                     .foreign_key(&mut refers("application", "applicant_person_id", "person"))
                     .foreign_key(&mut refers("application", "applicant_body_id", "body"))
-                    .foreign_key(&mut refers("application", "key_person_id", "person"))
                     .foreign_key(&mut refers("application", "employer_body_id", "body"))
                     .foreign_key(&mut refers("application", "submitted_by", "person"))
                     .foreign_key(&mut refers("application", "mandate_id", "mandate"))
                     .foreign_key(&mut refers("application", "receiving_unit_id", "unit"))
                     .foreign_key(&mut refers("application", "current_unit_id", "unit"))
                     .foreign_key(&mut refers("application", "claimed_by", "person"))
+                    .foreign_key(&mut refers_code("application", "region_code", "region", "code"))
+                    .foreign_key(&mut refers_code("application", "zone_code", "zone", "code"))
+                    .foreign_key(&mut refers_code("application", "category", "talent_class", "code"))
                     .check(Expr::cust("(applicant_person_id IS NULL) <> (applicant_body_id IS NULL)"))
                     .check(Expr::cust("(claimed_by IS NULL) = (claimed_at IS NULL)"))
                     .check(Expr::cust("step_index >= 0 AND version >= 0"))
@@ -117,6 +122,9 @@ impl MigrationTrait for Migration {
                     .check(Expr::cust("(number IS NULL) = (current_unit_id IS NULL)"))
                     .check(Expr::cust("(number IS NULL) = (receiving_unit_id IS NULL)"))
                     .check(Expr::cust("(number IS NULL) = (received_at IS NULL)"))
+                    .check(Expr::cust("(decision IS NULL) = (decided_at IS NULL)"))
+                    .check(Expr::cust("(state IN ('DELIVERED', 'NOT_ACCEPTED', 'WITHDRAWN', 'TERMINATED')) = (closed_at IS NOT NULL)"))
+                    .check(Expr::cust("(state = 'TERMINATED') = (termination_reason IS NOT NULL)"))
                     .to_owned(),
             )
             .await?;
@@ -217,11 +225,10 @@ impl MigrationTrait for Migration {
                     .col(text("number"))
                     .col(bytes("data_sealed"))
                     .col(bytes("jws_sealed"))
-                    .col(uuid("key_person_id"))
+                    .col(uuid("key_owner_id"))
                     .col(instant("issued_at"))
                     .col(uuid_null("issued_by"))
                     .foreign_key(&mut refers("case_document", "application_id", "application"))
-                    .foreign_key(&mut refers("case_document", "key_person_id", "person"))
                     .foreign_key(&mut refers("case_document", "issued_by", "person"))
                     .to_owned(),
             )
@@ -233,7 +240,7 @@ impl MigrationTrait for Migration {
                 table("case_delivery")
                     .col(id())
                     .col(uuid("case_document_id"))
-                    .col(code("channel", &["ONLINE", "IN_PERSON", "POST"]))
+                    .col(text("channel"))
                     // A person or a body, never both.
                     .col(uuid_null("recipient_id"))
                     .col(uuid_null("recipient_body_id"))
@@ -248,6 +255,9 @@ impl MigrationTrait for Migration {
             )
             .await?;
         manager.create_index(index("case_delivery", "case_delivery_document", &["case_document_id"])).await?;
+        for name in ["application_event", "case_document", "case_delivery"] {
+            append_only(manager, name).await?;
+        }
         manager.create_table(table("case_counter").col(ColumnDef::new("prefix").text().not_null().primary_key()).col(bigint("last")).to_owned()).await
     }
 

@@ -1,11 +1,10 @@
 //! Talent cards: products, benefits, cards, numbers, tokens, checks and the benefit ledger.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DatabaseBackend;
 
 use crate::schema::{
-    bigint, bigint_null, bytes_null, code, date, date_null, id, index, instant, instant_null, int, int_null, json, json_null, refers, sort_text, table, text,
-    text_null, unique, uuid, uuid_null,
+    append_only, bigint, bigint_null, bytes_null, code, date, date_null, id, index, instant, instant_null, int, int_null, json, json_null, refers, refers_code,
+    sort_text, table, text, text_null, unique, uuid, uuid_null,
 };
 
 /// One change: everything of the slice `talent_card`.
@@ -43,9 +42,6 @@ impl MigrationTrait for Migration {
         for name in TABLES.iter().rev() {
             manager.drop_table(Table::drop().table(*name).to_owned()).await?;
         }
-        if manager.get_database_backend() == DatabaseBackend::Postgres {
-            manager.get_connection().execute_unprepared("DROP FUNCTION benefit_entry_is_append_only()").await?;
-        }
         Ok(())
     }
 }
@@ -69,6 +65,7 @@ async fn products(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(text("source"))
                 .col(bigint("bundle"))
                 .foreign_key(&mut refers("card_product", "issuer_body_id", "body"))
+                .foreign_key(&mut refers_code("card_product", "region_code", "region", "code"))
                 .to_owned(),
         )
         .await?;
@@ -103,6 +100,8 @@ async fn products(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(id())
                 .col(uuid("product_version_id"))
                 .col(int("position"))
+                // What it is called in its version; an area may have several.
+                .col(text("code"))
                 .col(text("area"))
                 .col(text("grade"))
                 .col(code("beneficiary", BENEFICIARY))
@@ -112,7 +111,7 @@ async fn products(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(uuid_null("authority_body_id"))
                 // NULL: unlimited.
                 .col(bigint_null("yearly_quota"))
-                .col(code("unit_of_count", &["TIME", "DAY", "PERSON", "ITEM"]))
+                .col(text("unit_of_count"))
                 .col(code("carry_over", &["NONE", "NEXT_YEAR"]))
                 .col(json("title"))
                 .col(json("description"))
@@ -121,13 +120,14 @@ async fn products(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(text("source"))
                 .foreign_key(&mut refers("benefit", "product_version_id", "card_product_version"))
                 .foreign_key(&mut refers("benefit", "authority_body_id", "body"))
+                .foreign_key(&mut refers_code("benefit", "region_code", "region", "code"))
                 .check(Expr::cust("yearly_quota IS NULL OR yearly_quota > 0"))
                 .to_owned(),
         )
         .await?;
-    let key = &["product_version_id", "area", "grade", "beneficiary"];
+    let key = &["product_version_id", "code", "grade", "beneficiary"];
     manager.create_index(unique("benefit", "uq_benefit_province", key).and_where(Expr::col("region_code").is_null()).to_owned()).await?;
-    let key = &["product_version_id", "area", "grade", "beneficiary", "region_code"];
+    let key = &["product_version_id", "code", "grade", "beneficiary", "region_code"];
     manager.create_index(unique("benefit", "uq_benefit_region", key).and_where(Expr::col("region_code").is_not_null()).to_owned()).await
 }
 
@@ -153,7 +153,6 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .foreign_key(&mut refers("card", "product_version_id", "card_product_version"))
                 .foreign_key(&mut refers("card", "holder_person_id", "person"))
                 .foreign_key(&mut refers("card", "principal_card_id", "card"))
-                .foreign_key(&mut refers("card", "application_id", "application"))
                 .check(Expr::cust("valid_from <= valid_to"))
                 .check(Expr::cust("(beneficiary = 'HOLDER') = (principal_card_id IS NULL)"))
                 .to_owned(),
@@ -182,11 +181,11 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(bytes_null("reason_sealed"))
                 .foreign_key(&mut refers("card_event", "card_id", "card"))
                 .foreign_key(&mut refers("card_event", "by_person_id", "person"))
-                .foreign_key(&mut refers("card_event", "application_id", "application"))
                 .to_owned(),
         )
         .await?;
     manager.create_index(index("card_event", "ix_card_event_card", &["card_id", "id"])).await?;
+    append_only(manager, "card_event").await?;
     manager
         .create_table(
             table("card_number")
@@ -317,27 +316,5 @@ async fn ledger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .await?;
     manager.create_index(index("benefit_entry", "ix_benefit_entry_balance", &["card_id", "benefit_id", "beneficiary_person_id", "year", "id"])).await?;
     manager.create_index(unique("benefit_entry", "uq_benefit_entry_reverses", &["reverses_id"])).await?;
-    let connection = manager.get_connection();
-    match manager.get_database_backend() {
-        DatabaseBackend::Postgres => {
-            connection
-                .execute_unprepared(
-                    "CREATE FUNCTION benefit_entry_is_append_only() RETURNS trigger LANGUAGE plpgsql AS \
-                     $$ BEGIN RAISE EXCEPTION 'benefit_entry is append-only'; END $$; \
-                     CREATE TRIGGER benefit_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON benefit_entry \
-                     FOR EACH STATEMENT EXECUTE FUNCTION benefit_entry_is_append_only()",
-                )
-                .await?;
-        }
-        _ => {
-            for event in ["UPDATE", "DELETE"] {
-                let trigger = format!(
-                    "CREATE TRIGGER benefit_entry_no_{} BEFORE {event} ON benefit_entry BEGIN SELECT RAISE(ABORT, 'benefit_entry is append-only'); END",
-                    event.to_lowercase()
-                );
-                connection.execute_unprepared(&trigger).await?;
-            }
-        }
-    }
-    Ok(())
+    append_only(manager, "benefit_entry").await
 }

@@ -4,6 +4,7 @@
 //! codes text with a CHECK, sealed values and digests binary.
 
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DatabaseBackend;
 
 /// A table with this name.
 pub fn table(name: &'static str) -> TableCreateStatement {
@@ -43,7 +44,7 @@ pub fn code(name: &'static str, codes: &[&'static str]) -> ColumnDef {
 /// NOT NULL text that sorts by bytes on both engines, for sort keys.
 pub fn sort_text(name: &'static str, manager: &SchemaManager<'_>) -> ColumnDef {
     let mut column = text(name);
-    if manager.get_database_backend() == sea_orm_migration::sea_orm::DatabaseBackend::Postgres {
+    if manager.get_database_backend() == DatabaseBackend::Postgres {
         column.extra("COLLATE \"C\"");
     }
     column
@@ -117,6 +118,28 @@ pub fn bytes_null(name: &'static str) -> ColumnDef {
 /// A foreign key to `id` of another table. Rows are never deleted under it.
 pub fn refers(from: &'static str, column: &'static str, to: &'static str) -> ForeignKeyCreateStatement {
     ForeignKey::create().name(format!("fk_{from}_{column}")).from(from, column).to(to, "id").to_owned()
+}
+
+/// A foreign key to the code of another table, whose rows are never deleted either.
+pub fn refers_code(from: &'static str, column: &'static str, to: &'static str, key: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create().name(format!("fk_{from}_{column}")).from(from, column).to(to, key).to_owned()
+}
+
+/// Lets rows of a table only ever be added. On PostgreSQL by the function that the first migration makes.
+pub async fn append_only(manager: &SchemaManager<'_>, name: &str) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    if manager.get_database_backend() == DatabaseBackend::Postgres {
+        let trigger = "BEFORE UPDATE OR DELETE OR TRUNCATE ON";
+        let text = format!("CREATE TRIGGER {name}_append_only {trigger} {name} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()");
+        connection.execute_unprepared(&text).await?;
+        return Ok(());
+    }
+    for change in ["UPDATE", "DELETE"] {
+        let trigger = format!("{name}_no_{}", change.to_ascii_lowercase());
+        let text = format!("CREATE TRIGGER {trigger} BEFORE {change} ON {name} BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END");
+        connection.execute_unprepared(&text).await?;
+    }
+    Ok(())
 }
 
 /// An index over columns.

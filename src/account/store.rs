@@ -744,7 +744,7 @@ pub async fn invitation_sent(db: &impl ConnectionTrait, id: InvitationId, now: D
 
 /// Adds a mandate.
 pub async fn insert_mandate(db: &impl ConnectionTrait, mandate: &Mandate, now: DateTime<Utc>) -> Result<Inserted, DbErr> {
-    let text = "INSERT INTO mandate (id, principal_id, agent_id, scope, starts_at, ends_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let text = "INSERT INTO mandate (id, principal_person_id, agent_id, scope, starts_at, ends_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let scope = serde_json::to_value(&mandate.scope).map_err(|e| DbErr::Json(e.to_string()))?;
     let values =
         vec![mandate.id.into(), mandate.principal.into(), mandate.agent.into(), scope.into(), mandate.starts_at.into(), mandate.ends_at.into(), now.into()];
@@ -756,7 +756,7 @@ fn mandate_of(row: &QueryResult) -> Result<Mandate, DbErr> {
     let scope: MandateScope = serde_json::from_value(scope).map_err(|e| DbErr::Json(e.to_string()))?;
     Ok(Mandate {
         id: row.try_get("", "id")?,
-        principal: row.try_get("", "principal_id")?,
+        principal: row.try_get("", "principal_person_id")?,
         agent: row.try_get("", "agent_id")?,
         scope,
         starts_at: row.try_get("", "starts_at")?,
@@ -767,14 +767,14 @@ fn mandate_of(row: &QueryResult) -> Result<Mandate, DbErr> {
 
 /// A mandate.
 pub async fn mandate(db: &impl ConnectionTrait, id: MandateId) -> Result<Option<Mandate>, DbErr> {
-    let text = "SELECT id, principal_id, agent_id, scope, starts_at, ends_at, withdrawn_at FROM mandate WHERE id = $1";
+    let text = "SELECT id, principal_person_id, agent_id, scope, starts_at, ends_at, withdrawn_at FROM mandate WHERE id = $1";
     db.query_one_raw(sql(db, text, vec![id.into()])).await?.as_ref().map(mandate_of).transpose()
 }
 
 /// Mandates that a person gave or holds under one of her ids, newest first, at most `limit`.
 pub async fn mandates_of(db: &impl ConnectionTrait, person: PersonId, limit: i64) -> Result<Vec<Mandate>, DbErr> {
-    let text = "SELECT id, principal_id, agent_id, scope, starts_at, ends_at, withdrawn_at FROM mandate \
-                WHERE principal_id = $1 OR agent_id = $1 ORDER BY id DESC LIMIT $2";
+    let text = "SELECT id, principal_person_id, agent_id, scope, starts_at, ends_at, withdrawn_at FROM mandate \
+                WHERE principal_person_id = $1 OR agent_id = $1 ORDER BY id DESC LIMIT $2";
     let rows = db.query_all_raw(sql(db, text, vec![person.into(), limit.into()])).await?;
     rows.iter().map(mandate_of).collect()
 }

@@ -54,7 +54,7 @@ pub mod application {
         pub offering_id: Option<OfferingId>,
         pub applicant_person_id: PersonId,
         pub applicant_body_id: Option<BodyId>,
-        pub key_person_id: PersonId,
+        pub key_owner_id: PersonId,
         pub employer_body_id: Option<BodyId>,
         pub submitted_by: Option<PersonId>,
         pub mandate_id: Option<MandateId>,
@@ -193,7 +193,7 @@ pub mod document {
         pub number: String,
         pub data_sealed: Vec<u8>,
         pub jws_sealed: Vec<u8>,
-        pub key_person_id: PersonId,
+        pub key_owner_id: PersonId,
         pub issued_at: DateTime<Utc>,
         pub issued_by: Option<PersonId>,
     }

@@ -126,7 +126,7 @@ pub mod item_offering {
     use crate::kernel::code::Verification;
     use crate::kernel::ids::{ItemId, ItemVersionId, OfferingId, UnitId};
 
-    /// An offering. Only its end is ever changed.
+    /// An offering. Only its end and its withdrawal are ever changed.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "item_offering")]
     pub struct Model {
@@ -140,9 +140,9 @@ pub mod item_offering {
         /// The unit.
         pub unit_id: UnitId,
         /// Region of the unit.
-        pub region: String,
+        pub region_code: String,
         /// Zone of the unit.
-        pub zone: Option<String>,
+        pub zone_code: Option<String>,
         /// The authority.
         pub authority: Json,
         /// Promised limit, working days.
@@ -167,6 +167,8 @@ pub mod item_offering {
         pub maker: Maker,
         /// When.
         pub created_at: DateTime<Utc>,
+        /// Since when it is offered no more, whatever its period.
+        pub withdrawn_at: Option<DateTime<Utc>>,
     }
 
     /// None are declared.
@@ -193,9 +195,9 @@ pub mod item_route {
         /// The item.
         pub item_id: ItemId,
         /// For this region and those inside it.
-        pub region: Option<String>,
+        pub region_code: Option<String>,
         /// For this zone.
-        pub zone: Option<String>,
+        pub zone_code: Option<String>,
         /// For this talent category.
         pub category: Option<String>,
         /// To this unit.

@@ -72,8 +72,8 @@ fn offering(m: item_offering::Model) -> Result<Offering, DbErr> {
         item: m.item_id,
         version: m.version_id,
         unit: m.unit_id,
-        region: m.region,
-        zone: m.zone,
+        region: m.region_code,
+        zone: m.zone_code,
         terms: OfferingTerms {
             authority: read(m.authority)?,
             promised_days: count(m.promised_days)?,
@@ -242,22 +242,22 @@ pub async fn offerings_by_ids(db: &impl ConnectionTrait, ids: &[OfferingId]) -> 
     item_offering::Entity::find().filter(item_offering::Column::Id.is_in(ids.iter().copied())).all(db).await?.into_iter().map(offering).collect()
 }
 
-/// Offerings of items, those not ended before `on`, by region and beginning.
+/// Offerings of items that are not withdrawn, those not ended before `on`, by region and beginning.
 pub async fn offerings_of_items(db: &impl ConnectionTrait, items: &[ItemId], on: Option<NaiveDate>) -> Result<Vec<Offering>, DbErr> {
     use item_offering::Column as C;
-    let mut select = item_offering::Entity::find().filter(C::ItemId.is_in(items.iter().copied()));
+    let mut select = item_offering::Entity::find().filter(C::ItemId.is_in(items.iter().copied())).filter(C::WithdrawnAt.is_null());
     if let Some(on) = on {
         select = select.filter(C::EffectiveTo.is_null().or(C::EffectiveTo.gte(on)));
     }
-    let rows = select.order_by_asc(C::Region).order_by_asc(C::EffectiveFrom).order_by_asc(C::Id).all(db).await?;
+    let rows = select.order_by_asc(C::RegionCode).order_by_asc(C::EffectiveFrom).order_by_asc(C::Id).all(db).await?;
     rows.into_iter().map(offering).collect()
 }
 
-/// Offerings of a unit that have not ended before a day.
+/// Offerings of a unit that are not withdrawn and have not ended before a day.
 pub async fn offerings_of_unit(db: &impl ConnectionTrait, unit: UnitId, on: NaiveDate) -> Result<Vec<Offering>, DbErr> {
     use item_offering::Column as C;
     let lasting = item_offering::Entity::find().filter(C::UnitId.eq(unit)).filter(C::EffectiveTo.is_null().or(C::EffectiveTo.gte(on)));
-    lasting.order_by_asc(C::ItemId).order_by_asc(C::EffectiveFrom).all(db).await?.into_iter().map(offering).collect()
+    lasting.filter(C::WithdrawnAt.is_null()).order_by_asc(C::ItemId).order_by_asc(C::EffectiveFrom).all(db).await?.into_iter().map(offering).collect()
 }
 
 /// Routes to another unit what was routed to one.
@@ -278,8 +278,8 @@ pub async fn insert_offering(txn: &impl ConnectionTrait, offering: &Offering, no
         item_id: Set(offering.item),
         version_id: Set(offering.version),
         unit_id: Set(offering.unit),
-        region: Set(offering.region.clone()),
-        zone: Set(offering.zone.clone()),
+        region_code: Set(offering.region.clone()),
+        zone_code: Set(offering.zone.clone()),
         authority: Set(write(&terms.authority)?),
         promised_days: Set(number(terms.promised_days)?),
         statutory_days: Set(number(terms.statutory_days)?),
@@ -292,6 +292,7 @@ pub async fn insert_offering(txn: &impl ConnectionTrait, offering: &Offering, no
         source: Set(terms.source.clone()),
         maker: Set(offering.maker),
         created_at: Set(now),
+        withdrawn_at: Set(None),
     };
     match item_offering::Entity::insert(row).exec_without_returning(txn).await {
         Ok(_) => Ok(true),
@@ -310,10 +311,10 @@ pub async fn end_offering(txn: &impl ConnectionTrait, id: OfferingId, on: NaiveD
     Ok(())
 }
 
-/// Lets an offering that began today or later offer another version.
-pub async fn repoint_offering(txn: &impl ConnectionTrait, id: OfferingId, version: ItemVersionId) -> Result<(), DbErr> {
+/// Withdraws an offering that began today or later, so that another may take its place. Cases pinned to it keep it.
+pub async fn withdraw_offering(txn: &impl ConnectionTrait, id: OfferingId, now: DateTime<Utc>) -> Result<(), DbErr> {
     item_offering::Entity::update_many()
-        .col_expr(item_offering::Column::VersionId, Expr::value(version))
+        .col_expr(item_offering::Column::WithdrawnAt, Expr::value(now))
         .filter(item_offering::Column::Id.eq(id))
         .exec(txn)
         .await?;
@@ -323,14 +324,21 @@ pub async fn repoint_offering(txn: &impl ConnectionTrait, id: OfferingId, versio
 /// The routing of an item.
 pub async fn routes(db: &impl ConnectionTrait, item: ItemId) -> Result<Vec<RouteRule>, DbErr> {
     let rows = item_route::Entity::find().filter(item_route::Column::ItemId.eq(item)).order_by_asc(item_route::Column::Id).all(db).await?;
-    Ok(rows.into_iter().map(|r| RouteRule { region: r.region, zone: r.zone, category: r.category, unit: r.unit_id }).collect())
+    Ok(rows.into_iter().map(|r| RouteRule { region: r.region_code, zone: r.zone_code, category: r.category, unit: r.unit_id }).collect())
 }
 
 /// Adds a row of the routing.
 pub async fn insert_route(txn: &impl ConnectionTrait, id: RoutingId, item: ItemId, rule: &RouteRule, maker: Maker) -> Result<(), DbErr> {
     let unit: UnitId = rule.unit;
-    let row =
-        item_route::Model { id, item_id: item, region: rule.region.clone(), zone: rule.zone.clone(), category: rule.category.clone(), unit_id: unit, maker };
+    let row = item_route::Model {
+        id,
+        item_id: item,
+        region_code: rule.region.clone(),
+        zone_code: rule.zone.clone(),
+        category: rule.category.clone(),
+        unit_id: unit,
+        maker,
+    };
     item_route::Entity::insert(row.into_active_model()).exec_without_returning(txn).await?;
     Ok(())
 }

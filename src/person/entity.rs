@@ -161,6 +161,7 @@ pub mod person_key {
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub person_id: PersonId,
+        #[sea_orm(primary_key, auto_increment = false)]
         pub number: i32,
         pub wrapped: Vec<u8>,
         pub wrapping_key: i32,

@@ -438,17 +438,18 @@ pub async fn refusals_since(db: &impl ConnectionTrait, officer: PersonId, since:
 /// A wrapped key as stored.
 pub type StoredKey = person_key::Model;
 
-/// The wrapped key of a person. In the store of person keys.
+/// The newest wrapped key of a person. In the store of person keys.
 pub async fn key(keys: &impl ConnectionTrait, person: PersonId) -> Result<Option<StoredKey>, DbErr> {
-    person_key::Entity::find_by_id(person).one(keys).await
+    person_key::Entity::find().filter(person_key::Column::PersonId.eq(person)).order_by_desc(person_key::Column::Number).one(keys).await
 }
 
-/// The wrapped keys of persons. In the store of person keys.
+/// The wrapped keys of persons, the newest of each last. In the store of person keys.
 pub async fn keys(keys: &impl ConnectionTrait, persons: &[PersonId]) -> Result<Vec<StoredKey>, DbErr> {
-    person_key::Entity::find().filter(person_key::Column::PersonId.is_in(persons.iter().copied())).all(keys).await
+    let mine = person_key::Column::PersonId.is_in(persons.iter().copied());
+    person_key::Entity::find().filter(mine).order_by_asc(person_key::Column::Number).all(keys).await
 }
 
-/// Stores a wrapped key unless the person has one. In the store of person keys.
+/// Stores a wrapped key unless the person has one of this number. In the store of person keys.
 pub async fn insert_key(keys: &impl ConnectionTrait, key: StoredKey) -> Result<(), DbErr> {
     person_key::Entity::insert(person_key::ActiveModel {
         person_id: Set(key.person_id),
@@ -457,7 +458,7 @@ pub async fn insert_key(keys: &impl ConnectionTrait, key: StoredKey) -> Result<(
         wrapping_key: Set(key.wrapping_key),
         created_at: Set(key.created_at),
     })
-    .on_conflict(OnConflict::column(person_key::Column::PersonId).do_nothing().to_owned())
+    .on_conflict(OnConflict::columns([person_key::Column::PersonId, person_key::Column::Number]).do_nothing().to_owned())
     .exec_without_returning(keys)
     .await
     .map(|_| ())

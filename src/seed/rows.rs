@@ -428,7 +428,7 @@ impl<'a> Maker<'a> {
             offering_id: Some(offering.id),
             applicant_person_id: talent.id,
             applicant_body_id: None,
-            key_person_id: talent.id,
+            key_owner_id: talent.id,
             employer_body_id: confirmer.and_then(|pointer| BodyId::parse_global(answers.pointer(pointer)?.as_str()?)),
             submitted_by: Some(talent.id),
             mandate_id: None,

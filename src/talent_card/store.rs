@@ -219,12 +219,13 @@ pub async fn put_version(
 pub async fn insert_benefit(txn: &impl ConnectionTrait, id: BenefitId, version: CardProductVersionId, position: i32, b: &BundleBenefit) -> Result<(), DbErr> {
     run(
         txn,
-        "INSERT INTO benefit (id, product_version_id, position, area, grade, beneficiary, region_code, authority, yearly_quota, unit_of_count, carry_over, \
-         title, description, area_verification, verification, source) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        "INSERT INTO benefit (id, product_version_id, position, code, area, grade, beneficiary, region_code, authority, yearly_quota, unit_of_count, carry_over, \
+         title, description, area_verification, verification, source) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         vec![
             id.0.into(),
             version.0.into(),
             position.into(),
+            b.code.clone().into(),
             b.area.code().into(),
             b.grade.clone().into(),
             b.beneficiary.code().into(),
@@ -536,13 +537,13 @@ pub async fn take(txn: &impl ConnectionTrait, key: BalanceKey, quota: Option<i64
     all(txn, sql, values).await?.first().map(|row| Ok(Balance { key, quota: row.try_get("", "quota")?, used: row.try_get("", "used")? })).transpose()
 }
 
-/// Units that a person used in a year of what a benefit gives (area and region of one product), under any card and
+/// Units that a person used in a year of what a benefit gives (its code and region in one product), under any card and
 /// under any version but `key`'s own balance: a second card of a product does not begin the quota anew.
 pub async fn used_beside(txn: &impl ConnectionTrait, key: BalanceKey) -> Result<i64, DbErr> {
     let sql = "SELECT CAST(COALESCE(SUM(l.used), 0) AS BIGINT) AS used FROM benefit_balance l JOIN card c ON c.id = l.card_id JOIN benefit b ON b.id = l.benefit_id \
                JOIN card own ON own.id = $1 JOIN benefit wanted ON wanted.id = $2 \
                WHERE l.beneficiary_person_id = $3 AND l.year = $4 AND NOT (l.card_id = $1 AND l.benefit_id = $2) AND c.product_id = own.product_id \
-               AND b.area = wanted.area AND b.unit_of_count = wanted.unit_of_count AND COALESCE(b.region_code, '') = COALESCE(wanted.region_code, '')";
+               AND b.code = wanted.code AND b.unit_of_count = wanted.unit_of_count AND COALESCE(b.region_code, '') = COALESCE(wanted.region_code, '')";
     let rows = all(txn, sql, vec![key.card.0.into(), key.benefit.0.into(), key.beneficiary.0.into(), key.year.into()]).await?;
     rows.first().map_or(Ok(0), |row| row.try_get("", "used"))
 }

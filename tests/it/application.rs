@@ -15,7 +15,6 @@ use talent_portal::application::service::check::check_projections;
 use talent_portal::application::service::work::run_clock;
 use talent_portal::audit::model::Verdict;
 use talent_portal::audit::service as audit;
-use talent_portal::db::Engine;
 use talent_portal::kernel::ids::{ApplicationId, OrderId, ProcessId, TypedId as _};
 use talent_portal::kernel::role::Role;
 
@@ -723,6 +722,7 @@ async fn a_row_changed_by_hand_is_found(app: TestApp) {
     txn.commit().await.unwrap();
     assert_eq!(check_projections(world.app.portal(), |_| {}).await.unwrap().different, [case_id(&second)]);
     // An event that is taken away is missed, too.
+    world.app.lift_append_only("application_event").await;
     let txn = world.app.portal().db.begin_write().await.unwrap();
     event::Entity::delete_many().filter(event::Column::ApplicationId.eq(case_id(&first))).exec(&txn).await.unwrap();
     txn.commit().await.unwrap();
@@ -749,11 +749,7 @@ async fn a_changed_row_of_the_trail_is_named(app: TestApp) {
     assert!(sealed >= 4 && unsealed >= 2 && signed == sealed, "{sealed} {unsealed} {signed}");
     let change = "UPDATE trail SET action = 'CHANGED' WHERE id = (SELECT row_id FROM seal WHERE stream = 'TRAIL' AND position = 3)";
     assert!(portal.db.writer().execute_unprepared(change).await.is_err(), "the trail is append-only");
-    let trigger = match world.app.engine() {
-        Engine::Sqlite => "DROP TRIGGER trail_no_update",
-        Engine::Postgres => "DROP TRIGGER trail_append_only ON trail",
-    };
-    portal.db.writer().execute_unprepared(trigger).await.unwrap();
+    world.app.lift_append_only("trail").await;
     portal.db.writer().execute_unprepared(change).await.unwrap();
     let Verdict::Broken { position, .. } = audit::verify(portal, |_| {}).await.unwrap() else { panic!("the change was not found") };
     assert_eq!(position, 3);

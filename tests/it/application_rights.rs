@@ -575,6 +575,7 @@ async fn a_case_that_cannot_be_read_does_not_stop_the_clock(app: TestApp) {
     let mut poisoned = vec![world.case(&unlucky).await, world.case(&talent).await];
     let good = [world.case(&talent).await, world.case(&talent).await];
     // One whose events say nothing, and one whose applicant's key and answers were erased, which only another process has seen.
+    world.app.lift_append_only("application_event").await;
     world.sql("UPDATE application_event SET payload = '{}' WHERE application_id = $1", vec![case_id(&poisoned[1]).0.into()]).await;
     world.sql("UPDATE application SET form_sealed = $1 WHERE id = $2", vec![vec![0_u8].into(), case_id(&poisoned[0]).0.into()]).await;
     let portal = world.app.portal();

@@ -163,6 +163,7 @@ async fn a_lapse_moves_the_case_whether_or_not_it_was_written_down(app: TestApp)
     let case = world.case(&talent).await;
     // As if the version had given its step to the city.
     let db = world.app.portal().db.writer();
+    world.app.lift_append_only("application_event").await;
     let payload = "UPDATE application_event SET payload = REPLACE(payload, '\"key\":\"review\"', $1)";
     let pinned = format!("\"key\":\"review\",\"unit\":\"{}\"", city.0);
     db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), payload, [pinned.into()])).await.unwrap();

@@ -654,7 +654,7 @@ async fn a_secret_is_nowhere_in_the_clear(app: TestApp) {
     let used = shown_after(&app, &secret, 30);
     let session = both(&app, "one@example.com", &secret).await;
     let held = everything(&app).await;
-    assert!(mutate(&app, Some(&session.access), "removeFactor", "removedId", json!({ "factorId": factor })).await["removedFactorId"].is_string());
+    assert!(mutate(&app, Some(&session.access), "removeFactor", "removedId", json!({ "factorId": factor })).await["removedId"].is_string());
     drop(guard);
     let (after, logged) = (everything(&app).await, log.0.lock().unwrap().clone());
     for (place, bytes) in [("database", &held), ("database afterwards", &after), ("log", &logged)] {

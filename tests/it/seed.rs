@@ -209,7 +209,7 @@ async fn a_seeded_talent_signs_in_and_staff_work_on_with_her_case(app: TestApp) 
     let papers = document::Entity::find().all(portal.db.read()).await.unwrap();
     assert!(papers.len() > 50);
     for paper in papers.iter().take(20) {
-        let key = keys::data_key(portal, paper.key_person_id).await.unwrap();
+        let key = keys::data_key(portal, paper.key_owner_id).await.unwrap();
         let jws = key.open(Place::new("case_document", "jws_sealed", paper.id.0), &paper.jws_sealed).expect("an open document");
         let content: Content = portal.keyring.verify(JWS_TYPE, std::str::from_utf8(&jws).unwrap()).expect("a signature");
         assert_eq!(content.number, paper.number);

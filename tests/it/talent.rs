@@ -161,6 +161,7 @@ async fn a_family_member_becomes_a_person(app: TestApp) {
 }
 
 async fn a_category_is_claimed_once(app: TestApp) {
+    app.publish().await;
     let (id, one) = talent(&app).await;
     let portal = app.portal();
     let claimed = service::claim_category(portal, &one, "DOCTOR", None, &key(1)).await.unwrap();
@@ -191,6 +192,7 @@ async fn nobody_else_reads_or_changes_a_profile(app: TestApp) {
 }
 
 async fn a_profile_gives_facts_and_silence_gives_none(app: TestApp) {
+    app.publish().await;
     let (id, one) = talent(&app).await;
     let portal = app.portal();
     let names = |facts: &[talent_portal::talent::model::Fact]| facts.iter().map(|f| f.name).collect::<Vec<_>>();

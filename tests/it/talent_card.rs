@@ -86,6 +86,7 @@ async fn world(app: &TestApp) -> (Actor, CardId, Actor) {
     let portal = app.portal();
     let text = include_str!("../../catalogue/card_products.toml").replace("area = \"TRANSPORT\"\n", "area = \"TRANSPORT\"\nyearly_quota = 1\n");
     let bundle = Bundle::parse(&text).unwrap();
+    talent_portal::organisation::service::publish_reference_data(portal).await.unwrap();
     assert_eq!(publish::publish(portal, &bundle).await.unwrap().added, 7);
     assert_eq!(publish::publish(portal, &bundle).await.unwrap(), publish::Published::default());
     // What was published under a number stays: the shipped bundle differs by the quota.

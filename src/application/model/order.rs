@@ -5,10 +5,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::application::model::case::Side;
+use crate::catalogue::model::bundle::talent_class;
 use crate::catalogue::model::offering::Channel;
 use crate::coded_enum;
 use crate::kernel::ids::{ApplicationId, DocumentVersionId, ItemId, MandateId, OrderId, PersonId};
 use crate::kernel::rejection::{Code, Rejection};
+use crate::organisation::model::reference::{listed_region, listed_zone};
 
 coded_enum! {
     /// Where an order stands.
@@ -113,10 +115,13 @@ pub fn check_bounds(cart: &SaveCart) -> Vec<Rejection> {
         } else if line.answers.to_string().len() > MAX_ANSWERS {
             wrong.push(Rejection::at(Code::TooLong, &format!("input.lines.{at}.answers")));
         }
-        for (name, value, most) in [("regionCode", &line.region, 6), ("zoneCode", &line.zone, 32), ("category", &line.category, 64)] {
-            if value.as_ref().is_some_and(|v| v.chars().count() > most) {
-                wrong.push(Rejection::at(Code::TooLong, &format!("input.lines.{at}.{name}")));
-            }
+        let strange = [
+            ("regionCode", line.region.as_deref().is_some_and(|code| listed_region(code).is_none())),
+            ("zoneCode", line.zone.as_deref().is_some_and(|code| listed_zone(code).is_none())),
+            ("category", line.category.as_deref().is_some_and(|code| talent_class(code).is_none())),
+        ];
+        for (name, _) in strange.into_iter().filter(|(_, strange)| *strange) {
+            wrong.push(Rejection::at(Code::NotAllowed, &format!("input.lines.{at}.{name}")));
         }
         for (name, count) in [("materials", line.materials.len()), ("beneficiaryIds", line.beneficiaries.len())] {
             if count > 50 {

@@ -192,7 +192,7 @@ fn draft(id: ApplicationId, order: OrderId, applicant: PersonId, version: ItemVe
         offering_id: None,
         applicant_person_id: applicant,
         applicant_body_id: None,
-        key_person_id: applicant,
+        key_owner_id: applicant,
         employer_body_id: None,
         submitted_by: None,
         mandate_id: cart.mandate,

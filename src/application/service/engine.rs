@@ -355,7 +355,7 @@ pub async fn advance_with(
     let id = EventId::new(&portal.env);
     let reason = match reason {
         Some(words) => {
-            let key = keys::data_key(portal, loaded.row.key_person_id).await?;
+            let key = keys::data_key(portal, loaded.row.key_owner_id).await?;
             Some(key.seal(&portal.env, Place::new("application_event", "reason_sealed", id.0), words.as_bytes()))
         }
         None => None,
@@ -440,7 +440,7 @@ pub fn draw_up(portal: &Portal, key: &SecretKey, id: CaseDocumentId, at: DateTim
         number: content.number,
         data_sealed: key.seal(&portal.env, Place::new("case_document", "data_sealed", id.0), &data),
         jws_sealed: key.seal(&portal.env, Place::new("case_document", "jws_sealed", id.0), jws.as_bytes()),
-        key_person_id: row.key_person_id,
+        key_owner_id: row.key_owner_id,
         issued_at: at,
         issued_by: by,
     })
@@ -469,7 +469,7 @@ pub async fn issue_to(
     by: Option<PersonId>,
 ) -> Result<(), Fault> {
     let id = CaseDocumentId::new(&portal.env);
-    let key = keys::data_key(portal, loaded.row.key_person_id).await?;
+    let key = keys::data_key(portal, loaded.row.key_owner_id).await?;
     let paper = Paper { row: &loaded.row, case: &loaded.case, clock: loaded.clock.as_ref(), version: &loaded.version, kind, parties, wording, by };
     Ok(store::insert_document(txn, draw_up(portal, &key, id, portal.env.now(), paper)?).await?)
 }
@@ -477,7 +477,7 @@ pub async fn issue_to(
 /// The answers of the form, opened.
 pub async fn answers(portal: &Portal, row: &store::CaseRow) -> Result<Value, Fault> {
     let Some(sealed) = &row.form_sealed else { return Ok(Value::Object(serde_json::Map::new())) };
-    let key = keys::data_key(portal, row.key_person_id).await?;
+    let key = keys::data_key(portal, row.key_owner_id).await?;
     let plain = key.open(Place::new("application", "form_sealed", row.id.0), sealed).ok_or_else(|| Fault::bug("the answers of a case do not open"))?;
     serde_json::from_slice(&plain).map_err(Fault::internal)
 }

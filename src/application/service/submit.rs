@@ -349,7 +349,7 @@ async fn open_case(
     let received_at = entry.received_at.unwrap_or(now);
     let sequence = store::next_number(txn, &number_prefix(&offering.region, &version.item_code, today)).await?;
     let facts = serde_json::to_vec(&facts).map_err(Fault::internal)?;
-    let key = keys::data_key(portal, row.key_person_id).await?;
+    let key = keys::data_key(portal, row.key_owner_id).await?;
     let seal = |column, plain: &[u8]| key.seal(&portal.env, Place::new("application", column, row.id.0), plain);
     let reason = entry.received_at.and(entry.reason).map(|why| seal("received_reason_sealed", why.as_bytes()));
     let facts = seal("facts_sealed", &facts);

@@ -206,7 +206,7 @@ pub struct Opened {
 /// Why an officer stated an earlier receipt, in her words; none for who sees no papers of the case.
 pub async fn received_reason(portal: &Portal, row: &CaseRow, sight: &Sight) -> Result<Option<String>, Fault> {
     let Some(sealed) = row.received_reason_sealed.as_deref().filter(|_| sight.papers()) else { return Ok(None) };
-    let key = keys::data_key(portal, row.key_person_id).await?;
+    let key = keys::data_key(portal, row.key_owner_id).await?;
     let plain = key.open(Place::new("application", "received_reason_sealed", row.id.0), sealed);
     let plain = plain.ok_or_else(|| Fault::bug("the reason of a stated receipt does not open"))?;
     String::from_utf8(plain.to_vec()).map(Some).map_err(Fault::internal)
@@ -222,7 +222,7 @@ pub async fn documents(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Res
     let rows = store::documents_of(portal.db.read(), &with_papers(cases)).await?;
     let mut opened: HashMap<ApplicationId, Vec<Opened>> = HashMap::new();
     for row in rows {
-        let key = keys::data_key(portal, row.key_person_id).await?;
+        let key = keys::data_key(portal, row.key_owner_id).await?;
         let data = key.open(Place::new("case_document", "data_sealed", row.id.0), &row.data_sealed);
         let jws = key.open(Place::new("case_document", "jws_sealed", row.id.0), &row.jws_sealed);
         let (Some(data), Some(jws)) = (data, jws) else { return Err(Fault::bug("a case document does not open")) };
@@ -271,7 +271,7 @@ pub async fn events<S: BuildHasher>(
                 };
                 let reason = match &row.reason_sealed {
                     Some(sealed) => {
-                        let key = keys::data_key(portal, loaded.row.key_person_id).await?;
+                        let key = keys::data_key(portal, loaded.row.key_owner_id).await?;
                         let plain = key.open(Place::new("application_event", "reason_sealed", row.id.0), sealed);
                         let plain = plain.ok_or_else(|| Fault::bug("the reason of an event does not open"))?;
                         Some(String::from_utf8(plain.to_vec()).map_err(Fault::internal)?)

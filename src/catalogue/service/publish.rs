@@ -249,7 +249,7 @@ async fn publish_item(
 }
 
 /// Offerings of the bundle that offer a replaced version end yesterday and begin anew today; those that have not begun
-/// before today offer the new version instead. Ended ones stay as they were.
+/// before today are withdrawn for one of the new version. Ended ones stay as they were, and so does what cases are pinned to.
 async fn carry_over(txn: &impl ConnectionTrait, portal: &Portal, item: ItemId, replaced: &[ItemVersionId], version: ItemVersionId) -> Result<(), Fault> {
     let today = portal.env.today();
     store::lock_item(txn, item).await?;
@@ -258,12 +258,13 @@ async fn carry_over(txn: &impl ConnectionTrait, portal: &Portal, item: ItemId, r
             continue;
         }
         if old.terms.effective_from >= today {
-            store::repoint_offering(txn, old.id, version).await?;
-            continue;
+            store::withdraw_offering(txn, old.id, portal.env.now()).await?;
+        } else {
+            let yesterday = today.checked_sub_days(Days::new(1)).ok_or(Fault::bug("there is no day before today"))?;
+            store::end_offering(txn, old.id, yesterday).await?;
         }
-        let yesterday = today.checked_sub_days(Days::new(1)).ok_or(Fault::bug("there is no day before today"))?;
-        store::end_offering(txn, old.id, yesterday).await?;
-        let new = Offering { id: OfferingId::new(&portal.env), version, terms: OfferingTerms { effective_from: today, ..old.terms.clone() }, ..old };
+        let terms = OfferingTerms { effective_from: today.max(old.terms.effective_from), ..old.terms.clone() };
+        let new = Offering { id: OfferingId::new(&portal.env), version, terms, ..old };
         store::insert_offering(txn, &new, portal.env.now()).await?;
     }
     Ok(())

@@ -30,8 +30,11 @@ impl UnitFollower for OfferingSuccession {
         }
         let mut others = store::offerings_of_unit(txn, successor, today).await?;
         for old in offered {
-            // One that begins today or later ends on its first day at the earliest.
-            store::end_offering(txn, old.id, yesterday.max(old.terms.effective_from)).await?;
+            if old.terms.effective_from < today {
+                store::end_offering(txn, old.id, yesterday).await?;
+            } else {
+                store::withdraw_offering(txn, old.id, portal.env.now()).await?;
+            }
             let terms = OfferingTerms { effective_from: today.max(old.terms.effective_from), ..old.terms.clone() };
             if others.iter().any(|other| other.item == old.item && other.terms.overlaps(&terms)) {
                 continue;

@@ -71,6 +71,8 @@ pub struct BundleVersion {
 /// A benefit of a version of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BundleBenefit {
+    /// What it is called in its version, by which uses under several cards of a product are counted together.
+    pub code: String,
     /// Area.
     pub area: BenefitArea,
     /// Grade.
@@ -159,6 +161,8 @@ struct FileVersion {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileBenefit {
+    /// Where an area has several; the code of the area where it has one.
+    code: Option<String>,
     area: BenefitArea,
     grades: Vec<String>,
     beneficiaries: Vec<Beneficiary>,
@@ -249,15 +253,17 @@ fn read_version(version: FileVersion, areas: &BTreeMap<BenefitArea, &FileArea>, 
         if benefit.yearly_quota.is_some_and(|q| q < 1) {
             problems.push(format!("{place}: the quota of {} is less than 1", benefit.area));
         }
+        let code = benefit.code.unwrap_or_else(|| benefit.area.code().to_owned());
         for grade in &benefit.grades {
             if !grades.contains(grade.as_str()) {
                 problems.push(format!("{place}: {} names the grade {grade}, which the version has not", benefit.area));
             }
             for &beneficiary in &benefit.beneficiaries {
-                if !seen.insert((benefit.area, grade.clone(), beneficiary, benefit.region_code.clone())) {
-                    problems.push(format!("{place}: {} stands twice for {grade} and {beneficiary}", benefit.area));
+                if !seen.insert((code.clone(), grade.clone(), beneficiary, benefit.region_code.clone())) {
+                    problems.push(format!("{place}: {code} stands twice for {grade} and {beneficiary}"));
                 }
                 benefits.push(BundleBenefit {
+                    code: code.clone(),
                     area: benefit.area,
                     grade: grade.clone(),
                     beneficiary,

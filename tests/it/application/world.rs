@@ -352,7 +352,7 @@ impl World {
     /// What a mutation about a paper comes to: `data` of the payload, or the code of the top-level error.
     pub(super) async fn paper(&self, by: Option<&Someone>, mutation: &str, case: &Value, version: &Value) -> Result<Value, String> {
         let shown =
-            if mutation == "createCaseDownload" { "download { url }" } else { "application { version materials { documentVersionId originalSeenAt } }" };
+            if mutation == "createCaseDownload" { "download { url }" } else { "application { version materials { documentVersion { id } originalSeenAt } }" };
         let input = json!({ "applicationId": case["id"], "documentVersionId": version });
         let reply = self.app.graphql(by.map(|by| by.token.as_str()), &document(mutation, shown), json!({ "input": input })).await;
         if reply.errors.is_empty() { Ok(reply.data["result"].clone()) } else { Err(reply.code().to_owned()) }

@@ -62,6 +62,9 @@ impl Stage {
     pub(super) async fn put_back(&self, world: &World) {
         let db = world.app.portal().db.writer();
         let id = self.row.id;
+        for table in ["application_event", "case_document", "case_delivery"] {
+            world.app.lift_append_only(table).await;
+        }
         let statement = "DELETE FROM case_delivery WHERE case_document_id IN (SELECT id FROM case_document WHERE application_id = $1)";
         db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), statement, [id.into()])).await.unwrap();
         document::Entity::delete_many().filter(document::Column::ApplicationId.eq(id)).exec(db).await.unwrap();
@@ -251,7 +254,7 @@ pub(super) async fn target(world: &World, talent: &Someone, counter: &Someone, n
     world.run(talent, "revealPersonalData", "value", look).await.unwrap();
     let case = world.card_case(talent).await;
     let id = case_id(&case);
-    let version = text(&world.read(talent, &case, "materials { documentVersionId }").await["materials"][0]["documentVersionId"]);
+    let version = text(&world.read(talent, &case, "materials { documentVersion { id } }").await["materials"][0]["documentVersion"]["id"]);
     let documents = world.app.graphql(Some(&talent.token), "{ myDocuments(first: 1) { nodes { id } } }", json!({})).await.ok();
     let mut stages = vec![Stage::take(world, id).await];
     let (officer, confirmer) = (known(world, "officer").await, known(world, "confirmer").await);

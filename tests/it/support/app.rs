@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use chrono::{DateTime, Duration, TimeZone as _, Utc};
 use http_body_util::BodyExt as _;
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use talent_portal::app;
 use talent_portal::audit::service as audit;
@@ -136,6 +137,17 @@ impl TestApp {
     /// The configuration, for a second process on the same stores.
     pub fn config(&self) -> Config {
         config(&self.database)
+    }
+
+    /// Lets rows of a table that only grows be changed, so that a test can plant damage.
+    pub async fn lift_append_only(&self, table: &str) {
+        let triggers = match self.engine() {
+            Engine::Sqlite => vec![format!("DROP TRIGGER IF EXISTS {table}_no_update"), format!("DROP TRIGGER IF EXISTS {table}_no_delete")],
+            Engine::Postgres => vec![format!("DROP TRIGGER IF EXISTS {table}_append_only ON {table}")],
+        };
+        for trigger in triggers {
+            self.portal().db.writer().execute_unprepared(&trigger).await.unwrap();
+        }
     }
 
     /// Which engine it runs on.

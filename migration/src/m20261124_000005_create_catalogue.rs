@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::*;
 
 use crate::schema::{
-    bigint, code, date, date_null, id, index, instant, instant_null, int, int_null, json, refers, sort_text, table, text, text_null, unique, uuid,
+    bigint, code, date, date_null, id, index, instant, instant_null, int, int_null, json, refers, refers_code, sort_text, table, text, text_null, unique, uuid,
 };
 
 #[derive(DeriveMigrationName)]
@@ -74,8 +74,8 @@ impl MigrationTrait for Migration {
                     .col(uuid("item_id"))
                     .col(uuid("version_id"))
                     .col(uuid("unit_id"))
-                    .col(text("region"))
-                    .col(text_null("zone"))
+                    .col(text("region_code"))
+                    .col(text_null("zone_code"))
                     .col(json("authority"))
                     .col(int("promised_days"))
                     .col(int("statutory_days"))
@@ -88,35 +88,22 @@ impl MigrationTrait for Migration {
                     .col(text("source"))
                     .col(code("maker", MAKERS))
                     .col(instant("created_at"))
+                    // Where another took its place before its first day was over: it is offered no more, whatever its period.
+                    .col(instant_null("withdrawn_at"))
                     .check(Expr::cust("promised_days >= 0 AND statutory_days >= 0"))
                     .check(Expr::cust("effective_to IS NULL OR effective_to >= effective_from"))
                     .foreign_key(&mut refers("item_offering", "item_id", "service_item"))
                     .foreign_key(&mut refers("item_offering", "version_id", "item_version"))
                     .foreign_key(&mut refers("item_offering", "unit_id", "unit"))
+                    .foreign_key(&mut refers_code("item_offering", "region_code", "region", "code"))
+                    .foreign_key(&mut refers_code("item_offering", "zone_code", "zone", "code"))
                     .to_owned(),
             )
             .await?;
         // Periods do not overlap: the service compares them under a lock of the item; the index holds equal beginnings off.
-        manager.create_index(unique("item_offering", "uq_item_offering_start", &["item_id", "unit_id", "effective_from"])).await?;
+        let start = unique("item_offering", "uq_item_offering_start", &["item_id", "unit_id", "effective_from"]);
+        manager.create_index(start.clone().and_where(Expr::col("withdrawn_at").is_null()).to_owned()).await?;
         manager.create_index(index("item_offering", "item_offering_unit", &["unit_id"])).await?;
-
-        manager
-            .create_table(
-                table("item_route")
-                    .col(id())
-                    .col(uuid("item_id"))
-                    .col(text_null("region"))
-                    .col(text_null("zone"))
-                    .col(text_null("category"))
-                    .col(uuid("unit_id"))
-                    .col(code("maker", MAKERS))
-                    .foreign_key(&mut refers("item_route", "item_id", "service_item"))
-                    .foreign_key(&mut refers("item_route", "unit_id", "unit"))
-                    .to_owned(),
-            )
-            .await?;
-        manager.create_index(index("item_route", "ix_item_route_item", &["item_id"])).await?;
-        manager.create_index(index("item_route", "ix_item_route_unit", &["unit_id"])).await?;
 
         manager
             .create_table(
@@ -132,6 +119,27 @@ impl MigrationTrait for Migration {
 
         manager
             .create_table(
+                table("item_route")
+                    .col(id())
+                    .col(uuid("item_id"))
+                    .col(text_null("region_code"))
+                    .col(text_null("zone_code"))
+                    .col(text_null("category"))
+                    .col(uuid("unit_id"))
+                    .col(code("maker", MAKERS))
+                    .foreign_key(&mut refers("item_route", "item_id", "service_item"))
+                    .foreign_key(&mut refers("item_route", "unit_id", "unit"))
+                    .foreign_key(&mut refers_code("item_route", "region_code", "region", "code"))
+                    .foreign_key(&mut refers_code("item_route", "zone_code", "zone", "code"))
+                    .foreign_key(&mut refers_code("item_route", "category", "talent_class", "code"))
+                    .to_owned(),
+            )
+            .await?;
+        manager.create_index(index("item_route", "ix_item_route_item", &["item_id"])).await?;
+        manager.create_index(index("item_route", "ix_item_route_unit", &["unit_id"])).await?;
+
+        manager
+            .create_table(
                 table("catalogue_state")
                     .col(ColumnDef::new("id").integer().not_null().primary_key().check(Expr::col("id").eq(1)))
                     .col(bigint("bundle_number"))
@@ -143,7 +151,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for name in ["catalogue_state", "talent_class", "item_route", "item_offering", "item_version", "item_audience", "service_item"] {
+        for name in ["catalogue_state", "item_route", "talent_class", "item_offering", "item_version", "item_audience", "service_item"] {
             manager.drop_table(Table::drop().table(name).to_owned()).await?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::schema::{bytes, id, index, instant, refers, table, text, unique, uuid, uuid_null};
+use crate::schema::{bytes, id, index, instant, refers, refers_code, table, text, unique, uuid, uuid_null};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -61,6 +61,8 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("evidence_id"))
                     .col(instant("created_at"))
                     .foreign_key(&mut refers("talent_category", "person_id", "person"))
+                    .foreign_key(&mut refers_code("talent_category", "category", "talent_class", "code"))
+                    .foreign_key(&mut refers("talent_category", "evidence_id", "document"))
                     .to_owned(),
             )
             .await?;

@@ -7,8 +7,6 @@ use crate::schema::{bigint, bytes, bytes_null, code, id, index, instant, instant
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-const MEDIA_TYPES: &[&str] = &["PDF", "JPEG", "PNG", "HEIC", "OFD"];
-
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -43,7 +41,7 @@ impl MigrationTrait for Migration {
                     .col(text("kind"))
                     .col(int("number"))
                     .col(uuid("object_key"))
-                    .col(code("media_type", MEDIA_TYPES))
+                    .col(text("media_type"))
                     .col(bigint("size"))
                     .col(bytes("sha256"))
                     .col(code("scan_state", &["PENDING", "CLEAN", "INFECTED", "NOT_SCANNED"]))
@@ -85,7 +83,7 @@ impl MigrationTrait for Migration {
                     .col(text("kind"))
                     .col(bytes_null("title_sealed"))
                     .col(bigint("size"))
-                    .col(code("media_type", MEDIA_TYPES))
+                    .col(text("media_type"))
                     .col(bytes("sha256"))
                     .col(bigint("received").check(Expr::col("received").lte(Expr::col("size"))).to_owned())
                     .col(int("segments"))
