@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
+use futures_util::StreamExt as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use migration::{KeyMigrator, Migrator};
 use object_store::ObjectStore;
@@ -33,7 +34,7 @@ use crate::application::service::succession::NoOpenCases;
 use crate::audit::service::{Bus, Worker, Workers};
 use crate::catalogue::service::succession::OfferingSuccession;
 use crate::catalogue::service::{CompiledVersions, FactSources, Handlers};
-use crate::config::Config;
+use crate::config::{Bucket, Config};
 use crate::db::{self, Db, Engine, KEY_SCHEMA};
 use crate::http::router::{Server, routes};
 use crate::http::server::{self, Bounds};
@@ -41,7 +42,7 @@ use crate::http::sockets::Sockets;
 use crate::kernel::env::Env;
 use crate::kernel::fault::Fault;
 use crate::kernel::seal::Keyring;
-use crate::material::adapter::{Clamd, FOLDER, local_store};
+use crate::material::adapter::{Clamd, FOLDER, local_store, s3_store};
 use crate::material::model::scan::{Scanner, Scanning};
 use crate::material::service::Claims;
 use crate::organisation::service::CalendarCache;
@@ -81,7 +82,15 @@ pub fn handlers() -> Handlers {
 
 /// The parts of all slices.
 pub fn parts(config: &Config) -> anyhow::Result<Parts> {
-    parts_over(config, local_store(&config.data_dir)?)
+    parts_over(config, files(config)?)
+}
+
+/// The store of files. Nothing is asked of it yet.
+fn files(config: &Config) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    let Some(Bucket { name, prefix, endpoint, region, access_key, secret_file }) = &config.files else { return local_store(&config.data_dir) };
+    refuse_readable_by_others(secret_file)?;
+    let secret = std::fs::read_to_string(secret_file).with_context(|| format!("the file {} cannot be read", secret_file.display()))?;
+    s3_store(name, prefix, endpoint.as_deref(), region, (access_key, secret.trim()))
 }
 
 fn parts_over(config: &Config, files: Arc<dyn ObjectStore>) -> anyhow::Result<Parts> {
@@ -132,9 +141,9 @@ pub fn keyring(config: &Config, env: &Env) -> anyhow::Result<Keyring> {
 #[cfg(unix)]
 fn refuse_readable_by_others(path: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(path).with_context(|| format!("the key file {} is missing", path.display()))?.permissions().mode();
+    let mode = std::fs::metadata(path).with_context(|| format!("the file {} is missing", path.display()))?.permissions().mode();
     if mode & 0o077 != 0 {
-        bail!("the key file {} may be read by others; its mode must be 0600", path.display());
+        bail!("the file {} may be read by others; its mode must be 0600", path.display());
     }
     Ok(())
 }
@@ -185,7 +194,7 @@ fn private(_: &Path, _: u32) -> anyhow::Result<()> {
 /// Connects and puts a process together; nothing is migrated. What it keeps on the disk is its owner's alone: the data
 /// are sealed by column, not as a whole.
 pub async fn portal(config: &Config, env: Env, options: db::Options) -> anyhow::Result<Portal> {
-    for folder in ["", FOLDER, "outbox"] {
+    for folder in ["", "outbox"].into_iter().chain(config.files.is_none().then_some(FOLDER)) {
         private_folder(&config.data_dir.join(folder))?;
     }
     for file in options.files() {
@@ -235,13 +244,20 @@ fn refuse_missing(files: &[PathBuf]) -> anyhow::Result<()> {
 /// have too, by the setting `shared_files`, or its own, beside which no other process may serve. A process that fetched
 /// a file from a folder where another did not put it would answer that the file is lost.
 ///
+/// A store that is not a folder is all processes' like a shared folder; it must answer and take the credentials.
+///
 /// `None` on SQLite, whose file is this machine's.
 pub async fn claim_files(config: &Config) -> anyhow::Result<Option<PgConnection>> {
+    if let Some(bucket) = &config.files {
+        let first = files(config)?.list(None).next().await.transpose();
+        first.with_context(|| format!("the store of files (bucket {}) cannot be used", bucket.name))?;
+    }
     if config.database_url.starts_with("sqlite:") {
         return Ok(None);
     }
     let mut connection = PgConnection::connect(&config.database_url).await.context("the data store cannot be opened")?;
-    let lock = if config.settings.shared_files { "SELECT pg_try_advisory_lock_shared($1)" } else { "SELECT pg_try_advisory_lock($1)" };
+    let lock =
+        if config.settings.shared_files || config.files.is_some() { "SELECT pg_try_advisory_lock_shared($1)" } else { "SELECT pg_try_advisory_lock($1)" };
     // The lock of a process that has just ended goes when its connection is found closed.
     for _ in 0..CLAIM_TRIES {
         if sqlx::query_scalar::<_, bool>(lock).bind(FILES_LOCK).fetch_one(&mut connection).await? {
@@ -251,7 +267,7 @@ pub async fn claim_files(config: &Config) -> anyhow::Result<Option<PgConnection>
     }
     bail!(
         "another process serves this database, and the folder of files is not declared as shared: let all of them have \
-         one folder {}, and set shared_files for each",
+         one folder {}, and set shared_files for each, or one files_url",
         config.data_dir.join(FOLDER).display()
     )
 }

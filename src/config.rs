@@ -57,8 +57,27 @@ pub struct Config {
     pub connections_max: usize,
     /// Seconds in which the headers of a request must come, also of the next one on a connection that is kept.
     pub header_seconds: u64,
+    /// The S3-compatible store of files; without it they lie in a folder under the data folder.
+    pub files: Option<Bucket>,
     /// Rules of the portal.
     pub settings: Settings,
+}
+
+/// A place in an S3-compatible store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// Name of the bucket.
+    pub name: String,
+    /// Where in the bucket, without slashes at its ends; may be empty.
+    pub prefix: String,
+    /// Address of the store; by default that of AWS in the region.
+    pub endpoint: Option<String>,
+    /// Region by which requests are signed.
+    pub region: String,
+    /// Id of the access key.
+    pub access_key: String,
+    /// File that holds the secret of the access key, mode 0600.
+    pub secret_file: PathBuf,
 }
 
 /// Settings that services ask for.
@@ -169,6 +188,11 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("office_hours_end", "HH:MM at UTC+8 after which the next working day counts, 17:00 by default"),
     ("receipt_backdate_days", "days that a true date of receipt may lie back, 30 by default"),
     ("shared_files", "whether the local folder of files is shared by all processes"),
+    ("files_url", "s3://bucket/prefix of an S3-compatible store for files; by default a folder in the data folder"),
+    ("files_endpoint", "http(s)://host:port of that store; by default AWS in the region"),
+    ("files_region", "region of that store, us-east-1 by default"),
+    ("files_access_key", "id of the access key to that store"),
+    ("files_secret_file", "file (mode 0600) with the secret of that access key"),
 ];
 
 /// Layers of options, from which a [`Config`] is made.
@@ -254,6 +278,50 @@ impl Layers {
         self.get(name, default, |text| text.parse().map_err(|_| "must be true or false".to_owned()))
     }
 
+    /// The store of files. None of its options may stand without `files_url`, nor some of them be left out.
+    fn bucket(&mut self, shared_files: bool) -> Option<Bucket> {
+        let place = self.get("files_url", None, |text| {
+            let rest = text.strip_prefix("s3://").ok_or("must begin with s3://")?;
+            let (name, prefix) = rest.trim_end_matches('/').split_once('/').unwrap_or((rest.trim_end_matches('/'), ""));
+            let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) && !text.contains("..");
+            if plain(name) && (prefix.is_empty() || prefix.split('/').all(plain)) {
+                Ok(Some((name.to_owned(), prefix.to_owned())))
+            } else {
+                Err("must be s3://bucket or s3://bucket/prefix, of letters, digits, hyphens, points and underscores".into())
+            }
+        });
+        let endpoint = self.get("files_endpoint", None, |text| {
+            let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+            // What else a URL can hold, above all a password, would end in the log.
+            if host.is_empty() || host.contains(['/', '?', '#', '@']) {
+                Err("must be http://host:port or https://host:port".into())
+            } else {
+                Ok(Some(text.to_owned()))
+            }
+        });
+        let region = self.text("files_region");
+        let (access_key, secret_file) = (self.text("files_access_key"), self.text("files_secret_file"));
+        if !self.found.contains_key("files_url") {
+            for name in ["files_endpoint", "files_region", "files_access_key", "files_secret_file"] {
+                if let Some(found) = self.found.get(name) {
+                    self.problems.push(format!("{}: is of no use without files_url", told(name, found.source)));
+                }
+            }
+            return None;
+        }
+        for name in ["files_access_key", "files_secret_file"] {
+            if !self.found.contains_key(name) {
+                self.problems.push(format!("{name}: files_url needs it"));
+            }
+        }
+        if shared_files {
+            self.problems.push("shared_files: is for a folder, and files_url names a store instead".into());
+        }
+        let (name, prefix) = place?;
+        let region = region.unwrap_or_else(|| "us-east-1".into());
+        Some(Bucket { name, prefix, endpoint, region, access_key: access_key?, secret_file: secret_file?.into() })
+    }
+
     /// The configuration, or every problem in one plain sentence each.
     pub fn build(mut self) -> Result<Config, Vec<String>> {
         let production = self.yes("production", false);
@@ -319,6 +387,7 @@ impl Layers {
             shutdown_seconds: self.number("shutdown_seconds", 25, 1, 300),
             connections_max: self.number("connections_max", 4_096, 1, 1_000_000),
             header_seconds: self.number("header_seconds", 10, 1, 120),
+            files: self.bucket(settings.shared_files),
             settings,
         };
         if production && !config.key_file_named {
@@ -379,6 +448,46 @@ mod tests {
                 "PORTAL_LISTEN: must be an address and a port",
                 "key_file: production must name a key file",
                 "clamd: production must name a scanner",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_store_of_files_is_told_wholly_or_not_at_all() {
+        let build = |options: &[(&str, &str)]| {
+            let mut layers = Layers::default();
+            for (name, value) in options {
+                layers.flag(name, Some((*value).to_owned()));
+            }
+            layers.build().map(|config| config.files)
+        };
+        assert_eq!(build(&[]), Ok(None));
+        let whole = [("files_url", "s3://portal-files/gba/1/"), ("files_access_key", "AK"), ("files_secret_file", "/run/secret")];
+        let bucket = Bucket {
+            name: "portal-files".into(),
+            prefix: "gba/1".into(),
+            endpoint: None,
+            region: "us-east-1".into(),
+            access_key: "AK".into(),
+            secret_file: "/run/secret".into(),
+        };
+        assert_eq!(build(&whole), Ok(Some(bucket)));
+        assert_eq!(
+            build(&[("files_endpoint", "https://user:canary@host"), ("files_region", "x"), ("files_access_key", "AK")]).unwrap_err(),
+            [
+                "--files-endpoint: must be http://host:port or https://host:port",
+                "--files-endpoint: is of no use without files_url",
+                "--files-region: is of no use without files_url",
+                "--files-access-key: is of no use without files_url",
+            ]
+        );
+        assert_eq!(
+            build(&[("files_url", "s3://b/../x"), ("files_secret_file", ""), ("shared_files", "true")]).unwrap_err(),
+            [
+                "--files-url: must be s3://bucket or s3://bucket/prefix, of letters, digits, hyphens, points and underscores",
+                "--files-secret-file: is empty",
+                "files_access_key: files_url needs it",
+                "shared_files: is for a folder, and files_url names a store instead",
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! The object store in a local folder, and clamd.
+//! The object store, in a local folder or S3-compatible, and clamd.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,8 +9,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
-use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
+use object_store::prefix::PrefixStore;
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use reqwest as _; // The client of the store; named among the dependencies so that its TLS is the one with ring.
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -24,6 +27,44 @@ pub fn local_store(data_dir: &Path) -> Result<Arc<dyn ObjectStore>, anyhow::Erro
     let folder = data_dir.join(FOLDER);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)))
+}
+
+/// What a request to the store waits for: a connection, and then each answer or piece of one. A whole file may take longer,
+/// for it goes to a client who may be slow.
+const CONNECT: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(20);
+/// How often, and for how long, a request that failed is sent again. Somebody waits for the answer.
+const RETRIES: RetryConfig = RetryConfig {
+    backoff: BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(1), base: 2.0 },
+    max_retries: 2,
+    retry_timeout: Duration::from_secs(4),
+};
+
+/// The store in an S3-compatible bucket, below `prefix`. Nothing is sent yet. What is written is durable when the store says so.
+///
+/// The certificate of an `https` endpoint is checked against those that the machine trusts.
+pub fn s3_store(
+    name: &str,
+    prefix: &str,
+    endpoint: Option<&str>,
+    region: &str,
+    (access_key, secret): (&str, &str),
+) -> Result<Arc<dyn ObjectStore>, anyhow::Error> {
+    // Of the process; a second one is refused, which changes nothing.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let client = ClientOptions::new().with_allow_http(true).with_timeout_disabled().with_connect_timeout(CONNECT).with_read_timeout(SILENCE);
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(name)
+        .with_region(region)
+        .with_access_key_id(access_key)
+        .with_secret_access_key(secret)
+        .with_retry(RETRIES)
+        .with_client_options(client);
+    if let Some(endpoint) = endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    let store = builder.build()?;
+    Ok(if prefix.is_empty() { Arc::new(store) } else { Arc::new(PrefixStore::new(store, prefix)) })
 }
 
 /// Seconds in which clamd must have judged a file.

@@ -29,7 +29,7 @@ both_engines!(
 );
 
 /// The binary with these arguments, without the options of who runs the tests.
-fn portal(arguments: &[&str]) -> Command {
+pub fn portal(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_talent-portal"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PORTAL_") {
@@ -42,7 +42,7 @@ fn portal(arguments: &[&str]) -> Command {
 
 /// Runs a command to its end, which must come within two minutes: its code, and what it says on standard output and on
 /// standard error.
-fn finish(command: &mut Command) -> (i32, String, String) {
+pub fn finish(command: &mut Command) -> (i32, String, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
     let until = Instant::now() + Duration::from_mins(2);
     while child.try_wait().expect("a child").is_none() {
@@ -57,23 +57,26 @@ fn finish(command: &mut Command) -> (i32, String, String) {
 }
 
 /// A server, stopped when dropped.
-struct Server {
+pub struct Server {
     child: Child,
     told: BufReader<ChildStdout>,
-    address: SocketAddr,
+    /// What it said before its address.
+    pub before: String,
+    pub address: SocketAddr,
     log: PathBuf,
 }
 
 impl Server {
-    fn start(command: &mut Command, log: PathBuf) -> Self {
+    pub fn start(command: &mut Command, log: PathBuf) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(fs::File::create(&log).expect("a log")).spawn().expect("the binary");
         let mut told = BufReader::new(child.stdout.take().expect("a standard output"));
-        let mut line = String::new();
+        let (mut line, mut before) = (String::new(), String::new());
         while told.read_line(&mut line).expect("a line") > 0 {
             if let Some(address) = line.strip_prefix("API      http://").and_then(|rest| rest.split('/').next()) {
                 let address = address.parse().expect("an address");
-                return Self { child, told, address, log };
+                return Self { child, told, before, address, log };
             }
+            before.push_str(&line);
             line.clear();
         }
         child.kill().expect("an end");
@@ -82,7 +85,7 @@ impl Server {
     }
 
     /// Sends a request; gives status and headers.
-    fn send(&self, head: &str, headers: &[(&str, &str)], body: &str) -> (u16, HashMap<String, String>) {
+    pub fn send(&self, head: &str, headers: &[(&str, &str)], body: &str) -> (u16, HashMap<String, String>) {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
         write!(stream, "{head} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n", self.address, body.len()).expect("a request");
         for (name, value) in headers {
@@ -99,7 +102,7 @@ impl Server {
     }
 
     /// Stops it gracefully; gives its log.
-    fn stop(mut self) -> String {
+    pub fn stop(mut self) -> String {
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().expect("kill").success());
         let status = self.child.wait().expect("an end");
         assert!(status.success(), "{status}");

@@ -21,6 +21,7 @@ mod migrations;
 mod organisation;
 mod person;
 mod refusals;
+mod s3;
 mod schema;
 mod seed;
 mod socket;
