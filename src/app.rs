@@ -45,6 +45,7 @@ use crate::kernel::seal::Keyring;
 use crate::material::adapter::{Clamd, FOLDER, local_store, s3_store};
 use crate::material::model::scan::{Scanner, Scanning};
 use crate::material::service::Claims;
+use crate::material::service::download::Previews;
 use crate::organisation::service::CalendarCache;
 use crate::organisation::service::units::UnitFollowers;
 use crate::person::service::dealing::Dealings;
@@ -108,6 +109,7 @@ fn parts_over(config: &Config, files: Arc<dyn ObjectStore>) -> anyhow::Result<Pa
         .with(FactSources::default().with(Arc::new(ProfileFacts)))
         .with(files)
         .with(Scanning(scanner))
+        .with(Previews::default())
         .with(handlers())
         .with(fulfilments())
         .with(step_kinds())

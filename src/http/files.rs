@@ -1,4 +1,4 @@
-//! The bytes of files: `PUT` and `HEAD /uploads/{token}`, `GET /files/{token}`.
+//! The bytes of files: `PUT` and `HEAD /uploads/{token}`, `GET /files/{token}` and `/files/{token}/preview`.
 //!
 //! An upload stands at `Upload-Offset`, as in the resumable uploads of the IETF's HTTP working group and of tus: HEAD
 //! tells it, every answer to a PUT carries it where it is known. A PUT brings the whole file, or a piece of it by
@@ -33,7 +33,7 @@ const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 /// Routes of files. The session layer puts an `Arc<Actor>` into the extensions; without one nobody is signed in, and
 /// the token alone counts. The general bound on bodies must not lie over these routes.
 pub fn routes() -> Router<Portal> {
-    Router::new().route("/uploads/{token}", put(receive).head(standing)).route("/files/{token}", get(send))
+    Router::new().route("/uploads/{token}", put(receive).head(standing)).route("/files/{token}", get(send)).route("/files/{token}/preview", get(send_preview))
 }
 
 type Caller = Option<Extension<Arc<Actor>>>;
@@ -92,18 +92,29 @@ async fn standing(State(portal): State<Portal>, caller: Caller, reader: Reader, 
 async fn send(State(portal): State<Portal>, caller: Caller, reader: Reader, Path(token): Path<String>) -> Response {
     match download::open(&portal, &actor_of(caller), &token).await {
         Ok((version, bytes)) => {
-            let told = [
-                (header::CONTENT_TYPE, version.media_type.mime().to_owned()),
-                (header::CONTENT_LENGTH, version.size.to_string()),
-                // The name is made of capitals, digits and hyphens: it needs no quoting beyond this.
-                (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", version.file_name())),
-                (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'".to_owned()),
-            ];
+            let told = attachment(version.media_type.mime(), version.size.unsigned_abs(), &version.file_name());
             let body = Body::from_stream(bytes.map_err(|_| std::io::Error::other("the file cannot be read")).map_ok(Bytes::from));
             (StatusCode::OK, private(), told, body).into_response()
         }
         Err(refused) => no(&refused, None, language_of(reader)),
     }
+}
+
+async fn send_preview(State(portal): State<Portal>, caller: Caller, reader: Reader, Path(token): Path<String>) -> Response {
+    match download::open_preview(&portal, &actor_of(caller), &token).await {
+        Ok((version, bytes)) => (StatusCode::OK, private(), attachment("image/jpeg", bytes.len() as u64, &version.preview_name()), bytes).into_response(),
+        Err(refused) => no(&refused, None, language_of(reader)),
+    }
+}
+
+/// What is told of a file. Its name is made of letters, digits and hyphens: it needs no quoting beyond this.
+fn attachment(mime: &str, size: u64, name: &str) -> [(HeaderName, String); 4] {
+    [
+        (header::CONTENT_TYPE, mime.to_owned()),
+        (header::CONTENT_LENGTH, size.to_string()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'".to_owned()),
+    ]
 }
 
 fn private() -> [(HeaderName, &'static str); 2] {
@@ -114,7 +125,7 @@ fn private() -> [(HeaderName, &'static str); 2] {
 const fn status_of(code: Code) -> StatusCode {
     match code {
         Code::UploadInvalid => StatusCode::NOT_FOUND,
-        Code::UploadOffsetMismatch | Code::TooMany | Code::ScanPending | Code::FileInfected => StatusCode::CONFLICT,
+        Code::UploadOffsetMismatch | Code::TooMany | Code::ScanPending | Code::FileInfected | Code::PreviewUnavailable => StatusCode::CONFLICT,
         Code::FileTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::MediaTypeNotAllowed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::NotAllowed => StatusCode::RANGE_NOT_SATISFIABLE,

@@ -121,6 +121,8 @@ coded_enum! {
         UploadInvalid => "UPLOAD_INVALID",
         /// The type of file is not accepted.
         MediaTypeNotAllowed => "MEDIA_TYPE_NOT_ALLOWED",
+        /// There is no preview of the file: its type has none, or the picture is too large or damaged.
+        PreviewUnavailable => "PREVIEW_UNAVAILABLE",
         /// The file is larger than allowed.
         FileTooLarge => "FILE_TOO_LARGE",
         /// The bytes of the file are not those whose SHA-256 was declared.

@@ -180,6 +180,9 @@ pub struct CreateDownloadInput {
 pub struct Download {
     /// Path below the portal's address, for GET. It holds a secret.
     pub url: String,
+    /// Path of a small JPEG of the file, at most 1024 points a side and without the original's metadata, for the same
+    /// time; null where the type has none. A picture that is too large or damaged answers PREVIEW_UNAVAILABLE there.
+    pub preview_url: Option<String>,
     /// When the link ends.
     pub expires_at: DateTime<Utc>,
 }
@@ -195,7 +198,8 @@ pub struct CreateDownloadPayload {
 
 impl From<download::Granted> for Download {
     fn from(granted: download::Granted) -> Self {
-        Self { url: format!("/files/{}", granted.token), expires_at: granted.expires_at }
+        let url = format!("/files/{}", granted.token);
+        Self { preview_url: granted.version.media_type.has_preview().then(|| format!("{url}/preview")), url, expires_at: granted.expires_at }
     }
 }
 

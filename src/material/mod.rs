@@ -4,7 +4,7 @@
 //! gets a version of a document. The bytes are judged by content, compared with the declared SHA-256, sealed with the
 //! owner's data key piece by piece, and lie in an object store under names made of ids. File first, row second:
 //! what has no row is swept. A version never changes; it is read through a short-lived token (`createDownload`,
-//! `GET /files/{token}`), by an officer only through a case that she reaches, and not before the virus scanner, where
+//! `GET /files/{token}`, a small picture of it by `GET /files/{token}/preview`), by an officer only through a case that she reaches, and not before the virus scanner, where
 //! one is configured, has judged it. What is never handed in within 24 hours is swept too.
 
 pub mod adapter;

@@ -24,6 +24,7 @@ use talent_portal::material::model::document::{DocumentVersion, ScanState};
 use talent_portal::material::model::range::ContentRange;
 use talent_portal::material::model::scan::{Scanner, Scanning, Verdict};
 use talent_portal::material::model::upload::CreateUpload;
+use talent_portal::material::service::download::Previews;
 use talent_portal::material::service::upload::{NotReceived, Received, Standing};
 use talent_portal::material::service::{self, download, files, scan, sweep, upload};
 use talent_portal::person;
@@ -48,6 +49,9 @@ both_engines!(
     what_was_never_handed_in_is_swept_after_a_day,
     two_requests_that_finish_one_upload_make_one_version,
     files_travel_over_http_with_stable_codes,
+    a_preview_is_small_upright_and_nothing_but_points,
+    a_picture_that_promises_too_many_points_has_no_preview,
+    a_preview_waits_for_the_scanner_like_the_original,
 );
 
 /// A scanner that finds the word EICAR.
@@ -72,7 +76,12 @@ struct World {
 fn world(app: &TestApp, scanner: Option<Arc<dyn Scanner>>) -> World {
     let base = app.portal().clone();
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let parts = Parts::default().with(person::service::keys::KeyCache::default()).with(Dealings::default()).with(Arc::clone(&store)).with(Scanning(scanner));
+    let parts = Parts::default()
+        .with(person::service::keys::KeyCache::default())
+        .with(Dealings::default())
+        .with(Arc::clone(&store))
+        .with(Scanning(scanner))
+        .with(Previews::default());
     World { portal: Portal::new(base.db, base.env, base.keyring, base.settings, parts), store }
 }
 
@@ -430,4 +439,145 @@ async fn files_travel_over_http_with_stable_codes(app: TestApp) {
     let path = format!("/uploads/{}", world.declare(&wong, html).await);
     assert_eq!(http(&world, "PUT", &path, None, html).await.0, 415);
     assert_eq!(http(&world, "HEAD", &path, None, &[]).await.0, 404);
+}
+
+/// Somebody who sends and reads files by the API.
+struct Client<'a> {
+    app: &'a TestApp,
+    token: String,
+}
+
+impl<'a> Client<'a> {
+    async fn new(app: &'a TestApp) -> Self {
+        mark_demo(app.portal()).await.unwrap();
+        let new = NewDemoAccount {
+            login: "one@demo.invalid".into(),
+            password: "seven green herons at dusk".into(),
+            name_zh: "测试".into(),
+            name_latin: "Test".into(),
+            birth_date: None,
+            roles: Vec::new(),
+        };
+        Self { app, token: demo_session(app.portal(), add_account(app.portal(), new).await.unwrap()).await.unwrap() }
+    }
+
+    async fn http(&self, method: &str, path: &str, file: &[u8]) -> (u16, axum::http::HeaderMap, Bytes) {
+        let request = axum::http::Request::builder().method(method).uri(path).header("authorization", format!("Bearer {}", self.token));
+        let request = request.header("content-length", file.len()).body(axum::body::Body::from(file.to_vec())).unwrap();
+        let (status, headers, bytes) = self.app.send(request).await;
+        (status.as_u16(), headers, bytes)
+    }
+
+    /// Declares a file as of this type and sends it: the answer's status and body.
+    async fn send(&self, media_type: &str, file: &[u8]) -> (u16, serde_json::Value) {
+        let document = "mutation($i: CreateUploadInput!) { createUpload(input: $i) { upload { url } userErrors { code } } }";
+        let input = json!({ "documentKind": "PHOTO", "size": file.len(), "mediaType": media_type, "sha256": hex::encode(&Sha256::digest(file)) });
+        let opened = self.app.graphql(Some(&self.token), document, json!({ "i": input })).await.ok();
+        let path = opened["createUpload"]["upload"]["url"].as_str().unwrap_or_else(|| panic!("{opened}")).to_owned();
+        let (status, _, answer) = self.http("PUT", &path, file).await;
+        (status, serde_json::from_slice(&answer).unwrap())
+    }
+
+    /// The link to what was sent.
+    async fn link(&self, sent: &serde_json::Value) -> serde_json::Value {
+        let document = "mutation($i: CreateDownloadInput!) { createDownload(input: $i) { download { url previewUrl } userErrors { code } } }";
+        let answer = self.app.graphql(Some(&self.token), document, json!({ "i": { "documentVersionId": sent["documentVersionId"] } })).await.ok();
+        answer["createDownload"]["download"].clone()
+    }
+}
+
+/// A picture of 2000 by 1000 points, red on its left and blue on its right.
+fn picture(format: image::ImageFormat) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let points = image::RgbImage::from_fn(2000, 1000, |x, _| image::Rgb(if x < 1000 { [255, 0, 0] } else { [0, 0, 255] }));
+    points.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+/// A JPEG as a phone on its side makes it: EXIF says that it is to be turned (6) and where it was taken.
+fn phone_picture() -> Vec<u8> {
+    let entry = |tag: u16, kind: u16, count: u32, value: u32| {
+        let value = if kind == 3 { [u16::try_from(value).unwrap().to_be_bytes(), [0; 2]].concat() } else { value.to_be_bytes().to_vec() };
+        [tag.to_be_bytes().to_vec(), kind.to_be_bytes().to_vec(), count.to_be_bytes().to_vec(), value].concat()
+    };
+    // Two entries at 8, the GPS directory at 38 with one text at 56.
+    let first = [2u16.to_be_bytes().to_vec(), entry(0x0112, 3, 1, 6), entry(0x8825, 4, 1, 38), vec![0; 4]].concat();
+    let gps = [1u16.to_be_bytes().to_vec(), entry(0x001D, 2, 11, 56), vec![0; 4]].concat();
+    let exif = [b"Exif\0\0MM\0\x2a\0\0\0\x08".to_vec(), first, gps, b"GPS-canary\0".to_vec()].concat();
+    let jpeg = picture(image::ImageFormat::Jpeg);
+    let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
+    [&jpeg[..2], &[0xFF, 0xE1], &length, &exif, &jpeg[2..]].concat()
+}
+
+fn holds(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|w| w == word)
+}
+
+async fn a_preview_is_small_upright_and_nothing_but_points(app: TestApp) {
+    let client = Client::new(&app).await;
+    let jpeg = phone_picture();
+    assert!(holds(&jpeg, b"GPS-canary"));
+    for (media_type, original, size) in [("image/jpeg", jpeg, (512, 1024)), ("image/png", picture(image::ImageFormat::Png), (1024, 512))] {
+        let (status, sent) = client.send(media_type, &original).await;
+        assert_eq!(status, 201, "{sent}");
+        let link = client.link(&sent).await;
+        assert_eq!(link["previewUrl"].as_str().unwrap(), format!("{}/preview", link["url"].as_str().unwrap()));
+        let (status, headers, preview) = client.http("GET", link["previewUrl"].as_str().unwrap(), &[]).await;
+        assert_eq!((status, headers["content-type"].to_str().unwrap()), (200, "image/jpeg"));
+        assert_eq!(headers["content-disposition"], "attachment; filename=\"photo-1-preview.jpg\"");
+        assert_eq!((&headers["x-content-type-options"], &headers["cache-control"]), (&"nosniff".parse().unwrap(), &"no-store".parse().unwrap()));
+        assert!(!holds(&preview, b"GPS-canary") && !holds(&preview, b"Exif"));
+        let points = image::load_from_memory_with_format(&preview, image::ImageFormat::Jpeg).unwrap().to_rgb8();
+        assert_eq!(points.dimensions(), size);
+        // What was on the left is above where it was turned.
+        let (first, last) = (points.get_pixel(10, 10).0, points.get_pixel(size.0 - 10, size.1 - 10).0);
+        assert!(first[0] > 200 && first[2] < 50 && last[2] > 200 && last[0] < 50, "{first:?} {last:?}");
+        // The original stays as it was sent.
+        assert_eq!(client.http("GET", link["url"].as_str().unwrap(), &[]).await.2.as_ref(), original.as_slice());
+    }
+    assert_eq!(client.http("GET", "/files/unknown/preview", &[]).await.0, 404);
+}
+
+/// The check sum of a PNG chunk (PNG specification, annex D).
+fn crc(bytes: &[u8]) -> [u8; 4] {
+    let turned = bytes.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |s, _| if s & 1 == 1 { 0xEDB8_8320 ^ (s >> 1) } else { s >> 1 }));
+    (!turned).to_be_bytes()
+}
+
+async fn a_picture_that_promises_too_many_points_has_no_preview(app: TestApp) {
+    let client = Client::new(&app).await;
+    let png = picture(image::ImageFormat::Png);
+    let sized = |side: u32| {
+        let mut png = png.clone();
+        png[16..20].copy_from_slice(&side.to_be_bytes());
+        png[20..24].copy_from_slice(&side.to_be_bytes());
+        let sum = crc(&png[12..29]);
+        png[29..33].copy_from_slice(&sum);
+        png
+    };
+    // What no reader should unpack is not taken at all.
+    assert_eq!(client.send("image/png", &sized(50_000)).await.0, 415);
+    // 81 million points are taken, and would be 243 MB.
+    let (status, sent) = client.send("image/png", &sized(9_000)).await;
+    assert_eq!(status, 201);
+    let link = client.link(&sent).await;
+    let (status, _, answer) = client.http("GET", link["previewUrl"].as_str().unwrap(), &[]).await;
+    let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!((status, answer["code"].as_str()), (409, Some("PREVIEW_UNAVAILABLE")));
+    assert_eq!(client.http("GET", link["url"].as_str().unwrap(), &[]).await.0, 200);
+}
+
+async fn a_preview_waits_for_the_scanner_like_the_original(app: TestApp) {
+    let client = Client::new(&app).await;
+    let (status, sent) = client.send("image/jpeg", &phone_picture()).await;
+    assert_eq!(status, 201);
+    let link = client.link(&sent).await;
+    let path = link["previewUrl"].as_str().unwrap();
+    let db = app.portal().db.writer();
+    for (state, status, code) in [("PENDING", 409, "SCAN_PENDING"), ("INFECTED", 409, "FILE_INFECTED"), ("CLEAN", 200, "")] {
+        db.execute_unprepared(&format!("UPDATE document_version SET scan_state = '{state}'")).await.unwrap();
+        let (got, _, answer) = client.http("GET", path, &[]).await;
+        let told: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
+        assert_eq!((got, told["code"].as_str().unwrap_or_default()), (status, code));
+    }
 }

@@ -66,6 +66,7 @@ REASON_REQUIRED = Give a reason.
 MANDATE_INVALID = The mandate does not exist, has ended or does not cover this.
 UPLOAD_INVALID = The upload is unknown, complete or expired.
 MEDIA_TYPE_NOT_ALLOWED = This type of file is not accepted.
+PREVIEW_UNAVAILABLE = There is no preview of this file.
 FILE_TOO_LARGE = The file is too large.
 DIGEST_MISMATCH = The bytes of the file do not have the SHA-256 that was declared.
 UPLOAD_OFFSET_MISMATCH = The bytes do not begin where the upload stands; ask how far it has come.

@@ -66,6 +66,7 @@ REASON_REQUIRED = Indique o motivo.
 MANDATE_INVALID = O mandato não existe, terminou ou não abrange este assunto.
 UPLOAD_INVALID = O carregamento não existe, terminou ou expirou.
 MEDIA_TYPE_NOT_ALLOWED = Este tipo de ficheiro não é aceite.
+PREVIEW_UNAVAILABLE = Não há pré-visualização deste ficheiro.
 FILE_TOO_LARGE = O ficheiro é demasiado grande.
 DIGEST_MISMATCH = O conteúdo do ficheiro não corresponde ao SHA-256 declarado.
 UPLOAD_OFFSET_MISMATCH = Os bytes não começam onde o carregamento se encontra; consulte primeiro o progresso.

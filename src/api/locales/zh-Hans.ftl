@@ -66,6 +66,7 @@ REASON_REQUIRED = 请说明理由。
 MANDATE_INVALID = 授权不存在、已结束或不包括此事项。
 UPLOAD_INVALID = 上传链接无效、已完成或已过期。
 MEDIA_TYPE_NOT_ALLOWED = 不接受该文件类型。
+PREVIEW_UNAVAILABLE = 该文件没有预览。
 FILE_TOO_LARGE = 文件过大。
 DIGEST_MISMATCH = 文件内容与所声明的 SHA-256 不符。
 UPLOAD_OFFSET_MISMATCH = 所发送的字节与上传进度不衔接，请先查询进度。

@@ -66,6 +66,7 @@ REASON_REQUIRED = 請說明理由。
 MANDATE_INVALID = 授權不存在、已結束或不包括此事項。
 UPLOAD_INVALID = 上載連結無效、已完成或已過期。
 MEDIA_TYPE_NOT_ALLOWED = 不接受該檔案類型。
+PREVIEW_UNAVAILABLE = 該檔案沒有預覽。
 FILE_TOO_LARGE = 檔案過大。
 DIGEST_MISMATCH = 檔案內容與所聲明的 SHA-256 不符。
 UPLOAD_OFFSET_MISMATCH = 所傳送的位元組與上載進度不銜接，請先查詢進度。

@@ -94,6 +94,11 @@ impl DocumentVersion {
         format!("{}-{}.{}", self.kind.to_ascii_lowercase().replace('_', "-"), self.number, self.media_type.extension())
     }
 
+    /// The name under which its preview is downloaded.
+    pub fn preview_name(&self) -> String {
+        format!("{}-{}-preview.jpg", self.kind.to_ascii_lowercase().replace('_', "-"), self.number)
+    }
+
     /// Whether it may be handed in for a material: it is one of hers, of the kind asked for (any, if none) and not infected.
     pub fn is_usable(&self, owner: &[PersonId], kind: Option<&str>) -> bool {
         owner.contains(&self.owner) && kind.is_none_or(|k| k == self.kind) && self.scan_state != ScanState::Infected

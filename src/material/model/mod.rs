@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod media;
+pub mod preview;
 pub mod range;
 pub mod scan;
 pub mod sealing;
