@@ -49,6 +49,7 @@ both_engines!(
     what_was_never_handed_in_is_swept_after_a_day,
     two_requests_that_finish_one_upload_make_one_version,
     files_travel_over_http_with_stable_codes,
+    heic_and_ofd_are_known_by_their_bytes_over_http,
     a_preview_is_small_upright_and_nothing_but_points,
     a_picture_that_promises_too_many_points_has_no_preview,
     a_preview_waits_for_the_scanner_like_the_original,
@@ -483,6 +484,49 @@ impl<'a> Client<'a> {
         let document = "mutation($i: CreateDownloadInput!) { createDownload(input: $i) { download { url previewUrl } userErrors { code } } }";
         let answer = self.app.graphql(Some(&self.token), document, json!({ "i": { "documentVersionId": sent["documentVersionId"] } })).await.ok();
         answer["createDownload"]["download"].clone()
+    }
+}
+
+fn boxed(kind: &[u8], body: &[u8]) -> Vec<u8> {
+    [&u32::try_from(body.len() + 8).unwrap().to_be_bytes(), kind, body].concat()
+}
+
+/// The boxes that a HEIC picture must have, with a size and without a picture.
+fn heic() -> Vec<u8> {
+    let size = [[0; 4], 4032u32.to_be_bytes(), 3024u32.to_be_bytes()].concat();
+    let meta = [vec![0; 4], boxed(b"hdlr", &[0; 24]), boxed(b"iprp", &boxed(b"ipco", &boxed(b"ispe", &size)))].concat();
+    [boxed(b"ftyp", b"heic\0\0\0\0mif1heic"), boxed(b"meta", &meta), boxed(b"mdat", &[7; 100])].concat()
+}
+
+/// A package of this one file.
+fn package(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut writer, content).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
+async fn heic_and_ofd_are_known_by_their_bytes_over_http(app: TestApp) {
+    let client = Client::new(&app).await;
+    let xml = br#"<?xml version="1.0"?><ofd:OFD xmlns:ofd="http://www.ofdspec.org/2016" Version="1.1" DocType="OFD"/>"#;
+    let ofd = package("OFD.xml", xml);
+    for (media_type, file, extension) in [("image/heic", heic(), "heic"), ("image/heif", heic(), "heic"), ("application/ofd", ofd.clone(), "ofd")] {
+        let (status, sent) = client.send(media_type, &file).await;
+        assert_eq!(status, 201, "{media_type}: {sent}");
+        let link = client.link(&sent).await;
+        assert_eq!(link["previewUrl"], json!(null));
+        let path = link["url"].as_str().unwrap();
+        let (status, headers, read) = client.http("GET", path, &[]).await;
+        assert_eq!((status, read.as_ref()), (200, file.as_slice()));
+        assert_eq!(headers["content-type"], media_type.replace("heif", "heic"));
+        assert_eq!(headers["content-disposition"], format!("attachment; filename=\"photo-1.{extension}\""));
+        let (status, _, answer) = client.http("GET", &format!("{path}/preview"), &[]).await;
+        assert_eq!((status, serde_json::from_slice::<serde_json::Value>(&answer).unwrap()["code"].as_str()), (409, Some("PREVIEW_UNAVAILABLE")));
+    }
+    // Each declared as another, and a package that is none.
+    for (media_type, file) in [("application/ofd", heic()), ("image/heic", ofd), ("application/ofd", package("a.xml", xml))] {
+        let (status, answer) = client.send(media_type, &file).await;
+        assert_eq!((status, answer["code"].as_str()), (415, Some("MEDIA_TYPE_NOT_ALLOWED")), "{media_type}");
     }
 }
 
