@@ -48,7 +48,8 @@ const UNREACHED: &[(&str, &str)] = &[
 ];
 
 /// Types whose fields are asked wherever a root field leads to them: several lists and payloads share them.
-const SHARED: &[&str] = &["CardBenefit", "CardGrade", "CardProductVersion", "Conflict", "QueueEntry", "QueueEntryConnection", "QueueEntryEdge", "UserError"];
+const SHARED: &[&str] =
+    &["CardBenefit", "CardGrade", "CardProductVersion", "Conflict", "NamedPerson", "QueueEntry", "QueueEntryConnection", "QueueEntryEdge", "UserError"];
 
 /// What is limited by address: here the clock moves on between two who ask.
 const LIMITED: [&str; 6] = ["completeRecovery", "completeSignIn", "completeSignUp", "signIn", "startRecovery", "startSignUp"];

@@ -347,7 +347,7 @@ async fn a_claim_and_a_place_of_work_are_registered(app: TestApp) {
 
     let work = async |region: &str| {
         let input = json!({ "employerId": world.units.employer.global(), "position": "Engineer", "regionCode": region, "startedOn": "2020-01-01", "idempotencyKey": world.key() });
-        world.run(&talent, "addEmployment", "employment { employerId employer { id } region region { code } }", input).await
+        world.run(&talent, "addEmployment", "employment { employerId employer { id } regionCode region { code } }", input).await
     };
     for (region, code) in [("440199", "NOT_ALLOWED"), ("810199", "NOT_ALLOWED"), ("990000", "NOT_ALLOWED"), ("4401", "MALFORMED")] {
         let noes = no(work(region).await);
