@@ -91,7 +91,7 @@ for _ in $(seq 100); do
   sleep 0.1
 done
 [ -n "$code" ] || fail "no code came to $data_dir/outbox"
-ask "" sign-up/complete-sign-up "$(input '{$challenge, $code, $password, nameZh: "陳大文", nameLatin: "CHAN Tai Man"}' --arg challenge "$challenge" --arg code "$code" --arg password "$password")"
+ask "" sign-up/complete-sign-up "$(input '{$challengeId, $code, $password, nameZh: "陳大文", nameLatin: "CHAN Tai Man"}' --arg challengeId "$challenge" --arg code "$code" --arg password "$password")"
 expect '.completeSignUp.session.accessToken | length > 20'
 say "signed up as $contact"
 
@@ -105,19 +105,21 @@ say "signed in, assurance L1"
 
 # --- Who she is ----------------------------------------------------------------------------------------------------
 ask "$talent" profile/add-identity-document "$(input '{kind: "HKID", documentNumber: "A123456(3)", $idempotencyKey}' --arg idempotencyKey "document-$run")"
-expect '.addIdentityDocument.document.verified == false and (.addIdentityDocument.document.maskedNumber | contains("123456") | not)'
-document=$(get .addIdentityDocument.document.id)
-say "added an identity card, shown as $(get .addIdentityDocument.document.maskedNumber)"
+expect '.addIdentityDocument.identityDocument.verified == false and (.addIdentityDocument.identityDocument.maskedNumber | contains("123456") | not)'
+document=$(get .addIdentityDocument.identityDocument.id)
+say "added an identity card, shown as $(get .addIdentityDocument.identityDocument.maskedNumber)"
 
-ask "$officer" window/verify-identity "$(input '{$personId, $documentId, kind: "HKID", documentNumber: "A123456(3)"}' --arg personId "$me" --arg documentId "$document")"
-expect '.verifyIdentity.person.assurance == "L2" and .verifyIdentity.document.verified'
+ask "$talent" profile/profile
+my_version=$(get .talentProfile.person.version)
+ask "$officer" window/verify-identity "$(input '{$personId, $identityDocumentId, kind: "HKID", documentNumber: "A123456(3)", expectedVersion: ($version | tonumber)}' --arg personId "$me" --arg identityDocumentId "$document" --arg version "$my_version")"
+expect '.verifyIdentity.person.assurance == "L2" and .verifyIdentity.identityDocument.verified'
 ask "$talent" profile/profile
 expect '.talentProfile.person.assurance == "L2"'
 say "the officer read the original: assurance L2"
 
 # --- What she applies for ------------------------------------------------------------------------------------------
 ask "$talent" apply/service-item '{"code": "GD-TALENT-CARD"}'
-expect '.serviceItem.currentVersion.edition == "2023" and any(.serviceItem.offerings[]; .takesApplications)'
+expect '.serviceItem.currentVersion.edition == "2023" and any(.serviceItem.offerings.nodes[]; .takesApplications)'
 item=$(get .serviceItem.id)
 say "found the item $(get .serviceItem.name.value)"
 
@@ -246,23 +248,23 @@ expect '.state == "DELIVERED"'
 ask "$talent" my-applications/my-applications '{"first": 20}'
 expect 'any(.myApplications.nodes[]; .number == "'"$number"'" and .state == "DELIVERED")'
 ask "$talent" my-applications/my-application "$(jq -nc --arg id "$case" '{$id}')"
-expect '[.application.documents[].kind] | contains(["RECEIPT", "ACCEPTANCE", "DECISION"])'
+expect '([.application.documents[].kind] | contains(["RECEIPT", "ACCEPTANCE", "DECISION"])) and any(.application.documents[]; .delivery.channel == "ONLINE")'
 say "the officer recorded the delivery; the talent has receipt, acceptance and decision"
 
 # --- The card ------------------------------------------------------------------------------------------------------
 ask "$talent" my-card/my-cards
-expect '.myCards | length == 1 and .[0].status == "ACTIVE" and .[0].grade == "B" and (.[0].benefits | length > 0)'
+expect '.myCards | length == 1 and .[0].status == "ACTIVE" and .[0].grade.code == "B" and (.[0].benefits | length > 0)'
 card=$(get '.myCards[0].id')
-say "the talent has card $(get '.myCards[0].number.number') until $(get '.myCards[0].validTo') with $(get '.myCards[0].benefits | length') benefits"
+say "the talent has card $(get '.myCards[0].number.number') until $(get '.myCards[0].validUntil') with $(get '.myCards[0].benefits | length') benefits"
 
-ask "$system" card-check/allow-counter-purpose "$(input '{$unitId, purpose: "HOUSING"}' --arg unitId "$window")"
-expect '.allowCounterPurpose.allowed'
+ask "$system" card-check/set-counter-purpose "$(input '{$unitId, purpose: "HOUSING", allowed: true}' --arg unitId "$window")"
+expect '.setCounterPurpose.counterPurpose.allowed'
 ask "$talent" my-card/create-card-token "$(input '{$cardId}' --arg cardId "$card")"
 shown=$(get .createCardToken.cardToken.token)
 ask "$counter" card-check/check-card "$(input '{by: {$token}, purpose: "HOUSING", $idempotencyKey}' --arg token "$shown" --arg idempotencyKey "check-card-$run")"
-expect '.checkCard.check.answer == "VALID" and .checkCard.grade == "B" and (.checkCard.maskedHolderName | contains("大文") | not)'
+expect '.checkCard.check.answer == "VALID" and .checkCard.grade.code == "B" and (.checkCard.maskedHolderName | contains("大文") | not)'
 check=$(get .checkCard.check.id)
-benefit=$(get '.checkCard.benefits[] | select(.beneficiary == "HOLDER") | .id' | head -n 1)
+benefit=$(get '.checkCard.benefits[] | select(.relation == "HOLDER") | .id' | head -n 1)
 say "the counter checked the card of $(get .checkCard.maskedHolderName) for HOUSING"
 
 ask "$counter" card-check/record-benefit-use "$(input '{$checkId, $benefitId, amount: 1, $idempotencyKey}' --arg checkId "$check" --arg benefitId "$benefit" --arg idempotencyKey "benefit-use-$run")"

@@ -144,6 +144,7 @@ struct Member {
 
 /// A version of a card with its benefits.
 struct Offer {
+    number: i32,
     code: String,
     name: Text,
     issuer: Option<Text>,
@@ -187,14 +188,14 @@ struct CardOut<'a> {
     id: String,
     version: i64,
     status: String,
-    grade: String,
-    beneficiary: String,
+    grade: GradeOut<'a>,
+    relation: String,
     principal_card_id: Option<String>,
     number: Option<NumberOut>,
     valid_from: NaiveDate,
-    valid_to: NaiveDate,
+    valid_until: NaiveDate,
     issued_at: String,
-    product: ProductOut<'a>,
+    product_version: VersionOut<'a>,
     benefits: Vec<BenefitOut<'a>>,
 }
 
@@ -207,13 +208,19 @@ struct NumberOut {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ProductOut<'a> {
-    product_code: &'a str,
-    name: Value<'a>,
-    issuer: Option<Value<'a>>,
+struct VersionOut<'a> {
+    id: String,
+    number: i32,
+    product: ProductOut<'a>,
     verification: &'a str,
     source: &'a str,
-    grades: Vec<GradeOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct ProductOut<'a> {
+    code: &'a str,
+    name: Value<'a>,
+    issuer: Option<Value<'a>>,
 }
 
 #[derive(Serialize)]
@@ -241,9 +248,9 @@ struct BenefitOut<'a> {
     title: Value<'a>,
     description: Value<'a>,
     authority: Value<'a>,
-    beneficiary: &'a str,
+    relation: &'a str,
     region_code: Option<&'a str>,
-    unit: &'a str,
+    unit_of_count: &'a str,
     yearly_quota: Option<i64>,
     verification: &'a str,
     area_verification: &'a str,

@@ -26,7 +26,7 @@ pub async fn router(reader: Pool<Engine>, writer: Pool<Engine>, keyring: Arc<Key
 async fn offers(reader: &Pool<Engine>) -> anyhow::Result<HashMap<Uuid, Offer>> {
     let mut offers: HashMap<Uuid, Offer> = HashMap::new();
     let rows = sqlx::query(
-        "SELECT v.id, p.code, p.name, p.issuer, v.verification, v.source, v.grades FROM card_product p JOIN card_product_version v ON v.product_id = p.id",
+        "SELECT v.id, p.code, p.name, p.issuer, v.verification, v.source, v.grades, v.number FROM card_product p JOIN card_product_version v ON v.product_id = p.id",
     )
     .fetch_all(reader)
     .await?;
@@ -36,6 +36,7 @@ async fn offers(reader: &Pool<Engine>) -> anyhow::Result<HashMap<Uuid, Offer>> {
         offers.insert(
             row.try_get(0)?,
             Offer {
+                number: row.try_get(7)?,
                 code: row.try_get(1)?,
                 name,
                 issuer: issuer.and_then(|i| i.0),
@@ -171,7 +172,8 @@ async fn my_cards(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Result
             let balance = BalanceOut { beneficiary_id: global("person", row.try_get(1)?), year, used, quota, remaining: quota.map(|q| q - used) };
             balances.entry(row.try_get(0)?).or_default().push(balance);
         }
-        let offer = floor.offers.get(&row.try_get::<Uuid, _>(1)?).context("a card of no version")?;
+        let version: Uuid = row.try_get(1)?;
+        let offer = floor.offers.get(&version).context("a card of no version")?;
         let (grade, beneficiary): (String, String) = (row.try_get(2)?, row.try_get(3)?);
         let given = offer.benefits.iter().filter(|b| b.grade == grade && (beneficiary == "HOLDER" || b.beneficiary == beneficiary));
         let benefits = given
@@ -181,9 +183,9 @@ async fn my_cards(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Result
                 title: Value::of(&b.title, member.language),
                 description: Value::of(&b.description, member.language),
                 authority: Value::of(&b.authority, member.language),
-                beneficiary: &b.beneficiary,
+                relation: &b.beneficiary,
                 region_code: b.region_code.as_deref(),
-                unit: &b.unit,
+                unit_of_count: &b.unit,
                 yearly_quota: b.quota,
                 verification: &b.verification,
                 area_verification: &b.area_verification,
@@ -191,29 +193,32 @@ async fn my_cards(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Result
                 balances: balances.remove(&b.id).unwrap_or_default(),
             })
             .collect();
-        let valid_to: NaiveDate = row.try_get(6)?;
+        let valid_until: NaiveDate = row.try_get(6)?;
         let status: String = row.try_get(7)?;
-        let lapsed = today > valid_to && (status == "ACTIVE" || status == "SUSPENDED");
+        let lapsed = today > valid_until && (status == "ACTIVE" || status == "SUSPENDED");
         let number: Option<String> = row.try_get(10)?;
         let number_issued: Option<DateTime<Utc>> = row.try_get(11)?;
         my_cards.push(CardOut {
             id: global("card", id),
             version: row.try_get(9)?,
             status: if lapsed { "EXPIRED".to_owned() } else { status },
-            grade,
-            beneficiary,
+            grade: offer.grades.iter().find(|g| g.code == grade).map(|g| GradeOut { code: &g.code, title: Value::of(&g.title, member.language) }).context("a card of no grade")?,
+            relation: beneficiary,
             principal_card_id: principal.map(|id| global("card", id)),
             number: number.zip(number_issued).map(|(number, at)| NumberOut { number, issued_at: at.to_rfc3339() }),
             valid_from: row.try_get(5)?,
-            valid_to,
+            valid_until,
             issued_at: row.try_get::<DateTime<Utc>, _>(8)?.to_rfc3339(),
-            product: ProductOut {
-                product_code: &offer.code,
-                name: Value::of(&offer.name, member.language),
-                issuer: offer.issuer.as_ref().map(|text| Value::of(text, member.language)),
+            product_version: VersionOut {
+                id: global("cardversion", version),
+                number: offer.number,
+                product: ProductOut {
+                    code: &offer.code,
+                    name: Value::of(&offer.name, member.language),
+                    issuer: offer.issuer.as_ref().map(|text| Value::of(text, member.language)),
+                },
                 verification: &offer.verification,
                 source: &offer.source,
-                grades: offer.grades.iter().map(|g| GradeOut { code: &g.code, title: Value::of(&g.title, member.language) }).collect(),
             },
             benefits,
         });

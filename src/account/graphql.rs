@@ -16,10 +16,12 @@ use crate::account::service::sign_in::{self, SignedIn};
 use crate::account::service::sign_up::{self, AskCode, CompleteSignUp};
 use crate::account::service::viewer::ContactView;
 use crate::account::service::{contacts, factors, sessions, viewer};
+use crate::api::connection::{self, Pages};
 use crate::api::context::{ContextExt as _, RefreshCookie};
-use crate::api::error::{ApiError, UserError, nullable, payload};
+use crate::api::error::{ApiError, UserError, payload};
 use crate::api::ids::{decode, decode_option, encode};
 use crate::api::text::ApiLanguage;
+use crate::kernel::fault::Fault;
 use crate::kernel::ids::PersonId;
 use crate::kernel::role::{Assurance, Role};
 use crate::organisation::graphql::{BodyObject, UnitObject, body_of, unit_of};
@@ -92,14 +94,14 @@ impl SessionPairObject {
 #[derive(SimpleObject)]
 pub struct SecondFactorRequired {
     /// To be sent back together with the code of the factor.
-    challenge: ID,
+    challenge_id: ID,
     /// Until when.
     expires_at: DateTime<Utc>,
 }
 
 impl From<Challenge> for SecondFactorRequired {
     fn from(challenge: Challenge) -> Self {
-        Self { challenge: encode(challenge.id), expires_at: challenge.expires_at }
+        Self { challenge_id: encode(challenge.id), expires_at: challenge.expires_at }
     }
 }
 
@@ -365,14 +367,25 @@ impl AccountQuery {
         ctx.actor().person().map(|person| Viewer { person })
     }
 
-    /// The grants of a person, in force or ended, newest first. For security administration.
-    async fn role_grants(&self, ctx: &Context<'_>, #[graphql(desc = "The person.")] person_id: ID) -> Option<Result<Vec<RoleGrantObject>, ApiError>> {
-        let person = match decode::<PersonId>(&person_id, "personId") {
-            Ok(person) => person,
-            Err(error) => return Some(Err(error)),
+    /// Grants in force or ended, newest first: those that fit all of `personId`, `unitId` and `bodyId` that are given, of which
+    /// at least one must be. For security administration.
+    #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
+    async fn role_grants(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those of this person.")] person_id: Option<ID>,
+        #[graphql(desc = "Only those for this unit itself, not for what is above or below it.")] unit_id: Option<ID>,
+        #[graphql(desc = "Only those for this body itself, not for its units.")] body_id: Option<ID>,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
+    ) -> Option<Result<Pages<RoleGrantObject>, ApiError>> {
+        let read = async {
+            let person = decode_option::<PersonId>(person_id.as_ref(), "personId")?;
+            let scope = (person, decode_option(unit_id.as_ref(), "unitId")?, decode_option(body_id.as_ref(), "bodyId")?);
+            let request = connection::request(ctx, first, after.as_deref(), grants::GRANT_ORDER, 1)?;
+            Ok(connection::of(grants::grants(ctx.portal(), ctx.actor(), scope, request).await?, Into::into))
         };
-        let grants = grants::grants_of(ctx.portal(), ctx.actor(), person).await;
-        nullable(grants.map(|g| Some(g.into_iter().map(Into::into).collect())))
+        Some(read.await)
     }
 }
 
@@ -407,7 +420,7 @@ pub struct AddContactPointInput {
 #[derive(InputObject)]
 pub struct ConfirmContactPointInput {
     /// The challenge of `addContactPoint`.
-    challenge: ID,
+    challenge_id: ID,
     /// The six digits that were sent.
     code: String,
 }
@@ -416,7 +429,7 @@ pub struct ConfirmContactPointInput {
 #[derive(InputObject)]
 pub struct CompleteSignUpInput {
     /// The challenge of `startSignUp`.
-    challenge: ID,
+    challenge_id: ID,
     /// The six digits that were sent.
     code: String,
     /// 15 to 128 characters.
@@ -436,7 +449,7 @@ pub struct CompleteSignUpInput {
 #[derive(InputObject)]
 pub struct CompleteRecoveryInput {
     /// The challenge of `startRecovery`.
-    challenge: ID,
+    challenge_id: ID,
     /// The six digits that were sent.
     code: String,
     /// The new password, 15 to 128 characters.
@@ -462,7 +475,7 @@ pub struct SignInInput {
 #[derive(InputObject)]
 pub struct CompleteSignInInput {
     /// The challenge of `signIn`.
-    challenge: ID,
+    challenge_id: ID,
     /// The code of the factor.
     code: String,
     /// How the tokens are held.
@@ -622,7 +635,7 @@ payloads! {
         removed_id: ID }
     /// Answer of `resetFactors`.
     ResetFactorsPayload { /// Whose factors were taken away.
-        person_id: ID }
+        person: NamedPersonObject }
     /// Answer of `refreshSession`.
     RefreshSessionPayload { /// The renewed session.
         session: SessionPairObject }
@@ -703,7 +716,7 @@ impl AccountMutation {
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CompleteSignUpInput,
     ) -> Answer<CompleteSignUpPayload> {
         let command = CompleteSignUp {
-            challenge: read!(decode(&input.challenge, "input.challenge")),
+            challenge: read!(decode(&input.challenge_id, "input.challengeId")),
             code: input.code,
             password: input.password,
             person: PersonInput { name_zh: input.name_zh, name_latin: input.name_latin, ..PersonInput::default() },
@@ -733,7 +746,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CompleteRecoveryInput,
     ) -> Answer<CompleteRecoveryPayload> {
-        let command = CompleteRecovery { challenge: read!(decode(&input.challenge, "input.challenge")), code: input.code, password: input.password };
+        let command = CompleteRecovery { challenge: read!(decode(&input.challenge_id, "input.challengeId")), code: input.code, password: input.password };
         let done = recovery::complete_recovery(ctx.portal(), ctx.actor(), &client(ctx), command).await;
         let result = |signed| SignInResult::of(ctx, signed, input.transport);
         payload(ctx.ctx(), done, |signed| CompleteRecoveryPayload::done(result(signed)), CompleteRecoveryPayload::refused)
@@ -759,7 +772,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: ConfirmContactPointInput,
     ) -> Answer<ConfirmContactPointPayload> {
-        let challenge = read!(decode(&input.challenge, "input.challenge"));
+        let challenge = read!(decode(&input.challenge_id, "input.challengeId"));
         let done = contacts::confirm_contact_point(ctx.portal(), ctx.actor(), &client(ctx), challenge, &input.code).await;
         payload(ctx.ctx(), done, |p| ConfirmContactPointPayload::done(p.into()), ConfirmContactPointPayload::refused)
     }
@@ -784,7 +797,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CompleteSignInInput,
     ) -> Answer<CompleteSignInPayload> {
-        let challenge = read!(decode(&input.challenge, "input.challenge"));
+        let challenge = read!(decode(&input.challenge_id, "input.challengeId"));
         let done = sign_in::complete_sign_in(ctx.portal(), ctx.actor(), &client(ctx), challenge, &input.code).await;
         payload(ctx.ctx(), done, |p| CompleteSignInPayload::done(SessionPairObject::of(ctx, p, input.transport)), CompleteSignInPayload::refused)
     }
@@ -835,7 +848,14 @@ impl AccountMutation {
     ) -> Answer<ResetFactorsPayload> {
         let person = read!(decode(&input.person_id, "input.personId"));
         let done = factors::reset_factors(ctx.portal(), ctx.actor(), person, input.reason).await;
-        payload(ctx.ctx(), done, |id| ResetFactorsPayload::done(encode(id)), ResetFactorsPayload::refused)
+        let whose = match done {
+            Ok(id) => match named(ctx, id).await {
+                Some(found) => Ok(read!(found)),
+                None => Err(Fault::NotFound.into()),
+            },
+            Err(refused) => Err(refused),
+        };
+        payload(ctx.ctx(), whose, ResetFactorsPayload::done, ResetFactorsPayload::refused)
     }
 
     /// A new pair for a refresh token, which is spent by it. A token spent before ends the session; within a minute, and

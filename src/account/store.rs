@@ -15,6 +15,7 @@ use crate::account::model::mandate::{Mandate, MandateScope};
 use crate::account::model::session::{Lifetime, RefreshFacts, SessionActor, SessionEnd, SessionKind, SessionView};
 use crate::kernel::actor::{Grant, Member, Scope};
 use crate::kernel::ids::{AccountId, BodyId, ContactPointId, FactorId, GrantId, InvitationId, MandateId, PendingCodeId, PersonId, SessionId, UnitId};
+use crate::kernel::page::COUNT_CAP;
 use crate::kernel::role::Role;
 use crate::kernel::text::Language;
 
@@ -675,10 +676,75 @@ pub async fn grant(db: &impl ConnectionTrait, id: GrantId) -> Result<Option<Role
     db.query_one_raw(text).await?.map(|row| read_grant(&row)).transpose()
 }
 
-/// The grants of a person, newest first.
-pub async fn grants_of(db: &impl ConnectionTrait, person: PersonId) -> Result<Vec<RoleGrant>, DbErr> {
-    let text = Statement::from_sql_and_values(db.get_database_backend(), format!("{GRANT} WHERE person_id = $1 ORDER BY id DESC LIMIT 100"), [person.into()]);
-    db.query_all_raw(text).await?.iter().map(read_grant).collect()
+/// Which grants a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct GrantFilter {
+    /// Of one of these persons, who are one.
+    pub holder: Option<Vec<PersonId>>,
+    /// For this unit.
+    pub unit: Option<UnitId>,
+    /// For this body.
+    pub body: Option<BodyId>,
+}
+
+impl GrantFilter {
+    /// The condition with its values.
+    fn condition(&self) -> (String, Vec<Value>) {
+        let (mut text, mut values) = ("1 = 1".to_owned(), Vec::<Value>::new());
+        if let Some(holder) = &self.holder {
+            text.push_str(&format!(" AND person_id IN ({})", places(values.len(), holder.len())));
+            values.extend(holder.iter().map(|id| Value::from(*id)));
+        }
+        if let Some(unit) = self.unit {
+            values.push(unit.into());
+            text.push_str(&format!(" AND unit_id = ${}", values.len()));
+        }
+        if let Some(body) = self.body {
+            values.push(body.into());
+            text.push_str(&format!(" AND body_id = ${}", values.len()));
+        }
+        (text, values)
+    }
+}
+
+/// `$n, …` for `count` values after the first `taken`.
+fn places(taken: usize, count: usize) -> String {
+    (taken + 1..=taken + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A page of rows that fit a condition, newest first.
+async fn newest(
+    db: &impl ConnectionTrait,
+    select: &str,
+    (condition, mut values): (String, Vec<Value>),
+    before: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let mut text = format!("{select} WHERE {condition}");
+    if let Some(before) = before {
+        values.push(before.into());
+        text.push_str(&format!(" AND id < ${}", values.len()));
+    }
+    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+    text.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len()));
+    db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, values)).await
+}
+
+/// How many rows of a table fit a condition, up to [`COUNT_CAP`].
+async fn count(db: &impl ConnectionTrait, table: &str, (condition, values): (String, Vec<Value>)) -> Result<u64, DbErr> {
+    let text = format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE {condition} LIMIT {COUNT_CAP}) found");
+    let row = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), text, values)).await?;
+    row.map_or(Ok(0), |row| row.try_get_by_index::<i64>(0).map(i64::unsigned_abs))
+}
+
+/// Grants in force or ended, newest first, before `before`.
+pub async fn grants_page(db: &impl ConnectionTrait, filter: &GrantFilter, before: Option<Uuid>, limit: u64) -> Result<Vec<RoleGrant>, DbErr> {
+    newest(db, GRANT, filter.condition(), before, limit).await?.iter().map(read_grant).collect()
+}
+
+/// How many these are, up to [`COUNT_CAP`].
+pub async fn count_grants(db: &impl ConnectionTrait, filter: &GrantFilter) -> Result<u64, DbErr> {
+    count(db, "role_grant", filter.condition()).await
 }
 
 /// Ends a grant; `false` where it has ended.
@@ -771,12 +837,21 @@ pub async fn mandate(db: &impl ConnectionTrait, id: MandateId) -> Result<Option<
     db.query_one_raw(sql(db, text, vec![id.into()])).await?.as_ref().map(mandate_of).transpose()
 }
 
-/// Mandates that a person gave or holds under one of her ids, newest first, at most `limit`.
-pub async fn mandates_of(db: &impl ConnectionTrait, person: PersonId, limit: i64) -> Result<Vec<Mandate>, DbErr> {
-    let text = "SELECT id, principal_person_id, agent_id, scope, starts_at, ends_at, withdrawn_at FROM mandate \
-                WHERE principal_person_id = $1 OR agent_id = $1 ORDER BY id DESC LIMIT $2";
-    let rows = db.query_all_raw(sql(db, text, vec![person.into(), limit.into()])).await?;
-    rows.iter().map(mandate_of).collect()
+/// What is a mandate of one of these persons, who are one: she gave it or holds it.
+fn of_party(persons: &[PersonId]) -> (String, Vec<Value>) {
+    let hers = places(0, persons.len());
+    (format!("(principal_person_id IN ({hers}) OR agent_id IN ({hers}))"), persons.iter().map(|id| Value::from(*id)).collect())
+}
+
+/// Mandates that a person gave or holds, newest first, before `before`.
+pub async fn mandates_page(db: &impl ConnectionTrait, persons: &[PersonId], before: Option<Uuid>, limit: u64) -> Result<Vec<Mandate>, DbErr> {
+    let select = "SELECT id, principal_person_id, agent_id, scope, starts_at, ends_at, withdrawn_at FROM mandate";
+    newest(db, select, of_party(persons), before, limit).await?.iter().map(mandate_of).collect()
+}
+
+/// How many these are, up to [`COUNT_CAP`].
+pub async fn count_mandates(db: &impl ConnectionTrait, persons: &[PersonId]) -> Result<u64, DbErr> {
+    count(db, "mandate", of_party(persons)).await
 }
 
 /// Withdraws a mandate; `false` where it was withdrawn before.

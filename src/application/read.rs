@@ -4,13 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select, Statement,
+    Value,
+};
 use uuid::Uuid;
 
+use crate::application::entity::order;
 use crate::application::model::case::State;
+use crate::application::model::order::OrderState;
 use crate::application::model::person::CaseOfPerson;
 use crate::application::model::queue::{QueueFilter, QueueRow};
-use crate::kernel::ids::{BodyId, ItemId, PersonId, UnitId};
+use crate::kernel::ids::{BodyId, ItemId, ItemVersionId, PersonId, UnitId};
+use crate::kernel::page::COUNT_CAP;
 use crate::kernel::text::Text;
 
 const COLUMNS: &str = "SELECT a.id, a.number, a.item_id, i.name, a.applicant_person_id, p.name_zh, p.name_latin, a.state, a.step_key, a.claimed_by, a.version, \
@@ -82,17 +89,10 @@ async fn run(db: &impl ConnectionTrait, mut sql: Sql, after: Option<(DateTime<Ut
     rows.iter().map(|r| row(r, &mut names, now)).collect()
 }
 
-/// Open cases of a unit, what is due first. The states stand in the text, so that the partial index serves.
-pub async fn queue(
-    db: &impl ConnectionTrait,
-    unit: UnitId,
-    filter: &QueueFilter,
-    after: Option<(DateTime<Utc>, Uuid)>,
-    limit: u64,
-    now: DateTime<Utc>,
-) -> Result<Vec<QueueRow>, DbErr> {
+/// The open cases of a unit that a list shows. The states stand in the text, so that the partial index serves.
+fn open_cases(columns: &str, unit: UnitId, filter: &QueueFilter, now: DateTime<Utc>) -> Sql {
     let mut sql =
-        Sql { text: format!("{COLUMNS} WHERE a.state IN ('RECEIVED', 'SUPPLEMENT_REQUESTED', 'ACCEPTED', 'IN_REVIEW', 'DECIDED')"), values: Vec::new() };
+        Sql { text: format!("{columns} WHERE a.state IN ('RECEIVED', 'SUPPLEMENT_REQUESTED', 'ACCEPTED', 'IN_REVIEW', 'DECIDED')"), values: Vec::new() };
     sql.and(" AND a.current_unit_id = ?", unit.0);
     match filter.state {
         // What counts as accepted by lapse of time is found under ACCEPTED although no event says so yet.
@@ -119,7 +119,27 @@ pub async fn queue(
     if filter.unclaimed {
         sql.text.push_str(" AND a.claimed_by IS NULL");
     }
-    run(db, sql, after, limit, now).await
+    sql
+}
+
+/// How many cases the list of a unit shows, up to [`COUNT_CAP`].
+pub async fn count_queue(db: &impl ConnectionTrait, unit: UnitId, filter: &QueueFilter, now: DateTime<Utc>) -> Result<u64, DbErr> {
+    let sql = open_cases("SELECT 1 FROM application a", unit, filter, now);
+    let text = format!("SELECT COUNT(*) FROM ({} LIMIT {COUNT_CAP}) found", sql.text);
+    let row = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), text, sql.values)).await?;
+    row.map_or(Ok(0), |row| row.try_get_by_index::<i64>(0).map(i64::unsigned_abs))
+}
+
+/// Open cases of a unit, what is due first.
+pub async fn queue(
+    db: &impl ConnectionTrait,
+    unit: UnitId,
+    filter: &QueueFilter,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: u64,
+    now: DateTime<Utc>,
+) -> Result<Vec<QueueRow>, DbErr> {
+    run(db, open_cases(COLUMNS, unit, filter, now), after, limit, now).await
 }
 
 /// Cases in which an employer is named, under review; also those that count as accepted by lapse of time.
@@ -130,10 +150,23 @@ pub async fn employer_queue(
     limit: u64,
     now: DateTime<Utc>,
 ) -> Result<Vec<QueueRow>, DbErr> {
-    let mut sql = Sql { text: format!("{COLUMNS} WHERE a.state IN ('RECEIVED', 'ACCEPTED', 'IN_REVIEW')"), values: Vec::new() };
+    run(db, employed(COLUMNS, body, now), after, limit, now).await
+}
+
+fn employed(columns: &str, body: BodyId, now: DateTime<Utc>) -> Sql {
+    let mut sql = Sql { text: format!("{columns} WHERE a.state IN ('RECEIVED', 'ACCEPTED', 'IN_REVIEW')"), values: Vec::new() };
     sql.and(" AND a.employer_body_id = ?", body.0);
     sql.and(" AND (a.state <> 'RECEIVED' OR a.deemed_at <= ?)", now);
-    run(db, sql, after, limit, now).await
+    sql
+}
+
+/// How many cases name an employer and are under review, by the version to which they are pinned and the step that is due.
+pub async fn count_employer_queue(db: &impl ConnectionTrait, body: BodyId, now: DateTime<Utc>) -> Result<Vec<(ItemVersionId, Option<String>, u64)>, DbErr> {
+    let sql = employed("SELECT a.version_id, a.step_key, COUNT(*) FROM application a", body, now);
+    let text = format!("{} GROUP BY a.version_id, a.step_key ORDER BY a.version_id", sql.text);
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, sql.values)).await?;
+    let group = |row: &QueryResult| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index::<i64>(2)?.unsigned_abs()));
+    rows.iter().map(group).collect()
 }
 
 /// The cases that a person handed in or is a beneficiary of, but for those in which `actor` has a part herself: as
@@ -155,4 +188,40 @@ pub async fn cases_of_person(db: &impl ConnectionTrait, person: PersonId, actor:
         Ok(CaseOfPerson { state: row.try_get_by_index(0)?, unit_paths: paths.into_iter().flatten().collect() })
     };
     rows.iter().map(case).collect()
+}
+
+/// Carts that a person fills for others and may go on filling: under a mandate that holds now, or, where she is one, as an
+/// officer. A mandate binds whom it was given to, whoever they have become since.
+fn filled(filler: &[PersonId], officer: bool, now: DateTime<Utc>) -> Select<order::Entity> {
+    let held = Expr::cust_with_values(
+        "EXISTS (SELECT 1 FROM mandate m WHERE m.id = application_order.mandate_id AND m.withdrawn_at IS NULL AND m.starts_at <= $1 AND m.ends_at > $2)",
+        [now, now],
+    );
+    let may = Condition::any().add(held);
+    order::Entity::find()
+        .filter(order::Column::CreatedBy.is_in(filler.iter().copied()))
+        .filter(order::Column::ApplicantPersonId.is_not_in(filler.iter().copied()))
+        .filter(order::Column::State.eq(OrderState::Cart))
+        .filter(if officer { may.add(order::Column::MandateId.is_null()) } else { may })
+}
+
+/// Carts that a person fills for others and may go on filling, newest first.
+pub async fn carts_filled(
+    db: &impl ConnectionTrait,
+    filler: &[PersonId],
+    officer: bool,
+    now: DateTime<Utc>,
+    before: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<order::Model>, DbErr> {
+    let mut find = filled(filler, officer, now);
+    if let Some(before) = before {
+        find = find.filter(order::Column::Id.lt(before));
+    }
+    find.order_by_desc(order::Column::Id).limit(limit).all(db).await
+}
+
+/// How many these are, up to [`COUNT_CAP`].
+pub async fn count_carts_filled(db: &impl ConnectionTrait, filler: &[PersonId], officer: bool, now: DateTime<Utc>) -> Result<u64, DbErr> {
+    filled(filler, officer, now).limit(COUNT_CAP).count(db).await
 }

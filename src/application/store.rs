@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
-    QuerySelect, SqlErr, Statement,
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, PaginatorTrait as _,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, Select, SqlErr, Statement,
 };
 use uuid::Uuid;
 
 use crate::application::entity::{application, beneficiary, document, event, material, order};
-use crate::application::model::case::{Event, State};
+use crate::application::model::case::{DeliveryChannel, Event, State};
 use crate::application::model::order::{MaterialBasis, OrderState};
 use crate::application::model::projection::Projection;
 use crate::catalogue::model::offering::Channel;
@@ -19,6 +19,7 @@ use crate::kernel::env::Env;
 use crate::kernel::ids::{
     ApplicationId, BoundMaterialId, CaseDocumentId, DocumentVersionId, EventId, ItemId, MandateId, OrderId, PersonId, TypedId as _, UnitId,
 };
+use crate::kernel::page::COUNT_CAP;
 use crate::kernel::role::Role;
 
 /// An order as stored.
@@ -71,6 +72,11 @@ pub async fn bump_order(
     Ok(result.rows_affected == 1)
 }
 
+/// How many orders a person has, up to [`COUNT_CAP`].
+pub async fn count_orders(db: &impl ConnectionTrait, persons: &[PersonId]) -> Result<u64, DbErr> {
+    order::Entity::find().filter(order::Column::ApplicantPersonId.is_in(persons.iter().copied())).limit(COUNT_CAP).count(db).await
+}
+
 /// The orders of a person, newest first.
 pub async fn orders_of(db: &impl ConnectionTrait, persons: &[PersonId], before: Option<Uuid>, limit: u64) -> Result<Vec<order::Model>, DbErr> {
     let mut find = order::Entity::find().filter(order::Column::ApplicantPersonId.is_in(persons.iter().copied()));
@@ -78,18 +84,6 @@ pub async fn orders_of(db: &impl ConnectionTrait, persons: &[PersonId], before: 
         find = find.filter(order::Column::Id.lt(before));
     }
     find.order_by_desc(order::Column::Id).limit(limit).all(db).await
-}
-
-/// Carts that a person fills for others, newest first.
-pub async fn carts_filled(db: &impl ConnectionTrait, filler: &[PersonId], limit: u64) -> Result<Vec<order::Model>, DbErr> {
-    order::Entity::find()
-        .filter(order::Column::CreatedBy.is_in(filler.iter().copied()))
-        .filter(order::Column::ApplicantPersonId.is_not_in(filler.iter().copied()))
-        .filter(order::Column::State.eq(OrderState::Cart))
-        .order_by_desc(order::Column::Id)
-        .limit(limit)
-        .all(db)
-        .await
 }
 
 /// How many carts of a filler are open: those that hold a line, and those touched after `since`.
@@ -118,11 +112,20 @@ pub async fn application(db: &impl ConnectionTrait, id: ApplicationId) -> Result
     application::Entity::find_by_id(id).one(db).await
 }
 
+fn handed_in(persons: &[PersonId]) -> Select<application::Entity> {
+    application::Entity::find()
+        .filter(application::Column::ApplicantPersonId.is_in(persons.iter().copied()))
+        .filter(application::Column::State.ne(State::Draft))
+}
+
+/// How many cases of a person were handed in, up to [`COUNT_CAP`].
+pub async fn count_applications(db: &impl ConnectionTrait, persons: &[PersonId]) -> Result<u64, DbErr> {
+    handed_in(persons).limit(COUNT_CAP).count(db).await
+}
+
 /// The cases of a person that were handed in, newest first.
 pub async fn applications_of(db: &impl ConnectionTrait, persons: &[PersonId], before: Option<Uuid>, limit: u64) -> Result<Vec<application::Model>, DbErr> {
-    let mut find = application::Entity::find()
-        .filter(application::Column::ApplicantPersonId.is_in(persons.iter().copied()))
-        .filter(application::Column::State.ne(State::Draft));
+    let mut find = handed_in(persons);
     if let Some(before) = before {
         find = find.filter(application::Column::Id.lt(before));
     }
@@ -488,6 +491,39 @@ pub async fn insert_delivery(
     ))
     .await
     .map(|_| ())
+}
+
+/// That a document reached somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// How.
+    pub channel: DeliveryChannel,
+    /// Whom, where that is a person.
+    pub recipient: Option<PersonId>,
+    /// When.
+    pub delivered_at: DateTime<Utc>,
+}
+
+/// The latest delivery of each document. One statement.
+pub async fn deliveries_of(db: &impl ConnectionTrait, ids: &[CaseDocumentId]) -> Result<HashMap<CaseDocumentId, DeliveryRow>, DbErr> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let places = (1..=ids.len()).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "SELECT case_document_id, channel, recipient_id, delivered_at FROM case_delivery WHERE case_document_id IN ({places}) ORDER BY delivered_at, id"
+    );
+    let values = ids.iter().map(|id| id.0.into()).collect::<Vec<sea_orm::Value>>();
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, values)).await?;
+    let delivery = |row: &QueryResult| {
+        let row = (
+            row.try_get_by_index(0)?,
+            DeliveryRow { channel: row.try_get_by_index(1)?, recipient: row.try_get_by_index(2)?, delivered_at: row.try_get_by_index(3)? },
+        );
+        Ok(row)
+    };
+    // Of several the last stays.
+    rows.iter().map(delivery).collect()
 }
 
 /// Cases for which the clock brings something about by `now`, after one of them, in the order of these instants.

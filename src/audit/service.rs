@@ -345,7 +345,8 @@ pub async fn trail(portal: &Portal, actor: &Actor, object: Option<Uuid>, subject
         None => None,
     };
     let rows = store::trail_page(portal.db.read(), object, subject, before, request.limit()).await?;
-    Ok(Page::cut(rows, &request, TRAIL_ORDER, |row| vec![row.id.0.to_string()]))
+    let page = Page::cut(rows, &request, TRAIL_ORDER, |row| vec![row.id.0.to_string()]);
+    Ok(page.counted(&request, store::count_trail_page(portal.db.read(), object, subject)).await?)
 }
 
 /// Marks of the database itself, for example that it is a demo.

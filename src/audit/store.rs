@@ -2,12 +2,15 @@
 
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
+};
 use uuid::Uuid;
 
 use crate::audit::entity::{outbox, trail};
 use crate::audit::model::{Announcement, Message, OutboxState, Stream, TrailRow, Work};
 use crate::kernel::ids::{OutboxId, PersonId};
+use crate::kernel::page::COUNT_CAP;
 
 fn sql(db: &impl ConnectionTrait, text: &'static str, values: Vec<Value>) -> Statement {
     Statement::from_sql_and_values(db.get_database_backend(), text, values)
@@ -306,6 +309,22 @@ pub async fn delete_keys(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Re
     db.execute_raw(sql(db, "DELETE FROM idempotency_key WHERE created_at < $1", vec![before.into()])).await.map(|r| r.rows_affected())
 }
 
+fn trail_where(object: Option<Uuid>, subject: Option<PersonId>) -> Select<trail::Entity> {
+    let mut find = trail::Entity::find();
+    if let Some(object) = object {
+        find = find.filter(trail::Column::ObjectId.eq(object));
+    }
+    if let Some(subject) = subject {
+        find = find.filter(trail::Column::SubjectId.eq(subject.0));
+    }
+    find
+}
+
+/// How many rows a list of the trail shows, up to [`COUNT_CAP`].
+pub async fn count_trail_page(db: &impl ConnectionTrait, object: Option<Uuid>, subject: Option<PersonId>) -> Result<u64, DbErr> {
+    trail_where(object, subject).limit(COUNT_CAP).count(db).await
+}
+
 /// Trail rows, newest first, of one object or person or all.
 pub async fn trail_page(
     db: &impl ConnectionTrait,
@@ -314,13 +333,7 @@ pub async fn trail_page(
     before: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<TrailRow>, DbErr> {
-    let mut find = trail::Entity::find();
-    if let Some(object) = object {
-        find = find.filter(trail::Column::ObjectId.eq(object));
-    }
-    if let Some(subject) = subject {
-        find = find.filter(trail::Column::SubjectId.eq(subject.0));
-    }
+    let mut find = trail_where(object, subject);
     if let Some(before) = before {
         find = find.filter(trail::Column::Id.lt(before));
     }

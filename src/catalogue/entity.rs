@@ -78,6 +78,7 @@ pub mod item_version {
     use chrono::{DateTime, NaiveDate, Utc};
     use sea_orm::entity::prelude::*;
 
+    use crate::catalogue::model::item::VersionState;
     use crate::catalogue::model::offering::Maker;
     use crate::kernel::ids::{ItemId, ItemVersionId};
 
@@ -98,6 +99,8 @@ pub mod item_version {
         pub number: i32,
         /// SHA-256 of the content.
         pub digest: String,
+        /// Where it stands.
+        pub state: VersionState,
         /// Who made it.
         pub maker: Maker,
         /// The content.

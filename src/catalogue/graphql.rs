@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use crate::api::connection;
+use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt;
 use crate::api::error::{ApiError, UserError, payload};
 use crate::api::ids;
@@ -14,20 +13,20 @@ use crate::api::scalars::{Date, Json};
 use crate::api::text::LocalizedText;
 use crate::catalogue::model::bundle;
 use crate::catalogue::model::facts::{ElementType, FactOrigin, FactRefused, Facts};
-use crate::catalogue::model::item::{CompiledVersion, Item, ItemArea, TalentClass as ClassModel};
+use crate::catalogue::model::item::{CompiledVersion, Item, ItemArea, TalentClass as ClassModel, VersionState};
 use crate::catalogue::model::offering::{Channel, Offering};
 use crate::catalogue::model::rule::{LeafAnswer, NodeAnswer, NodeKind, Outcome};
 use crate::catalogue::model::version::{self, Audience, CaseKind, Handling, ItemType, MaterialForm, MaterialSource, Necessity, ResultKind, StepKindCode};
-use crate::catalogue::service::{self, EligibilityAnswer, ItemFilter, OfferItems};
+use crate::catalogue::service::{self, EligibilityAnswer, ItemFilter, OfferItems, OfferingFilter};
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::ItemId;
-use crate::kernel::page::PageRequest;
 use crate::kernel::role::{Assurance, Role};
 use crate::kernel::text::{Language, Text};
 use crate::organisation::graphql::{RegionObject, UnitObject, ZoneObject, unit_of};
 
 api_enum!(ItemType, "ServiceItemType", "Kind of a service item (事项类型).");
+api_enum!(VersionState, "ServiceItemVersionState", "Where a version of a service item stands.");
 api_enum!(CaseKind, "CaseKind", "How a case of an item ends (办件类型).");
 api_enum!(Audience, "ServiceAudience", "Whom an item serves (服务对象).");
 api_enum!(Handling, "ServiceHandling", "How one may apply (办理形式).");
@@ -151,11 +150,11 @@ pub struct FrequentQuestion {
     pub answer: LocalizedText,
 }
 
-/// A version of a service item by one edition of its rules. It never changes; a case pins one at its submission.
+/// A version of a service item by one edition of its rules. Once published it never changes; a case pins one at its submission.
 #[derive(Clone, Debug)]
 pub struct ServiceItemVersion(pub Arc<CompiledVersion>);
 
-/// A version of a service item by one edition of its rules. It never changes; a case pins one at its submission.
+/// A version of a service item by one edition of its rules. Once published it never changes; a case pins one at its submission.
 #[Object]
 impl ServiceItemVersion {
     /// Id.
@@ -166,9 +165,13 @@ impl ServiceItemVersion {
     async fn edition(&self) -> &str {
         &self.0.edition
     }
-    /// Grows with each version of the item.
-    async fn number(&self) -> i32 {
-        self.0.number
+    /// Grows with each version of the item; null for a draft that has none yet.
+    async fn number(&self) -> Option<i32> {
+        Some(self.0.number)
+    }
+    /// Where it stands.
+    async fn state(&self) -> VersionState {
+        self.0.state
     }
     /// Name (事项名称).
     async fn name(&self, ctx: &Context<'_>) -> LocalizedText {
@@ -235,9 +238,9 @@ impl ServiceItemVersion {
     async fn faq(&self, ctx: &Context<'_>) -> Vec<FrequentQuestion> {
         self.0.content.faq.iter().map(|q| FrequentQuestion { question: text(&q.question, ctx), answer: text(&q.answer, ctx) }).collect()
     }
-    /// First day at which this edition of the rules is in force.
-    async fn in_force_from(&self) -> Date {
-        self.0.content.in_force_from.into()
+    /// First day at which this edition of the rules is in force; null for a draft that has none yet.
+    async fn in_force_from(&self) -> Option<Date> {
+        Some(self.0.content.in_force_from.into())
     }
     /// Last day at which it is in force; null: open.
     async fn in_force_to(&self) -> Option<Date> {
@@ -305,12 +308,12 @@ pub struct ServiceOffering(pub Offering);
 /// An offering of an item: a unit takes cases of a version, with limits and channels.
 #[Object]
 impl ServiceOffering {
-    /// Id; name it when you save a cart.
+    /// Id.
     pub async fn id(&self) -> ID {
         ids::encode(self.0.id)
     }
     /// Id of the version that is offered.
-    async fn version_id(&self) -> ID {
+    async fn item_version_id(&self) -> ID {
         ids::encode(self.0.version)
     }
     /// Id of the unit that takes the cases.
@@ -433,14 +436,26 @@ impl ServiceItem {
             },
         }
     }
-    /// The offerings in force today.
-    #[graphql(complexity = "5 * child_complexity")]
-    async fn offerings(&self, ctx: &Context<'_>) -> Result<Vec<ServiceOffering>, ApiError> {
-        let rows = match &self.offerings {
-            Some(loaded) => loaded.clone(),
-            None => service::offerings_of_items(ctx.portal(), &[self.item.id], ctx.portal().env.today()).await?.remove(&self.item.id).unwrap_or_default(),
+    /// The offerings in force today, by region and first day.
+    #[graphql(complexity = "(first.unwrap_or(20).unsigned_abs() as usize / 4).max(1) * child_complexity")]
+    async fn offerings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those of units of this region, or of one that lies in it; six digits.")] region_code: Option<String>,
+        #[graphql(desc = "Only those of units of this zone, for example `NANSHA`.")] zone_code: Option<String>,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
+    ) -> Option<Result<Pages<ServiceOffering>, ApiError>> {
+        let read = async {
+            let request = connection::request(ctx, first, after.as_deref(), service::BY_REGION, 3)?;
+            let rows = match &self.offerings {
+                Some(loaded) => loaded.clone(),
+                None => service::offerings_of_items(ctx.portal(), &[self.item.id], ctx.portal().env.today()).await?.remove(&self.item.id).unwrap_or_default(),
+            };
+            let filter = OfferingFilter { region: region_code, zone: zone_code };
+            Ok(connection::of(service::offering_page(rows, &filter, &request)?, ServiceOffering))
         };
-        Ok(rows.into_iter().map(ServiceOffering).collect())
+        Some(read.await)
     }
 }
 
@@ -662,10 +677,10 @@ impl CatalogueQuery {
         #[graphql(desc = "Only items that serve this audience.")] audience: Option<Audience>,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
-    ) -> Option<Result<Connection<String, ServiceItem, EmptyFields, EmptyFields>, ApiError>> {
+    ) -> Option<Result<Pages<ServiceItem>, ApiError>> {
         let read = async {
             let portal = ctx.portal();
-            let request = PageRequest::parse(first, after.as_deref(), service::BY_CODE, 1)?;
+            let request = connection::request(ctx, first, after.as_deref(), service::BY_CODE, 1)?;
             let page = service::item_page(portal, ctx.actor(), ItemFilter { area, audience }, &request).await?;
             let item_ids: Vec<ItemId> = page.edges.iter().map(|(_, item)| item.id).collect();
             let asked =

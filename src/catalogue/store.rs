@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, SqlErr};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect, Select,
+    SqlErr,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -11,6 +14,7 @@ use crate::catalogue::model::item::{Item, ItemArea, TalentClass, Version};
 use crate::catalogue::model::offering::{Maker, Offering, OfferingTerms, RouteRule};
 use crate::catalogue::model::version::Audience;
 use crate::kernel::ids::{ItemId, ItemVersionId, OfferingId, RoutingId, UnitId};
+use crate::kernel::page::COUNT_CAP;
 
 /// A version without its content.
 #[derive(Clone, Debug, PartialEq, Eq, sea_orm::FromQueryResult)]
@@ -61,6 +65,7 @@ fn version(m: item_version::Model) -> Result<Version, DbErr> {
         edition: m.edition,
         number: m.number,
         digest: m.digest,
+        state: m.state,
         maker: m.maker,
         content: read(m.content)?,
     })
@@ -112,15 +117,8 @@ pub async fn all_items(db: &impl ConnectionTrait) -> Result<Vec<Item>, DbErr> {
     service_item::Entity::find().order_by_asc(service_item::Column::Code).all(db).await?.into_iter().map(item).collect()
 }
 
-/// A page of items in the order of their codes.
-pub async fn items_page(
-    db: &impl ConnectionTrait,
-    area: Option<ItemArea>,
-    audience: Option<Audience>,
-    after: Option<&str>,
-    limit: u64,
-) -> Result<Vec<Item>, DbErr> {
-    let mut select = service_item::Entity::find().order_by_asc(service_item::Column::Code).limit(limit);
+fn items_where(area: Option<ItemArea>, audience: Option<Audience>) -> Select<service_item::Entity> {
+    let mut select = service_item::Entity::find();
     if let Some(area) = area {
         select = select.filter(service_item::Column::Area.eq(area));
     }
@@ -132,6 +130,23 @@ pub async fn items_page(
             .to_owned();
         select = select.filter(service_item::Column::Id.in_subquery(served));
     }
+    select
+}
+
+/// How many items a list shows, up to [`COUNT_CAP`].
+pub async fn count_items(db: &impl ConnectionTrait, area: Option<ItemArea>, audience: Option<Audience>) -> Result<u64, DbErr> {
+    items_where(area, audience).limit(COUNT_CAP).count(db).await
+}
+
+/// A page of items in the order of their codes.
+pub async fn items_page(
+    db: &impl ConnectionTrait,
+    area: Option<ItemArea>,
+    audience: Option<Audience>,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Vec<Item>, DbErr> {
+    let mut select = items_where(area, audience).order_by_asc(service_item::Column::Code).limit(limit);
     if let Some(after) = after {
         select = select.filter(service_item::Column::Code.gt(after));
     }
@@ -224,6 +239,7 @@ pub async fn insert_version(txn: &impl ConnectionTrait, version: &Version, now: 
         edition: Set(version.edition.clone()),
         number: Set(version.number),
         digest: Set(version.digest.clone()),
+        state: Set(version.state),
         maker: Set(version.maker),
         content: Set(write(&version.content)?),
         in_force_from: Set(version.content.in_force_from),

@@ -8,6 +8,9 @@ pub const DEFAULT_FIRST: i32 = 20;
 /// The most rows of a page.
 pub const MAX_FIRST: i32 = 100;
 
+/// The most rows of a list that are counted.
+pub const COUNT_CAP: u64 = 10_000;
+
 /// What was asked of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest {
@@ -15,6 +18,8 @@ pub struct PageRequest {
     pub first: u64,
     /// The keys after which the page begins, as the cursor of this order holds them.
     pub after: Option<Vec<String>>,
+    /// Whether the rows of the whole list are to be counted.
+    pub total: bool,
 }
 
 impl PageRequest {
@@ -28,7 +33,14 @@ impl PageRequest {
             return Err(Fault::bad_request("first"));
         }
         let after = after.map(|text| Cursor::read(text, order, keys).ok_or(Fault::CursorInvalid)).transpose()?;
-        Ok(Self { first: u64::from(first.unsigned_abs()), after })
+        Ok(Self { first: u64::from(first.unsigned_abs()), after, total: false })
+    }
+
+    /// The same, with the rows of the whole list counted where `total`.
+    #[must_use]
+    pub const fn counting(mut self, total: bool) -> Self {
+        self.total = total;
+        self
     }
 
     /// Rows to fetch: one more than wanted tells whether there is a next page.
@@ -44,6 +56,8 @@ pub struct Page<T> {
     pub edges: Vec<(String, T)>,
     /// Whether more follow.
     pub has_next: bool,
+    /// Rows of the whole list up to [`COUNT_CAP`], where they were counted.
+    pub total: Option<u64>,
 }
 
 impl<T> Page<T> {
@@ -52,11 +66,16 @@ impl<T> Page<T> {
         let wanted = usize::try_from(request.first).unwrap_or(usize::MAX);
         let has_next = rows.len() > wanted;
         rows.truncate(wanted);
-        Self { edges: rows.into_iter().map(|row| (Cursor::write(order, &keys(&row)), row)).collect(), has_next }
+        Self { edges: rows.into_iter().map(|row| (Cursor::write(order, &keys(&row)), row)).collect(), has_next, total: None }
+    }
+
+    /// The same page with the rows of the whole list, which are counted where that was asked for.
+    pub async fn counted<E>(self, request: &PageRequest, count: impl Future<Output = Result<u64, E>>) -> Result<Self, E> {
+        Ok(Self { total: if request.total { Some(count.await?.min(COUNT_CAP)) } else { None }, ..self })
     }
 
     /// The same page of something made from the rows.
     pub fn map<U>(self, make: impl Fn(T) -> U) -> Page<U> {
-        Page { edges: self.edges.into_iter().map(|(cursor, row)| (cursor, make(row))).collect(), has_next: self.has_next }
+        Page { edges: self.edges.into_iter().map(|(cursor, row)| (cursor, make(row))).collect(), has_next: self.has_next, total: self.total }
     }
 }

@@ -2,17 +2,16 @@
 
 use std::collections::HashMap;
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
+use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt;
 use crate::api::error::{ApiError, UserError, nullable, payload};
-use crate::api::{connection, ids};
+use crate::api::ids;
 use crate::kernel::fault::Fault;
 use crate::kernel::hex;
 use crate::kernel::ids::{DocumentId, DocumentVersionId, PersonId};
-use crate::kernel::page::PageRequest;
 use crate::material::model::document::{self as model, ScanState};
 use crate::material::model::upload::CreateUpload;
 use crate::material::service::{self, download, upload};
@@ -69,6 +68,8 @@ impl Document {
 pub struct DocumentVersion {
     /// Id.
     pub id: ID,
+    /// Code of the kind of material, as the service item names it; that of its document.
+    pub kind: String,
     /// Counts from 1.
     pub number: i32,
     /// Internet media type, told by the bytes.
@@ -87,6 +88,7 @@ impl From<model::DocumentVersion> for DocumentVersion {
     fn from(row: model::DocumentVersion) -> Self {
         Self {
             id: ids::encode(row.id),
+            kind: row.kind,
             number: row.number,
             media_type: row.media_type.mime().to_owned(),
             size: row.size,
@@ -112,9 +114,9 @@ impl MaterialQuery {
         #[graphql(desc = "Only documents of this kind of material.")] kind: Option<String>,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
-    ) -> Option<Result<Connection<String, Document, EmptyFields, EmptyFields>, ApiError>> {
+    ) -> Option<Result<Pages<Document>, ApiError>> {
         let read = async {
-            let request = PageRequest::parse(first, after.as_deref(), service::ORDER, 1)?;
+            let request = connection::request(ctx, first, after.as_deref(), service::ORDER, 1)?;
             let page = service::my_documents(ctx.portal(), ctx.actor(), kind.as_deref(), request).await?;
             let wanted: Vec<DocumentId> = page.edges.iter().map(|(_, row)| row.id).collect();
             let mut versions: HashMap<DocumentId, Vec<DocumentVersion>> = HashMap::new();

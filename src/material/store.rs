@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    QuerySelect as _, Select,
 };
 use uuid::Uuid;
 
 use crate::kernel::ids::{DocumentId, DocumentVersionId, PersonId, UploadId};
-use crate::kernel::page::PageRequest;
+use crate::kernel::page::{COUNT_CAP, PageRequest};
 use crate::material::entity::{document, document_version, file_token, upload, upload_segment};
 use crate::material::model::document::{Document, DocumentVersion, ScanState};
 use crate::material::model::upload::{Segment, Upload, UploadState};
@@ -178,6 +178,16 @@ pub async fn document(db: &impl ConnectionTrait, owner: &[PersonId], id: Documen
     Ok(found.map(Document::from))
 }
 
+fn documents_where(owner: &[PersonId], kind: Option<&str>) -> Select<document::Entity> {
+    let query = document::Entity::find().filter(document::Column::OwnerPerson.is_in(owner.iter().copied()));
+    if let Some(kind) = kind { query.filter(document::Column::Kind.eq(kind)) } else { query }
+}
+
+/// How many documents a list of a person's shows, up to [`COUNT_CAP`].
+pub async fn count_documents(db: &impl ConnectionTrait, owner: &[PersonId], kind: Option<&str>) -> Result<u64, DbErr> {
+    documents_where(owner, kind).limit(COUNT_CAP).count(db).await
+}
+
 /// Documents of this owner, newest first.
 pub async fn documents_of(
     db: &impl ConnectionTrait,
@@ -186,10 +196,7 @@ pub async fn documents_of(
     after: Option<DocumentId>,
     request: &PageRequest,
 ) -> Result<Vec<Document>, DbErr> {
-    let mut query = document::Entity::find().filter(document::Column::OwnerPerson.is_in(owner.iter().copied()));
-    if let Some(kind) = kind {
-        query = query.filter(document::Column::Kind.eq(kind));
-    }
+    let mut query = documents_where(owner, kind);
     if let Some(after) = after {
         query = query.filter(document::Column::Id.lt(after));
     }

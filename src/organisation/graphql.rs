@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::dataloader::DataLoader;
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 
-use crate::api::connection;
+use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt;
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
@@ -16,7 +15,6 @@ use crate::api::text::{LocalizedText, TextInput};
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{BodyId, TypedId as _, UnitId};
-use crate::kernel::page::PageRequest;
 use crate::kernel::text::Language;
 use crate::kernel::uscc::UsccWarning;
 use crate::organisation::loader::OrganisationLoader;
@@ -305,10 +303,10 @@ impl OrganisationQuery {
         #[graphql(desc = "Only those of this level.")] level: Option<UnitLevel>,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
-    ) -> Option<Result<Connection<String, UnitObject, EmptyFields, EmptyFields>, ApiError>> {
+    ) -> Option<Result<Pages<UnitObject>, ApiError>> {
         let read = async {
             let filter = UnitFilter { parent: decode_option(parent_id.as_ref(), "parentId")?, region_code, level };
-            let request = PageRequest::parse(first, after.as_deref(), UNIT_ORDER, 1)?;
+            let request = connection::request(ctx, first, after.as_deref(), UNIT_ORDER, 1)?;
             let page = units::units(ctx.portal(), filter, request).await?;
             Ok(connection::of(page, |unit| UnitObject::of(unit, ctx.language())))
         };
@@ -333,9 +331,9 @@ impl OrganisationQuery {
         #[graphql(desc = "Only those of this kind.")] kind: Option<BodyKind>,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
-    ) -> Option<Result<Connection<String, BodyObject, EmptyFields, EmptyFields>, ApiError>> {
+    ) -> Option<Result<Pages<BodyObject>, ApiError>> {
         let read = async {
-            let request = PageRequest::parse(first, after.as_deref(), BODY_ORDER, 1)?;
+            let request = connection::request(ctx, first, after.as_deref(), BODY_ORDER, 1)?;
             let page = bodies::bodies(ctx.portal(), ctx.actor(), kind, request).await?;
             Ok::<_, Fault>(connection::of(page, |body| BodyObject::of(body, ctx.language())))
         };

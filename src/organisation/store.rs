@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable as _, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait as _,
-    SqlErr, Statement,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable as _, PaginatorTrait as _, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+    QueryTrait as _, Select, SqlErr, Statement,
 };
 
 use crate::kernel::ids::{BodyId, UnitId};
+use crate::kernel::page::COUNT_CAP;
 use crate::kernel::text::Text;
 use crate::organisation::entity::{body, calendar_day, calendar_year, region, unit, zone};
 use crate::organisation::model::body::{Body, BodyKind, NewBody};
@@ -226,11 +227,18 @@ pub async fn insert_body(txn: &impl ConnectionTrait, id: BodyId, new: NewBody, n
     }
 }
 
+fn open_bodies(kind: Option<BodyKind>) -> Select<body::Entity> {
+    body::Entity::find().filter(body::Column::ClosedAt.is_null()).apply_if(kind, |query, kind| query.filter(body::Column::Kind.eq(kind)))
+}
+
+/// How many open bodies of a kind there are, up to [`COUNT_CAP`].
+pub async fn count_bodies(db: &impl ConnectionTrait, kind: Option<BodyKind>) -> Result<u64, DbErr> {
+    open_bodies(kind).limit(COUNT_CAP).count(db).await
+}
+
 /// Open bodies of a kind, where given, in the order in which they were made.
 pub async fn bodies_page(db: &impl ConnectionTrait, kind: Option<BodyKind>, after: Option<BodyId>, limit: u64) -> Result<Vec<Body>, DbErr> {
-    body::Entity::find()
-        .filter(body::Column::ClosedAt.is_null())
-        .apply_if(kind, |query, kind| query.filter(body::Column::Kind.eq(kind)))
+    open_bodies(kind)
         .apply_if(after, |query, after| query.filter(body::Column::Id.gt(after)))
         .order_by_asc(body::Column::Id)
         .limit(limit)
@@ -252,13 +260,22 @@ pub struct UnitFilter {
     pub level: Option<UnitLevel>,
 }
 
-/// Open units after a path, in the order of the tree.
-pub async fn units_page(db: &impl ConnectionTrait, filter: &UnitFilter, after: Option<&str>, limit: u64) -> Result<Vec<Unit>, DbErr> {
+fn open_units(filter: &UnitFilter) -> Select<unit::Entity> {
     unit::Entity::find()
         .filter(unit::Column::ClosedAt.is_null())
         .apply_if(filter.parent, |query, parent| query.filter(unit::Column::ParentId.eq(parent)))
         .apply_if(filter.region_code.as_deref(), |query, code| query.filter(unit::Column::RegionCode.starts_with(region_prefix(code))))
         .apply_if(filter.level, |query, level| query.filter(unit::Column::Level.eq(level)))
+}
+
+/// How many units a list shows, up to [`COUNT_CAP`].
+pub async fn count_units(db: &impl ConnectionTrait, filter: &UnitFilter) -> Result<u64, DbErr> {
+    open_units(filter).limit(COUNT_CAP).count(db).await
+}
+
+/// Open units after a path, in the order of the tree.
+pub async fn units_page(db: &impl ConnectionTrait, filter: &UnitFilter, after: Option<&str>, limit: u64) -> Result<Vec<Unit>, DbErr> {
+    open_units(filter)
         .apply_if(after, |query, after| query.filter(unit::Column::Path.gt(after)))
         .order_by_asc(unit::Column::Path)
         .limit(limit)

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::dataloader::DataLoader;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 
-use crate::api::connection;
+use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt as _;
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
 use crate::api::scalars::Date;
 use crate::api::text::ApiLanguage;
 use crate::kernel::ids::PersonId;
-use crate::kernel::page::PageRequest;
 use crate::kernel::role::{Assurance, Role};
 use crate::person::loader::NameLoader;
 use crate::person::model::access::{Access, AccessPurpose, PersonalDataField};
@@ -40,13 +38,13 @@ pub struct NamedPersonObject {
     /// Global id of the person.
     pub id: ID,
     /// The name to show: in Chinese characters where there is one, else in Latin letters.
-    pub name: String,
+    pub display_name: String,
 }
 
 impl NamedPersonObject {
     /// The person of an id by a name.
     pub fn of(id: PersonId, name: &PersonName) -> Self {
-        Self { id: encode(id), name: name.display().to_owned() }
+        Self { id: encode(id), display_name: name.display().to_owned() }
     }
 }
 
@@ -136,9 +134,9 @@ impl PersonObject {
         ctx: &Context<'_>,
         #[graphql(desc = "Entries wanted, 20 by default, at most 100.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which the page begins.")] after: Option<String>,
-    ) -> Option<Result<Connection<String, AccessLogEntry, EmptyFields, EmptyFields>, ApiError>> {
+    ) -> Option<Result<Pages<AccessLogEntry>, ApiError>> {
         let page = async {
-            let request = PageRequest::parse(first, after.as_deref(), ORDER, 1)?;
+            let request = connection::request(ctx, first, after.as_deref(), ORDER, 1)?;
             access::access_log(ctx.portal(), ctx.actor(), self.0.id, &request).await
         };
         Some(page.await.map(|page| connection::of(page, AccessLogEntry::from)).map_err(Into::into))
@@ -200,8 +198,8 @@ pub struct AccessLogEntry {
     pub at: DateTime<Utc>,
     /// What was shown.
     pub field: PersonalDataField,
-    /// Of which document.
-    pub document_id: Option<ID>,
+    /// Of which identity document.
+    pub identity_document_id: Option<ID>,
     /// Why.
     pub purpose: AccessPurpose,
     /// Why, in the words of who looked.
@@ -212,7 +210,7 @@ pub struct AccessLogEntry {
 
 impl From<Access> for AccessLogEntry {
     fn from(a: Access) -> Self {
-        Self { id: encode(a.id), at: a.at, field: a.field, document_id: a.document.map(encode), purpose: a.purpose, reason: a.reason, by_role: a.role }
+        Self { id: encode(a.id), at: a.at, field: a.field, identity_document_id: a.document.map(encode), purpose: a.purpose, reason: a.reason, by_role: a.role }
     }
 }
 
@@ -290,8 +288,8 @@ pub struct AddIdentityDocumentInput {
 /// Answer of `addIdentityDocument`.
 #[derive(SimpleObject, Clone, Debug)]
 pub struct AddIdentityDocumentPayload {
-    /// The document.
-    pub document: Option<IdentityDocumentObject>,
+    /// The identity document.
+    pub identity_document: Option<IdentityDocumentObject>,
     /// What is unusual about the number, which was kept all the same.
     pub warnings: Vec<NumberWarning>,
     /// Why nothing was made; empty when it was.
@@ -301,8 +299,8 @@ pub struct AddIdentityDocumentPayload {
 /// A document of the caller's own that nobody has verified.
 #[derive(InputObject, Clone, Debug)]
 pub struct RemoveIdentityDocumentInput {
-    /// The document.
-    pub document_id: ID,
+    /// The identity document.
+    pub identity_document_id: ID,
 }
 
 /// Answer of `removeIdentityDocument`.
@@ -319,8 +317,9 @@ pub struct RemoveIdentityDocumentPayload {
 pub struct VerifyIdentityInput {
     /// The person at the counter.
     pub person_id: ID,
-    /// The document that she claims. With it the number must be the claimed one; without it the document is recorded as read.
-    pub document_id: Option<ID>,
+    /// The identity document that she claims. With it the number must be the claimed one; without it the document is recorded
+    /// as read.
+    pub identity_document_id: Option<ID>,
     /// Kind of the original.
     pub kind: IdentityDocumentKind,
     /// The number as printed on the original.
@@ -335,8 +334,8 @@ pub struct VerifyIdentityInput {
     pub name_zh: Option<String>,
     /// The name in Latin letters as printed on the original; another than the person's is refused.
     pub name_latin: Option<String>,
-    /// The `version` of the person that was shown; without it any version is accepted.
-    pub expected_version: Option<i64>,
+    /// The `version` of the person that was shown.
+    pub expected_version: i64,
 }
 
 /// Answer of `verifyIdentity`.
@@ -344,8 +343,8 @@ pub struct VerifyIdentityInput {
 pub struct VerifyIdentityPayload {
     /// The person: the one asked about, or the one she turned out to be.
     pub person: Option<PersonObject>,
-    /// The verified document.
-    pub document: Option<IdentityDocumentObject>,
+    /// The verified identity document.
+    pub identity_document: Option<IdentityDocumentObject>,
     /// The id that leads to `person` from now on, where two persons became one.
     pub merged_id: Option<ID>,
     /// What is unusual about the number.
@@ -361,8 +360,8 @@ pub struct RevealPersonalDataInput {
     pub person_id: ID,
     /// What.
     pub field: PersonalDataField,
-    /// Of which document, for `IDENTITY_DOCUMENT_NUMBER`.
-    pub document_id: Option<ID>,
+    /// Of which identity document, for `IDENTITY_DOCUMENT_NUMBER`.
+    pub identity_document_id: Option<ID>,
     /// Why. `OWN_DATA` for one's own data and for nothing else.
     pub purpose: AccessPurpose,
     /// Why, in words, at most 500 characters; staff must say. The person concerned can read it.
@@ -452,8 +451,8 @@ impl PersonMutation {
         payload(
             ctx.ctx(),
             result,
-            |added| AddIdentityDocumentPayload { document: Some(added.document.into()), warnings: added.warnings, user_errors: Vec::new() },
-            |user_errors| AddIdentityDocumentPayload { document: None, warnings: Vec::new(), user_errors },
+            |added| AddIdentityDocumentPayload { identity_document: Some(added.document.into()), warnings: added.warnings, user_errors: Vec::new() },
+            |user_errors| AddIdentityDocumentPayload { identity_document: None, warnings: Vec::new(), user_errors },
         )
     }
 
@@ -463,7 +462,7 @@ impl PersonMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RemoveIdentityDocumentInput,
     ) -> Option<Result<RemoveIdentityDocumentPayload, ApiError>> {
-        let id = match decode(&input.document_id, "input.documentId") {
+        let id = match decode(&input.identity_document_id, "input.identityDocumentId") {
             Ok(id) => id,
             Err(error) => return Some(Err(error)),
         };
@@ -484,7 +483,8 @@ impl PersonMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: VerifyIdentityInput,
     ) -> Option<Result<VerifyIdentityPayload, ApiError>> {
-        let ids = decode(&input.person_id, "input.personId").and_then(|person| Ok((person, decode_option(input.document_id.as_ref(), "input.documentId")?)));
+        let ids = decode(&input.person_id, "input.personId")
+            .and_then(|person| Ok((person, decode_option(input.identity_document_id.as_ref(), "input.identityDocumentId")?)));
         let (person, document) = match ids {
             Ok(ids) => ids,
             Err(error) => return Some(Err(error)),
@@ -505,12 +505,12 @@ impl PersonMutation {
             result,
             |verified| VerifyIdentityPayload {
                 person: Some(PersonObject(verified.person)),
-                document: Some(verified.document.into()),
+                identity_document: Some(verified.document.into()),
                 merged_id: verified.merged.map(encode),
                 warnings: verified.warnings,
                 user_errors: Vec::new(),
             },
-            |user_errors| VerifyIdentityPayload { person: None, document: None, merged_id: None, warnings: Vec::new(), user_errors },
+            |user_errors| VerifyIdentityPayload { person: None, identity_document: None, merged_id: None, warnings: Vec::new(), user_errors },
         )
     }
 
@@ -520,7 +520,8 @@ impl PersonMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RevealPersonalDataInput,
     ) -> Option<Result<RevealPersonalDataPayload, ApiError>> {
-        let ids = decode(&input.person_id, "input.personId").and_then(|person| Ok((person, decode_option(input.document_id.as_ref(), "input.documentId")?)));
+        let ids = decode(&input.person_id, "input.personId")
+            .and_then(|person| Ok((person, decode_option(input.identity_document_id.as_ref(), "input.identityDocumentId")?)));
         let (person, document) = match ids {
             Ok(ids) => ids,
             Err(error) => return Some(Err(error)),

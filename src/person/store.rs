@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Expr, LockType, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, SqlErr, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Order, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect, Select,
+    SqlErr, sea_query::OnConflict,
 };
 
 use crate::kernel::ids::{AccessId, AttendanceId, IdentityDocumentId, PersonId};
+use crate::kernel::page::COUNT_CAP;
 use crate::kernel::role::{Assurance, Role};
 use crate::person::entity::{access_log, attendance, identity_document, person, person_key, revision};
 use crate::person::model::access::{AccessPurpose, PersonalDataField};
@@ -379,9 +381,18 @@ pub async fn looks_since(db: &impl ConnectionTrait, actor: PersonId, since: Date
     Ok(looks)
 }
 
+/// How many looks at a person's data there were, up to [`COUNT_CAP`].
+pub async fn count_accesses(db: &impl ConnectionTrait, person: PersonId) -> Result<u64, DbErr> {
+    accesses_of(person).limit(COUNT_CAP).count(db).await
+}
+
+fn accesses_of(person: PersonId) -> Select<access_log::Entity> {
+    access_log::Entity::find().filter(access_log::Column::PersonId.in_subquery(identities_query(person)))
+}
+
 /// The looks at a person's data, newest first.
 pub async fn accesses(db: &impl ConnectionTrait, person: PersonId, before: Option<AccessId>, limit: u64) -> Result<Vec<StoredAccess>, DbErr> {
-    let mut query = access_log::Entity::find().filter(access_log::Column::PersonId.in_subquery(identities_query(person)));
+    let mut query = accesses_of(person);
     if let Some(before) = before {
         query = query.filter(access_log::Column::Id.lt(before));
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::account::service::demo::person_of;
 use crate::account::service::hashing::HashPool;
+use crate::account::store::GrantFilter;
 use crate::app::told;
 use crate::catalogue::model::bundle::vocabulary;
 use crate::catalogue::model::item::CompiledVersion;
@@ -217,8 +218,12 @@ async fn staff(portal: &Portal) -> anyhow::Result<Staff> {
     };
     let confirmer = person("confirmer").await?;
     let counter = person("counter").await?;
-    let employer = account::store::grants_of(db, confirmer).await?.iter().find_map(|grant| grant.scope.body());
-    let counter_unit = account::store::grants_of(db, counter).await?.iter().find_map(|grant| grant.scope.unit());
+    let grants = async |holder: PersonId| {
+        let of = GrantFilter { holder: Some(vec![holder]), ..GrantFilter::default() };
+        account::store::grants_page(db, &of, None, 100).await
+    };
+    let employer = grants(confirmer).await?.iter().find_map(|grant| grant.scope.body());
+    let counter_unit = grants(counter).await?.iter().find_map(|grant| grant.scope.unit());
     Ok(Staff {
         officer: person("officer").await?,
         reviewer: person("reviewer").await?,

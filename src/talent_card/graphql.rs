@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, OneofObject, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use crate::api::connection;
+use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt as _;
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
@@ -16,14 +15,13 @@ use crate::api::text::LocalizedText;
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{BodyId, UnitId};
-use crate::kernel::page::PageRequest;
 use crate::kernel::text::{Language, Text};
-use crate::organisation::graphql::RegionObject;
+use crate::organisation::graphql::{BodyObject, RegionObject, UnitObject, body_of, unit_of};
 use crate::person::model::document::IdentityDocumentKind;
 use crate::talent_card::model::card::{CardStatus, IssuedNumber, NumberEnd};
 use crate::talent_card::model::check::{Check, CheckAnswer, CheckMeans, CheckPurpose, Counter};
 use crate::talent_card::model::ledger::{Balance, Use};
-use crate::talent_card::model::product::{Beneficiary, Benefit, BenefitArea, CarryOver, Offer, ProductLevel, SubCards, UnitOfCount};
+use crate::talent_card::model::product::{Beneficiary, Benefit, BenefitArea, CarryOver, Grade, Offer, ProductLevel, SubCards, UnitOfCount};
 use crate::talent_card::service::check::{self, CheckResult, RecordUse, Shown};
 use crate::talent_card::service::view::{self, CHECK_ORDER, CardView};
 
@@ -32,10 +30,10 @@ crate::api_enum!(NumberEnd, "CardNumberEnd", "Why a card number is no longer goo
 crate::api_enum!(CheckAnswer, "CardCheckAnswer", "What a check of a card answers.");
 crate::api_enum!(CheckMeans, "CardCheckMeans", "How a card was shown to the counter.");
 crate::api_enum!(CheckPurpose, "CardCheckPurpose", "For what a counter checks a card. What is answered depends on it.");
-crate::api_enum!(Beneficiary, "Beneficiary", "Who a benefit is for, seen from the holder of the principal card.");
+crate::api_enum!(Beneficiary, "BeneficiaryRelation", "Who a benefit is for, seen from the holder of the principal card.");
 crate::api_enum!(BenefitArea, "BenefitArea", "Area of a benefit. A working list of the portal, not an official one.");
 crate::api_enum!(CarryOver, "CarryOver", "What becomes of what is left of a year's quota.");
-crate::api_enum!(UnitOfCount, "BenefitUnit", "What one unit of a benefit is.");
+crate::api_enum!(UnitOfCount, "UnitOfCount", "What one unit of a benefit is.");
 crate::api_enum!(ProductLevel, "CardProductLevel", "Who issues a card product.");
 crate::api_enum!(SubCards, "SubCardPolicy", "Whether family members get cards of their own.");
 
@@ -50,6 +48,12 @@ pub struct CardGrade {
     pub verification: Verification,
 }
 
+impl CardGrade {
+    fn of(grade: &Grade, language: Language) -> Self {
+        Self { code: grade.code.clone(), title: LocalizedText::of(&grade.title, language), verification: grade.verification }
+    }
+}
+
 /// A benefit of a card product version, for one grade and one kind of beneficiary.
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(name = "CardBenefit", complex)]
@@ -58,10 +62,10 @@ pub struct BenefitObject {
     pub id: ID,
     /// Area.
     pub area: BenefitArea,
-    /// Grade that gives it.
-    pub grade: String,
+    /// Code of the grade that gives it; one of `grades` of the version.
+    pub grade_code: String,
     /// For whom.
-    pub beneficiary: Beneficiary,
+    pub relation: Beneficiary,
     /// Where, GB/T 2260; `null` is the whole province.
     pub region_code: Option<String>,
     /// Title.
@@ -73,7 +77,7 @@ pub struct BenefitObject {
     /// Units a year; `null` is unlimited.
     pub yearly_quota: Option<i64>,
     /// What one unit is.
-    pub unit: UnitOfCount,
+    pub unit_of_count: UnitOfCount,
     /// What becomes of the rest of a year.
     pub carry_over: CarryOver,
     /// How surely the area is a benefit of the card under its legal basis.
@@ -120,20 +124,83 @@ impl BenefitObject {
         Self {
             id: encode(b.id),
             area: b.area,
-            grade: b.grade.clone(),
-            beneficiary: b.beneficiary,
+            grade_code: b.grade.clone(),
+            relation: b.beneficiary,
             region_code: b.region_code.clone(),
             title: LocalizedText::of(&b.title, language),
             description: LocalizedText::of(&b.description, language),
             authority: LocalizedText::of(&b.authority, language),
             yearly_quota: b.yearly_quota,
-            unit: b.unit_of_count,
+            unit_of_count: b.unit_of_count,
             carry_over: b.carry_over,
             area_verification: b.area_verification,
             verification: b.verification,
             source: b.source.clone(),
             balances: balances.filter(|balance| balance.key.benefit == b.id).map(Into::into).collect(),
         }
+    }
+}
+
+/// A card product (卡种).
+#[derive(Clone, Debug)]
+pub struct CardProduct {
+    /// Any of its versions: each holds the product.
+    offer: Arc<Offer>,
+    /// Its versions, where they were read with it.
+    versions: Option<Vec<Arc<Offer>>>,
+}
+
+/// A card product (卡种).
+#[Object]
+impl CardProduct {
+    /// Global id.
+    pub async fn id(&self) -> ID {
+        encode(self.offer.product.id)
+    }
+    /// Stable code, for example `GUANGDONG_TALENT_CARD`.
+    async fn code(&self) -> &str {
+        &self.offer.product.code
+    }
+    /// Name.
+    async fn name(&self, ctx: &Context<'_>) -> LocalizedText {
+        LocalizedText::of(&self.offer.product.name, ctx.language())
+    }
+    /// Who issues it.
+    async fn level(&self) -> ProductLevel {
+        self.offer.product.level
+    }
+    /// Region of the issuer, GB/T 2260.
+    async fn region_code(&self) -> &str {
+        &self.offer.product.region_code
+    }
+    /// Region of the issuer.
+    async fn region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        RegionObject::by_code(&self.offer.product.region_code, ctx.language())
+    }
+    /// The issuing body, where it was read.
+    async fn issuer(&self, ctx: &Context<'_>) -> Option<LocalizedText> {
+        self.offer.product.issuer.as_ref().map(|text| LocalizedText::of(text, ctx.language()))
+    }
+    /// Whether family members get cards of their own.
+    async fn sub_cards(&self) -> SubCards {
+        self.offer.product.sub_cards
+    }
+    /// How far the product itself may be relied on; each version says so for itself.
+    async fn verification(&self) -> Verification {
+        self.offer.product.verification
+    }
+    /// Where the product itself was read.
+    async fn source(&self) -> &str {
+        &self.offer.product.source
+    }
+    /// Its versions, oldest first.
+    #[graphql(complexity = "3 * child_complexity")]
+    async fn versions(&self, ctx: &Context<'_>) -> Option<Result<Vec<CardProductVersion>, ApiError>> {
+        let read = match &self.versions {
+            Some(read) => Ok(read.clone()),
+            None => view::versions_of(ctx.portal(), self.offer.product.id).await,
+        };
+        nullable(read.map(|versions| Some(versions.into_iter().map(CardProductVersion).collect())))
     }
 }
 
@@ -148,37 +215,9 @@ impl CardProductVersion {
     pub async fn id(&self) -> ID {
         encode(self.0.version.id)
     }
-    /// Stable code of the product, for example `GUANGDONG_TALENT_CARD`.
-    async fn product_code(&self) -> &str {
-        &self.0.product.code
-    }
-    /// Name of the product.
-    async fn name(&self, ctx: &Context<'_>) -> LocalizedText {
-        LocalizedText::of(&self.0.product.name, ctx.language())
-    }
-    /// Who issues it.
-    async fn level(&self) -> ProductLevel {
-        self.0.product.level
-    }
-    /// Region of the issuer, GB/T 2260.
-    async fn region_code(&self) -> &str {
-        &self.0.product.region_code
-    }
-    /// Region of the issuer.
-    async fn region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
-        RegionObject::by_code(&self.0.product.region_code, ctx.language())
-    }
-    /// The issuing body, where it was read.
-    async fn issuer(&self, ctx: &Context<'_>) -> Option<LocalizedText> {
-        self.0.product.issuer.as_ref().map(|text| LocalizedText::of(text, ctx.language()))
-    }
-    /// Whether family members get cards of their own.
-    async fn sub_cards(&self) -> SubCards {
-        self.0.product.sub_cards
-    }
-    /// How far the product itself may be relied on.
-    async fn product_verification(&self) -> Verification {
-        self.0.product.verification
+    /// The product that it is a version of.
+    async fn product(&self) -> CardProduct {
+        CardProduct { offer: self.0.clone(), versions: None }
     }
     /// Number of the version, from 1.
     async fn number(&self) -> i32 {
@@ -203,12 +242,7 @@ impl CardProductVersion {
     /// Grades.
     async fn grades(&self, ctx: &Context<'_>) -> Vec<CardGrade> {
         let language = ctx.language();
-        self.0
-            .version
-            .grades
-            .iter()
-            .map(|g| CardGrade { code: g.code.clone(), title: LocalizedText::of(&g.title, language), verification: g.verification })
-            .collect()
+        self.0.version.grades.iter().map(|grade| CardGrade::of(grade, language)).collect()
     }
     /// Benefits of every grade.
     async fn benefits(&self, ctx: &Context<'_>) -> Vec<BenefitObject> {
@@ -255,15 +289,15 @@ impl TalentCard {
         encode(self.0.card.id)
     }
     /// The product version that it was issued under.
-    async fn product(&self) -> CardProductVersion {
+    async fn product_version(&self) -> CardProductVersion {
         CardProductVersion(self.0.offer.clone())
     }
-    /// Grade, for example `A`.
-    async fn grade(&self) -> &str {
-        &self.0.card.grade
+    /// Grade.
+    async fn grade(&self, ctx: &Context<'_>) -> Result<CardGrade, ApiError> {
+        Ok(CardGrade::of(view::grade_of(&self.0.offer, &self.0.card.grade)?, ctx.language()))
     }
     /// Who the holder is to the principal card: HOLDER on a principal card.
-    async fn beneficiary(&self) -> Beneficiary {
+    async fn relation(&self) -> Beneficiary {
         self.0.card.beneficiary
     }
     /// Global id of the principal card, of a sub-card.
@@ -279,7 +313,7 @@ impl TalentCard {
         Date(self.0.card.valid_from)
     }
     /// Last day.
-    async fn valid_to(&self) -> Date {
+    async fn valid_until(&self) -> Date {
         Date(self.0.card.valid_to)
     }
     /// When it was issued.
@@ -311,9 +345,9 @@ impl TalentCard {
         ctx: &Context<'_>,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
-    ) -> Option<Result<Connection<String, CardCheck, EmptyFields, EmptyFields>, ApiError>> {
+    ) -> Option<Result<Pages<CardCheck>, ApiError>> {
         let page = async {
-            let request = PageRequest::parse(first, after.as_deref(), CHECK_ORDER, 1)?;
+            let request = connection::request(ctx, first, after.as_deref(), CHECK_ORDER, 1)?;
             let checks = view::checks(ctx.portal(), ctx.actor(), self.0.card.id, &request).await?;
             Ok(Some(connection::of(checks, |(check, place)| CardCheck::of(&check, place.as_ref(), ctx.language()))))
         };
@@ -385,10 +419,12 @@ impl TalentCardQuery {
         Some(view::card(ctx.portal(), ctx.actor(), id).await.map(TalentCard).map_err(ApiError::from))
     }
 
-    /// Every version of every card product. Open to everybody; look at `verification` before relying on a row.
-    async fn card_products(&self, ctx: &Context<'_>) -> Option<Result<Vec<CardProductVersion>, ApiError>> {
+    /// Every card product. Open to everybody; look at `verification` before relying on a row.
+    #[graphql(complexity = "5 * child_complexity")]
+    async fn card_products(&self, ctx: &Context<'_>) -> Option<Result<Vec<CardProduct>, ApiError>> {
         let products = view::products(ctx.portal()).await;
-        nullable(products.map(|p| Some(p.into_iter().map(CardProductVersion).collect())))
+        let product = |versions: Vec<Arc<Offer>>| Some(CardProduct { offer: versions.first()?.clone(), versions: Some(versions) });
+        nullable(products.map(|p| Some(p.into_iter().filter_map(product).collect())))
     }
 }
 
@@ -422,9 +458,9 @@ pub struct CreateCardTokenPayload {
 pub struct CardByNumberInput {
     /// Card number as typed.
     pub card_number: String,
-    /// Kind of the document.
-    pub document_kind: IdentityDocumentKind,
-    /// Number of the document as typed.
+    /// Kind of the identity document.
+    pub identity_document_kind: IdentityDocumentKind,
+    /// Number of the identity document as typed.
     pub document_number: String,
     /// Issuing state of a passport, ISO 3166-1 alpha-3.
     pub issuing_state: Option<String>,
@@ -467,7 +503,7 @@ pub struct CheckCardPayload {
     /// The check.
     pub check: Option<CardCheck>,
     /// Grade, where the purpose needs it and the card is good.
-    pub grade: Option<String>,
+    pub grade: Option<CardGrade>,
     /// Name of the holder, masked but for the surname, where the purpose needs it and the card is good.
     pub masked_holder_name: Option<String>,
     /// Benefits that the purpose concerns, with this year's balances; empty where the card is not good.
@@ -482,7 +518,7 @@ impl CheckCardPayload {
     fn of(result: CheckResult, language: Language) -> Self {
         Self {
             check: Some(CardCheck::of(&result.check, result.place.as_ref(), language)),
-            grade: result.grade,
+            grade: result.grade.as_ref().map(|grade| CardGrade::of(grade, language)),
             masked_holder_name: result.holder_name,
             benefits: result.benefits.iter().map(|(benefit, balances)| BenefitObject::of(benefit, balances.iter(), language)).collect(),
             beneficiaries: result
@@ -559,23 +595,49 @@ pub struct RecordBenefitUsePayload {
 
 /// For what the counters of a unit or body check cards. Exactly one of `unitId` and `bodyId` is given.
 #[derive(InputObject, Debug)]
-pub struct AllowCounterPurposeInput {
+pub struct SetCounterPurposeInput {
     /// Global id of a unit.
     pub unit_id: Option<ID>,
     /// Global id of a body.
     pub body_id: Option<ID>,
     /// The purpose.
     pub purpose: CheckPurpose,
-    /// `false` takes it back.
-    #[graphql(default = true)]
+    /// Whether they may; `false` takes it back.
     pub allowed: bool,
 }
 
-/// What `allowCounterPurpose` answers.
+/// Whether the counters of a unit or body may check cards for a purpose.
 #[derive(SimpleObject, Debug)]
-pub struct AllowCounterPurposePayload {
-    /// Whether the purpose is allowed now.
-    pub allowed: Option<bool>,
+#[graphql(complex)]
+pub struct CounterPurpose {
+    /// The purpose.
+    pub purpose: CheckPurpose,
+    /// Whether they may.
+    pub allowed: bool,
+    /// The unit whose counters it is about.
+    pub unit_id: Option<ID>,
+    /// The body whose counters it is about.
+    pub body_id: Option<ID>,
+}
+
+#[ComplexObject]
+impl CounterPurpose {
+    /// The unit whose counters it is about.
+    async fn unit(&self, ctx: &Context<'_>) -> Option<Result<UnitObject, ApiError>> {
+        unit_of(ctx, self.unit_id.as_ref()).await
+    }
+
+    /// The body whose counters it is about.
+    async fn body(&self, ctx: &Context<'_>) -> Option<Result<BodyObject, ApiError>> {
+        body_of(ctx, self.body_id.as_ref()).await
+    }
+}
+
+/// What `setCounterPurpose` answers.
+#[derive(SimpleObject, Debug)]
+pub struct SetCounterPurposePayload {
+    /// What holds now.
+    pub counter_purpose: Option<CounterPurpose>,
     /// Why nothing was changed.
     pub user_errors: Vec<UserError>,
 }
@@ -596,7 +658,7 @@ impl RecordBenefitUseInput {
     }
 }
 
-impl AllowCounterPurposeInput {
+impl SetCounterPurposeInput {
     fn counter(&self) -> Result<Counter, ApiError> {
         let unit = decode_option::<UnitId>(self.unit_id.as_ref(), "input.unitId")?;
         let body = decode_option::<BodyId>(self.body_id.as_ref(), "input.bodyId")?;
@@ -638,7 +700,7 @@ impl TalentCardMutation {
         let shown = match input.by {
             CardShownInput::Token(token) => Shown::Token(token),
             CardShownInput::Number(n) => {
-                Shown::Number { number: n.card_number, kind: n.document_kind, document: n.document_number, issuing_state: n.issuing_state }
+                Shown::Number { number: n.card_number, kind: n.identity_document_kind, document: n.document_number, issuing_state: n.issuing_state }
             }
         };
         payload(
@@ -668,20 +730,28 @@ impl TalentCardMutation {
     }
 
     /// Says for what the counters of a unit or body check cards. For its supervisor and for system administration.
-    async fn allow_counter_purpose(
+    async fn set_counter_purpose(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: AllowCounterPurposeInput,
-    ) -> Option<Result<AllowCounterPurposePayload, ApiError>> {
+        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: SetCounterPurposeInput,
+    ) -> Option<Result<SetCounterPurposePayload, ApiError>> {
         let counter = match input.counter() {
             Ok(counter) => counter,
             Err(error) => return Some(Err(error)),
         };
         payload(
             ctx.ctx(),
-            check::allow_counter_purpose(ctx.portal(), ctx.actor(), counter, input.purpose, input.allowed).await,
-            |()| AllowCounterPurposePayload { allowed: Some(input.allowed), user_errors: Vec::new() },
-            |user_errors| AllowCounterPurposePayload { allowed: None, user_errors },
+            check::set_counter_purpose(ctx.portal(), ctx.actor(), counter, input.purpose, input.allowed).await,
+            |()| SetCounterPurposePayload {
+                counter_purpose: Some(CounterPurpose {
+                    purpose: input.purpose,
+                    allowed: input.allowed,
+                    unit_id: counter.unit().map(encode),
+                    body_id: counter.body().map(encode),
+                }),
+                user_errors: Vec::new(),
+            },
+            |user_errors| SetCounterPurposePayload { counter_purpose: None, user_errors },
         )
     }
 }

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult, SqlErr, Statement, Value};
 use uuid::Uuid;
 
 use crate::kernel::ids::{ApplicationId, BenefitEntryId, BenefitId, BodyId, CardCheckId, CardId, CardProductId, CardProductVersionId, PersonId, UnitId};
+use crate::kernel::page::COUNT_CAP;
 use crate::kernel::text::Text;
 use crate::talent_card::model::bundle::{BundleBenefit, BundleProduct, BundleVersion};
 use crate::talent_card::model::card::{Card, CardEventKind, CardStatus, IssuedNumber, NumberEnd};
@@ -482,6 +483,13 @@ fn check_of(row: &QueryResult) -> Result<Check, DbErr> {
 /// A check.
 pub async fn check(db: &impl ConnectionTrait, id: CardCheckId) -> Result<Option<Check>, DbErr> {
     all(db, &format!("{CHECK} WHERE id = $1"), vec![id.0.into()]).await?.first().map(check_of).transpose()
+}
+
+/// How many checks of a card there were, up to [`COUNT_CAP`].
+pub async fn count_checks(db: &impl ConnectionTrait, card: CardId) -> Result<u64, DbErr> {
+    let text = format!("SELECT COUNT(*) FROM (SELECT 1 FROM card_check WHERE card_id = $1 LIMIT {COUNT_CAP}) found");
+    let rows = all(db, &text, vec![card.0.into()]).await?;
+    rows.first().map_or(Ok(0), |row| row.try_get_by_index::<i64>(0).map(i64::unsigned_abs))
 }
 
 /// Checks of a card, newest first, before `before`.

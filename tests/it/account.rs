@@ -100,7 +100,7 @@ pub(crate) fn wrong(code: &str) -> &'static str {
 }
 
 async fn complete(app: &TestApp, (challenge, code): (&str, &str), password: &str) -> Value {
-    mutate(app, None, "completeSignUp", PAIR, json!({ "challenge": challenge, "code": code, "password": password, "nameZh": "陈大文" })).await
+    mutate(app, None, "completeSignUp", PAIR, json!({ "challengeId": challenge, "code": code, "password": password, "nameZh": "陈大文" })).await
 }
 
 pub(crate) struct Signed {
@@ -120,7 +120,7 @@ pub(crate) async fn sign_up(app: &TestApp, contact: &str) -> Signed {
 }
 
 pub(crate) const RESULT: &str =
-    "result { __typename ... on SessionPair { sessionId accessToken refreshToken } ... on SecondFactorRequired { challenge expiresAt } }";
+    "result { __typename ... on SessionPair { sessionId accessToken refreshToken } ... on SecondFactorRequired { challengeId expiresAt } }";
 
 pub(crate) async fn sign_in(app: &TestApp, contact: &str, password: &str) -> Value {
     mutate(app, None, "signIn", RESULT, json!({ "contact": contact, "password": password })).await
@@ -209,7 +209,7 @@ async fn a_code_works_once_for_ten_minutes_and_five_tries(app: TestApp) {
         .graphql(
             None,
             &mutation("completeSignUp", PAIR),
-            json!({ "input": { "challenge": challenge, "code": second, "password": PASSWORD, "nameZh": "陈大文" } }),
+            json!({ "input": { "challengeId": challenge, "code": second, "password": PASSWORD, "nameZh": "陈大文" } }),
         )
         .await;
     assert_eq!(reply.code(), "RATE_LIMITED");
@@ -221,10 +221,10 @@ async fn a_code_works_once_for_ten_minutes_and_five_tries(app: TestApp) {
     refused(&complete(&app, (&challenge, &third), PASSWORD).await, "CODE_INVALID", "input.code");
     // A code of a sign-up recovers nothing, and what is no challenge is a bad request.
     let (challenge, fourth) = code(&app, "startSignUp", "fourth@example.com").await;
-    let crossed = mutate(&app, None, "completeRecovery", RESULT, json!({ "challenge": challenge, "code": fourth, "password": PASSWORD })).await;
+    let crossed = mutate(&app, None, "completeRecovery", RESULT, json!({ "challengeId": challenge, "code": fourth, "password": PASSWORD })).await;
     refused(&crossed, "CODE_INVALID", "input.code");
-    let reply = app.graphql(None, &mutation("completeSignUp", PAIR), json!({ "input": { "challenge": "x", "code": "1", "password": PASSWORD } })).await;
-    assert_eq!((reply.code(), &reply.errors[0]["extensions"]["field"]), ("BAD_REQUEST", &json!(["input", "challenge"])));
+    let reply = app.graphql(None, &mutation("completeSignUp", PAIR), json!({ "input": { "challengeId": "x", "code": "1", "password": PASSWORD } })).await;
+    assert_eq!((reply.code(), &reply.errors[0]["extensions"]["field"]), ("BAD_REQUEST", &json!(["input", "challengeId"])));
     // Expired codes are wiped.
     app.advance(Duration::minutes(10));
     assert!(letters::sweep(app.portal()).await.unwrap() > 0);
@@ -260,10 +260,10 @@ async fn known_and_unknown_contact_points_are_answered_alike(app: TestApp) {
         let notice = letters_to(&app, silent).await.pop().unwrap();
         assert!(notice["secret"].is_null(), "{notice}");
         assert!(text(&letters_to(&app, loud).await.pop().unwrap()["secret"]).len() == 6);
-        let input = json!({ "challenge": seen[0].2, "code": "000000", "password": OTHER_PASSWORD });
+        let input = json!({ "challengeId": seen[0].2, "code": "000000", "password": OTHER_PASSWORD });
         let (complete, shown, input) = match field {
             "startRecovery" => ("completeRecovery", RESULT, input),
-            _ => ("completeSignUp", PAIR, json!({ "challenge": seen[0].2, "code": "000000", "password": OTHER_PASSWORD, "nameZh": "陈大文" })),
+            _ => ("completeSignUp", PAIR, json!({ "challengeId": seen[0].2, "code": "000000", "password": OTHER_PASSWORD, "nameZh": "陈大文" })),
         };
         refused(&mutate(&app, None, complete, shown, input).await, "CODE_INVALID", "input.code");
     }
@@ -287,7 +287,7 @@ async fn wrong_unknown_and_malformed_names_have_one_answer(app: TestApp) {
     assert!(!lives(&app, "nonsense").await);
     // A challenge of another kind is none of a second factor.
     let completed =
-        mutate(&app, None, "completeSignIn", PAIR, json!({ "challenge": code(&app, "startSignUp", "x@example.com").await.0, "code": "123456" })).await;
+        mutate(&app, None, "completeSignIn", PAIR, json!({ "challengeId": code(&app, "startSignUp", "x@example.com").await.0, "code": "123456" })).await;
     refused(&completed, "CODE_INVALID", "input.code");
 }
 
@@ -399,7 +399,7 @@ async fn recovery_changes_the_password_and_ends_all_sessions(app: TestApp) {
     let first = sign_up(&app, "one@example.com").await;
     let second = signed_in(&app, "one@example.com").await;
     let (challenge, digits) = code(&app, "startRecovery", "one@example.com").await;
-    let input = |password: &str, code: &str| json!({ "challenge": challenge, "code": code, "password": password });
+    let input = |password: &str, code: &str| json!({ "challengeId": challenge, "code": code, "password": password });
     let recover = async |password: &str, code: &str| mutate(&app, None, "completeRecovery", RESULT, input(password, code)).await;
     refused(&recover("short", &digits).await, "TOO_SHORT", "input.password");
     refused(&recover(OTHER_PASSWORD, wrong(&digits)).await, "CODE_INVALID", "input.code");
@@ -440,19 +440,29 @@ async fn an_invitation_gives_a_role_once_that_waits_for_a_second_factor(app: Tes
     let accept = async |by: &str| mutate(&app, Some(by), "acceptInvitation", "grant { role unitId }", json!({ "token": token })).await;
     refused(&accept(&system).await, "OWN_GRANT", "input.token");
     let (challenge, digits) = code(&app, "startSignUp", "officer@example.com").await;
-    let sign_up = json!({ "challenge": challenge, "code": digits, "password": PASSWORD, "nameZh": "窗口员", "invitationToken": token });
+    let sign_up = json!({ "challengeId": challenge, "code": digits, "password": PASSWORD, "nameZh": "窗口员", "invitationToken": token });
     let officer = signed(&mutate(&app, None, "completeSignUp", PAIR, sign_up).await["session"]);
     refused(&accept(&security).await, "TOKEN_INVALID", "input.token");
     // Held, but not in force in a session without a second factor.
     assert_eq!(roles_of(&app, &officer.access).await, json!([]));
     let person = person_of(&app, &officer.access).await;
-    let grants = app.graphql(Some(&security), "query($p: ID!) { roleGrants(personId: $p) { role unitId endedAt } }", json!({ "p": person })).await.ok();
-    assert_eq!(grants["roleGrants"], json!([{ "role": "WINDOW_OFFICER", "unitId": unit, "endedAt": null }]));
-    let reply = app.graphql(Some(&officer.access), "query($p: ID!) { roleGrants(personId: $p) { role } }", json!({ "p": person })).await;
+    let grants =
+        app.graphql(Some(&security), "query($p: ID!) { roleGrants(personId: $p) { nodes { role unitId endedAt } } }", json!({ "p": person })).await.ok();
+    assert_eq!(grants["roleGrants"]["nodes"], json!([{ "role": "WINDOW_OFFICER", "unitId": unit, "endedAt": null }]));
+    let by = "query($p: ID, $u: ID, $b: ID) { roleGrants(personId: $p, unitId: $u, bodyId: $b) { totalCount nodes { person { id } } } }";
+    let there = app.graphql(Some(&security), by, json!({ "u": unit })).await.ok()["roleGrants"].take();
+    let holders = there["nodes"].as_array().unwrap();
+    assert!(holders.len() > 1 && there["totalCount"] == holders.len() && holders.iter().any(|grant| grant["person"]["id"] == person), "{there}");
+    let both = app.graphql(Some(&security), by, json!({ "u": unit, "p": person })).await.ok();
+    assert_eq!(both["roleGrants"], json!({ "totalCount": 1, "nodes": [{ "person": { "id": person } }] }));
+    let reply = app.graphql(Some(&security), by, json!({})).await;
+    assert_eq!((reply.code(), &reply.errors[0]["extensions"]["field"]), ("BAD_REQUEST", &json!(["personId"])));
+    assert_eq!(app.graphql(Some(&officer.access), by, json!({ "u": unit })).await.code(), "FORBIDDEN");
+    let reply = app.graphql(Some(&officer.access), "query($p: ID!) { roleGrants(personId: $p) { nodes { role } } }", json!({ "p": person })).await;
     assert_eq!(reply.code(), "FORBIDDEN");
     // A bad token takes the whole sign-up back.
     let (challenge, digits) = code(&app, "startSignUp", "late@example.com").await;
-    let late = json!({ "challenge": challenge, "code": digits, "password": PASSWORD, "nameZh": "迟到", "invitationToken": token });
+    let late = json!({ "challengeId": challenge, "code": digits, "password": PASSWORD, "nameZh": "迟到", "invitationToken": token });
     refused(&mutate(&app, None, "completeSignUp", PAIR, late).await, "TOKEN_INVALID", "input.invitationToken");
     assert!(complete(&app, (&challenge, &digits), PASSWORD).await["session"].is_object());
 }
@@ -491,9 +501,9 @@ async fn roles_are_given_and_ended_by_security_administration_only(app: TestApp)
     assert_eq!(end(&security, &grant).await["grant"]["endedAt"], "2026-01-05T01:00:00+00:00");
     refused(&end(&security, &grant).await, "NOT_FOUND", "input.grantId");
     assert_eq!(roles_of(&app, &talent).await, json!([]));
-    let document = "query($p: ID!) { roleGrants(personId: $p) { id } }";
+    let document = "query($p: ID!) { roleGrants(personId: $p) { nodes { id } } }";
     let mine = app.graphql(Some(&security), document, json!({ "p": own })).await.ok();
-    refused(&end(&security, &text(&mine["roleGrants"][0]["id"])).await, "OWN_GRANT", "input.grantId");
+    refused(&end(&security, &text(&mine["roleGrants"]["nodes"][0]["id"])).await, "OWN_GRANT", "input.grantId");
     // Ended, it may be given again.
     assert!(give(input(&person, "REVIEWER", Some(&unit), "grant-0000000006")).await["grant"].is_object());
 }
@@ -641,7 +651,7 @@ async fn sign_in_from(app: &TestApp, address: &str, contact: &str, password: &st
 
 pub(crate) async fn sign_up_from(app: &TestApp, address: &str, contact: &str) {
     let (challenge, code) = code(app, "startSignUp", contact).await;
-    let input = json!({ "challenge": challenge, "code": code, "password": PASSWORD, "nameZh": "陈大文" });
+    let input = json!({ "challengeId": challenge, "code": code, "password": PASSWORD, "nameZh": "陈大文" });
     let (data, _) = graphql_from(app, address, &mutation("completeSignUp", PAIR), input).await;
     assert!(data["completeSignUp"]["session"].is_object(), "{data}");
 }
@@ -731,15 +741,15 @@ async fn an_invitation_is_for_who_holds_the_contact_point_and_while_its_sender_m
     // Neither an account that holds another contact point, nor a sign-up with another one; the token is not spent by it.
     refused(&accept(&other, &token).await, "TOKEN_INVALID", "input.token");
     let (challenge, digits) = code(&app, "startSignUp", "thief@example.com").await;
-    let thief = json!({ "challenge": challenge, "code": digits, "password": PASSWORD, "nameZh": "陈大文", "invitationToken": token });
+    let thief = json!({ "challengeId": challenge, "code": digits, "password": PASSWORD, "nameZh": "陈大文", "invitationToken": token });
     refused(&mutate(&app, None, "completeSignUp", PAIR, thief).await, "TOKEN_INVALID", "input.invitationToken");
     assert_eq!(accept(&invited.access, &token).await["grant"]["role"], "WINDOW_OFFICER");
     // What was sent is gone once it is used.
     assert!(letters_to(&app, "invited@example.com").await.is_empty());
     let token = invite("REVIEWER", "invite-0000000002").await;
     let person = person_of(&app, &system).await;
-    let grants = app.graphql(Some(&security), "query($p: ID!) { roleGrants(personId: $p) { id role } }", json!({ "p": person })).await.ok();
-    let ended = mutate(&app, Some(&security), "endGrant", "grant { endedAt }", json!({ "grantId": grants["roleGrants"][0]["id"] })).await;
+    let grants = app.graphql(Some(&security), "query($p: ID!) { roleGrants(personId: $p) { nodes { id role } } }", json!({ "p": person })).await.ok();
+    let ended = mutate(&app, Some(&security), "endGrant", "grant { endedAt }", json!({ "grantId": grants["roleGrants"]["nodes"][0]["id"] })).await;
     assert!(noes(&ended).is_empty());
     refused(&accept(&invited.access, &token).await, "TOKEN_INVALID", "input.token");
 }
@@ -803,7 +813,7 @@ async fn a_further_contact_point_is_confirmed_by_who_holds_it(app: TestApp) {
     sign_up(&app, "taken@example.com").await;
     let add = async |contact: &str| mutate(&app, Some(&own.access), "addContactPoint", "challenge { id }", json!({ "contact": contact })).await;
     let confirm = async |by: &str, challenge: &Value, code: &str| {
-        let input = json!({ "challenge": challenge, "code": code });
+        let input = json!({ "challengeId": challenge, "code": code });
         mutate(&app, Some(by), "confirmContactPoint", "contactPoint { kind masked verified }", input).await
     };
     refused(&add("nonsense").await, "CONTACT_MALFORMED", "input.contact");

@@ -17,6 +17,7 @@ use talent_portal::audit::model::Verdict;
 use talent_portal::audit::service as audit;
 use talent_portal::kernel::ids::{ApplicationId, OrderId, ProcessId, TypedId as _};
 use talent_portal::kernel::role::Role;
+use talent_portal::person::entity::person_key;
 
 use crate::support::{TestApp, both_engines, pool_of_one};
 
@@ -36,6 +37,7 @@ both_engines!(
     what_is_not_yours_does_not_exist,
     papers_of_a_case_are_opened_by_its_staff_alone,
     an_original_is_seen_once_by_a_window_officer_of_the_unit,
+    of_an_erased_person_the_documents_keep_number_kind_and_instant,
     objects_are_fetched_again_by_their_ids,
     an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt,
     a_case_that_nobody_answers_is_accepted_by_lapse_of_time,
@@ -85,11 +87,11 @@ async fn a_card_is_applied_for_reviewed_decided_delivered_and_held(app: TestApp)
     assert_eq!(instant(&case["closedAt"]), world.app.portal().env.now());
     assert_eq!(world.queue(&officer, json!({})).await.len(), 0);
 
-    let cards = world.app.graphql(Some(&talent.token), "{ myCards { grade status validFrom validTo number { number } } }", json!({})).await.ok();
+    let cards = world.app.graphql(Some(&talent.token), "{ myCards { grade { code } status validFrom validUntil number { number } } }", json!({})).await.ok();
     let card = &cards["myCards"][0];
-    assert_eq!((&card["grade"], &card["status"]), (&json!("A"), &json!("ACTIVE")));
+    assert_eq!((&card["grade"]["code"], &card["status"]), (&json!("A"), &json!("ACTIVE")));
     // Never beyond the contract.
-    assert_eq!((&card["validFrom"], &card["validTo"]), (&json!("2026-01-05"), &json!("2028-12-31")));
+    assert_eq!((&card["validFrom"], &card["validUntil"]), (&json!("2026-01-05"), &json!("2028-12-31")));
 
     let events = world.events(&talent, &case).await;
     let role = |kind: &str, role: &str| (kind.to_owned(), Some(role.to_owned()));
@@ -107,7 +109,8 @@ async fn a_card_is_applied_for_reviewed_decided_delivered_and_held(app: TestApp)
         ]
     );
     // Each document is signed, numbered after the case, and says what the API says.
-    let shown = world.read(&talent, &case, "documents { kind number jws reason decision }").await;
+    let shown = "documents { kind number jws reason decision delivery { channel deliveredAt recipient { id displayName } } }";
+    let shown = world.read(&talent, &case, shown).await;
     let documents = shown["documents"].as_array().unwrap();
     assert_eq!(documents.iter().map(|d| d["kind"].as_str().unwrap()).collect::<Vec<_>>(), ["RECEIPT", "ACCEPTANCE", "DECISION"]);
     for document in documents {
@@ -120,8 +123,18 @@ async fn a_card_is_applied_for_reviewed_decided_delivered_and_held(app: TestApp)
         assert!(world.app.portal().keyring.verify::<Content>(JWS_TYPE, &changed).is_none());
     }
     assert_eq!(documents[2]["decision"], "APPROVED");
-    let mine = world.app.graphql(Some(&talent.token), "{ myApplications { nodes { id state itemCode applicantName } } }", json!({})).await.ok();
-    assert_eq!(mine["myApplications"]["nodes"].as_array().unwrap().len(), 1);
+    let recipient = json!({ "id": talent.person.global(), "displayName": "人才甲" });
+    let delivery = json!({ "channel": "ONLINE", "deliveredAt": case["closedAt"], "recipient": recipient });
+    assert_eq!([&documents[0]["delivery"], &documents[1]["delivery"], &documents[2]["delivery"]], [&Value::Null, &Value::Null, &delivery]);
+    // How all documents of a page were delivered costs one statement.
+    let statements = async |shown: &str| {
+        let document = format!("{{ myApplications {{ nodes {{ documents {{ id {shown} }} }} }} }}");
+        world.app.statements(world.app.graphql(Some(&talent.token), &document, json!({}))).await.0
+    };
+    statements("").await;
+    assert_eq!(statements("delivery { channel }").await, statements("").await + 1);
+    let mine = world.app.graphql(Some(&talent.token), "{ myApplications { totalCount nodes { id state itemCode applicantName } } }", json!({})).await.ok();
+    assert_eq!((mine["myApplications"]["nodes"].as_array().unwrap().len(), &mine["myApplications"]["totalCount"]), (1, &json!(1)));
     assert_eq!((&mine["myApplications"]["nodes"][0]["id"], &mine["myApplications"]["nodes"][0]["itemCode"]), (&case["id"], &json!(CARD)));
     let report = check_projections(world.app.portal(), |_| {}).await.unwrap();
     assert_eq!((report.compared, report.different), (1, Vec::new()));
@@ -322,6 +335,23 @@ async fn a_reason_is_needed_for_every_no(app: TestApp) {
     let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "REFUSED", "reason": "条件不符" })).await;
     let shown = world.read(&talent, &case, "documents { kind reason decision }").await;
     assert_eq!(shown["documents"][2], json!({ "kind": "DECISION", "reason": "条件不符", "decision": "REFUSED" }));
+}
+
+async fn of_an_erased_person_the_documents_keep_number_kind_and_instant(app: TestApp) {
+    let mut world = World::new(app).await;
+    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
+    let case = world.case(&talent).await;
+    let keys = world.app.portal().db.keys();
+    person_key::Entity::delete_many().filter(person_key::Column::PersonId.eq(talent.person)).exec(keys).await.unwrap();
+    world.app.restart();
+    let shown = "documents { id kind number issuedAt caseNumber itemName { value } applicantName receivedAt materials { value } provisional \
+        given { name { value } } legalBasis { number } jws delivery { channel } }";
+    let data = world.read(&officer, &case, shown).await;
+    let document = data["documents"][0].as_object().unwrap();
+    for (field, value) in document {
+        assert_eq!(value.is_null(), !["id", "kind", "number", "issuedAt"].contains(&field.as_str()), "{field}: {value}");
+    }
+    assert_eq!((data["documents"].as_array().unwrap().len(), &document["kind"]), (1, &json!("RECEIPT")));
 }
 
 async fn objects_are_fetched_again_by_their_ids(app: TestApp) {
@@ -635,6 +665,22 @@ async fn pages_of_the_queue_walk_every_row_once_in_five_statements(app: TestApp)
         world.app.graphql(Some(&officer.token), document, variables).await.ok()["workQueue"].take()
     };
     page(2, Value::Null).await;
+    // What is counted is the list as its reader has it, by one more statement, and only where it is asked for.
+    let counted = async |filter: Value, total: &str| {
+        let document =
+            format!("query($unit: ID!, $filter: WorkQueueFilter) {{ workQueue(unitId: $unit, filter: $filter, first: 1) {{ nodes {{ number }} {total} }} }}");
+        let variables = json!({ "unit": world.units.window.global(), "filter": filter });
+        let (statements, reply) = world.app.statements(world.app.graphql(Some(&officer.token), &document, variables)).await;
+        (statements, reply.ok()["workQueue"]["totalCount"].take())
+    };
+    let (statements, total) = counted(json!({}), "totalCount").await;
+    assert_eq!((counted(json!({}), "").await, total), ((statements - 1, Value::Null), json!(57)));
+    assert_eq!(counted(json!({ "mine": true }), "totalCount").await.1, json!(0));
+    assert_eq!(counted(json!({ "unclaimed": true, "state": "RECEIVED" }), "totalCount").await.1, json!(57));
+    let mine = "{ myApplications { totalCount } myOrders { totalCount } filledCarts { totalCount } myDocuments { totalCount } myMandates { totalCount } }";
+    let totals = |data: &Value| ["myApplications", "myOrders", "filledCarts", "myDocuments", "myMandates"].map(|list| data[list]["totalCount"].clone());
+    assert_eq!(totals(&world.app.graphql(Some(&talent.token), mine, json!({})).await.ok()), [json!(57), json!(3), json!(0), json!(0), json!(0)]);
+    assert_eq!(totals(&world.app.graphql(Some(&officer.token), mine, json!({})).await.ok()), [0, 0, 0, 0, 0].map(|none| json!(none)));
     for first in [1, 50] {
         let (statements, answer) = world.app.statements(page(first, Value::Null)).await;
         assert_eq!(answer["edges"].as_array().unwrap().len(), usize::try_from(first).unwrap());

@@ -123,7 +123,7 @@ impl World {
     }
 
     async fn verify(&self, officer: &Someone, person: PersonId, number: &str) -> Value {
-        let input = json!({ "personId": person.global(), "kind": "HKID", "documentNumber": number });
+        let input = json!({ "personId": person.global(), "kind": "HKID", "documentNumber": number, "expectedVersion": self.app.version_of(&json!(person.global())).await });
         self.run(officer, "verifyIdentity", "person { id }", input).await.unwrap()
     }
 
@@ -752,8 +752,25 @@ async fn who_handed_a_case_in_under_a_mandate_never_works_on_it(app: TestApp) {
     let line = world.service_line(json!({ "city": "440100" })).await;
     let filled = json!({ "applicantId": talent.person.global(), "mandateId": mandate["id"], "lines": [line] });
     let cart = world.save(&agent, filled).await.unwrap();
-    let listed = async || world.app.graphql(Some(&agent.token), "{ filledCarts { id applications { id } } }", json!({})).await.ok()["filledCarts"].take();
+    let listed = async || {
+        world.app.graphql(Some(&agent.token), "{ filledCarts { nodes { id applications { id } } } }", json!({})).await.ok()["filledCarts"]["nodes"].take()
+    };
     assert_eq!(listed().await, json!([{ "id": cart["id"], "applications": [{ "id": cart["applications"][0]["id"] }] }]));
+    let mandates = "query($after: String) { filledCarts { totalCount } myMandates(first: 1, after: $after) { totalCount pageInfo { endCursor hasNextPage } nodes { id } } }";
+    for party in [&talent, &agent] {
+        let mut data = world.app.graphql(Some(&party.token), mandates, json!({})).await.ok();
+        assert_eq!(data["filledCarts"]["totalCount"], json!(i32::from(party.person == agent.person)));
+        let page = data["myMandates"].take();
+        assert_eq!((&page["totalCount"], &page["nodes"], &page["pageInfo"]["hasNextPage"]), (&json!(1), &json!([{ "id": mandate["id"] }]), &json!(false)));
+        let next = world.app.graphql(Some(&party.token), mandates, json!({ "after": page["pageInfo"]["endCursor"] })).await.ok();
+        assert_eq!(next["myMandates"]["nodes"], json!([]));
+    }
+    // Beyond its term a mandate lets nobody go on filling, although the cart is there.
+    world.app.advance(Duration::days(31));
+    let agent_later = world.again(&agent).await;
+    let later = world.app.graphql(Some(&agent_later.token), "{ filledCarts { totalCount nodes { id } } }", json!({})).await.ok();
+    assert_eq!(later["filledCarts"], json!({ "totalCount": 0, "nodes": [] }));
+    world.app.advance(-Duration::days(31));
     let case = world.submit(&agent, &cart, json!({})).await.unwrap()["applications"][0].take();
     assert_eq!(listed().await, json!([]));
     assert_eq!(codes(&no(world.act(&agent, "claimApplication", &case, json!({})).await)), ["OWN_CASE"]);

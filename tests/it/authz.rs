@@ -255,8 +255,12 @@ async fn mutations(asked: &Asked, schema: &Schema, columns: &[(usize, bool, Stri
                 "checkCard" => {
                     target.ids.insert("token".into(), target.token(&asked.world).await);
                 }
+                "verifyIdentity" => {
+                    let person = json!(target.ids.get("verifyIdentity.personId").unwrap_or(&target.ids["personId"]));
+                    target.ids.insert("personVersion".into(), asked.world.app.version_of(&person).await.to_string());
+                }
                 "completeSignUp" | "completeRecovery" | "completeSignIn" => {
-                    target.ids.insert("challenge".into(), PendingCodeId::new(&asked.world.app.portal().env).global());
+                    target.ids.insert("challengeId".into(), PendingCodeId::new(&asked.world.app.portal().env).global());
                 }
                 _ => {}
             }

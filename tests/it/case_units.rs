@@ -90,10 +90,10 @@ async fn a_case_waits_in_the_queue_of_the_unit_whose_step_is_due(app: TestApp) {
     // The window receives and accepts, the province decides; the decision names the card.
     let units: Vec<_> = documents.iter().map(|document| document["unitName"]["value"].as_str().unwrap()).collect();
     assert_eq!(units, ["示范分窗口", "示范分窗口", "示范省级窗口"]);
-    let cards = world.app.graphql(Some(&talent.token), "{ myCards { validTo number { number } } }", json!({})).await.ok();
+    let cards = world.app.graphql(Some(&talent.token), "{ myCards { validUntil number { number } } }", json!({})).await.ok();
     let card = &cards["myCards"][0];
     let given: Vec<_> = documents[2]["given"].as_array().unwrap().iter().map(|given| given["value"]["value"].clone()).collect();
-    assert_eq!((&given[0], &given[2]), (&card["number"]["number"], &card["validTo"]));
+    assert_eq!((&given[0], &given[2]), (&card["number"]["number"], &card["validUntil"]));
     assert!(check_projections(world.app.portal(), |_| {}).await.unwrap().different.is_empty());
 }
 
@@ -102,7 +102,7 @@ async fn what_hangs_below_a_list_of_cases_is_read_once_for_all(app: TestApp) {
     let talent = world.talent("talent").await;
     let line = world.service_line(json!({ "city": "440100" })).await;
     let below = "number itemName { value } step { name { value } } applicantName receivingUnit { name { value } } currentUnit { id } assuranceNeeded \
-        beneficiaries { id name } materials { key } documents { kind number } events { kind } availableActions { action allowed } answers";
+        beneficiaries { id displayName } materials { key } documents { kind number } events { kind } availableActions { action allowed } answers";
     let cases = format!("{{ myApplications(first: 20) {{ nodes {{ {below} }} }} }}");
     let orders = format!("{{ myOrders(first: 5) {{ nodes {{ id applications {{ {below} }} }} }} }}");
     let mut counted = Vec::new();

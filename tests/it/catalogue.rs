@@ -9,7 +9,7 @@ use talent_portal::api::context::Ctx;
 use talent_portal::api::schema;
 use talent_portal::catalogue::model::bundle::{Bundle, digest};
 use talent_portal::catalogue::model::facts::{Fact, FactOrigin, FactValue};
-use talent_portal::catalogue::model::item::Version;
+use talent_portal::catalogue::model::item::{Version, VersionState};
 use talent_portal::catalogue::model::offering::{Channel, Maker, OfferingTerms, Route};
 use talent_portal::catalogue::model::version::StepKindCode;
 use talent_portal::catalogue::service::{self, FactSource as _, Offer, UnitPlace};
@@ -149,6 +149,7 @@ async fn what_the_api_made_is_left_and_told(app: TestApp) {
         edition: "2023".to_owned(),
         number: 3,
         digest: digest(&content),
+        state: VersionState::Published,
         maker: Maker::Api,
         content,
     };
@@ -290,15 +291,36 @@ async fn pages_of_items_walk_every_item_once(app: TestApp) {
 async fn a_page_of_fifty_items_with_versions_and_offerings_costs_four_statements(app: TestApp) {
     published(&app).await;
     bind(&app, &[window(&app, "440100", None).await, window(&app, "440300", None).await]).await;
-    let document = "{ serviceItems(first: 50) { nodes { code currentVersion { name { value } } offerings { promisedDays } } } }";
+    let document = "{ serviceItems(first: 50) { nodes { code currentVersion { name { value } } offerings { nodes { promisedDays } } } } }";
     for expected in [4, 3] {
         let (count, answer) = app.statements(ask(&app, Language::En, document, json!({}))).await;
         assert_eq!(answer["errors"], Value::Null);
         let nodes = answer["data"]["serviceItems"]["nodes"].as_array().unwrap();
         assert_eq!(nodes.len(), 33);
-        assert!(nodes.iter().all(|n| n["offerings"].as_array().unwrap().len() == 2 && n["currentVersion"]["name"]["value"].is_string()));
+        assert!(nodes.iter().all(|n| n["offerings"]["nodes"].as_array().unwrap().len() == 2 && n["currentVersion"]["name"]["value"].is_string()));
         assert_eq!(count, expected, "cold, then warm");
     }
+    // One by one, by region, and counted without a statement more.
+    let text = r#"query($region: String, $zone: String, $after: String) { serviceItem(code: "GD-TALENT-CARD") { currentVersion { number inForceFrom state }
+        offerings(regionCode: $region, zoneCode: $zone, first: 1, after: $after) { totalCount nodes { regionCode itemVersionId } pageInfo { hasNextPage endCursor } } } }"#;
+    let page = async |variables: Value| ask(&app, Language::En, text, variables).await;
+    let first = page(json!({})).await["data"]["serviceItem"].take();
+    assert_eq!((&first["currentVersion"]["state"], &first["currentVersion"]["number"]), (&json!("PUBLISHED"), &json!(2)));
+    assert!(first["currentVersion"]["inForceFrom"].is_string());
+    let first = &first["offerings"];
+    assert_eq!((&first["totalCount"], &first["nodes"][0]["regionCode"], &first["pageInfo"]["hasNextPage"]), (&json!(2), &json!("440100"), &json!(true)));
+    let second = page(json!({ "after": first["pageInfo"]["endCursor"] })).await["data"]["serviceItem"]["offerings"].take();
+    assert_eq!((&second["totalCount"], &second["nodes"][0]["regionCode"], &second["pageInfo"]["hasNextPage"]), (&json!(2), &json!("440300"), &json!(false)));
+    for (filter, total) in
+        [(json!({ "region": "440000" }), 2), (json!({ "region": "440300" }), 1), (json!({ "region": "440305" }), 0), (json!({ "zone": "NANSHA" }), 0)]
+    {
+        assert_eq!(page(filter.clone()).await["data"]["serviceItem"]["offerings"]["totalCount"], total, "{filter}");
+    }
+    let wrong = page(json!({ "region": "44" })).await;
+    assert_eq!((&wrong["errors"][0]["extensions"]["field"], &wrong["data"]["serviceItem"]["offerings"]), (&json!(["regionCode"]), &Value::Null));
+    let items = ask(&app, Language::En, "{ serviceItems(first: 1, area: TALENT_CARD) { totalCount } all: serviceItems { totalCount } }", json!({})).await;
+    assert_eq!(items["data"]["all"]["totalCount"], 33);
+    assert!(items["data"]["serviceItems"]["totalCount"].as_i64().is_some_and(|total| (1..33).contains(&total)), "{items}");
 }
 
 async fn an_item_is_shown_in_the_readers_language_with_what_it_rests_on(app: TestApp) {

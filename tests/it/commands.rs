@@ -288,7 +288,7 @@ async fn sign_up(app: &TestApp, contact: &str) -> String {
     let start = "mutation($c: String!) { startSignUp(input: { contact: $c }) { challenge { id } } }";
     let challenge = app.graphql(None, start, json!({ "c": contact })).await.ok()["startSignUp"]["challenge"]["id"].take();
     let complete = "mutation($i: CompleteSignUpInput!) { completeSignUp(input: $i) { session { accessToken } } }";
-    let input = json!({ "challenge": challenge, "code": app.code_for(contact).await, "password": "seven green herons at dusk", "nameZh": "陈大文" });
+    let input = json!({ "challengeId": challenge, "code": app.code_for(contact).await, "password": "seven green herons at dusk", "nameZh": "陈大文" });
     let made = app.graphql(None, complete, json!({ "i": input })).await.ok();
     made["completeSignUp"]["session"]["accessToken"].as_str().expect("a token").to_owned()
 }

@@ -40,13 +40,14 @@ const CARD: &str = "440103189001010015";
 /// Adds a claimed document; gives its id.
 pub(crate) async fn claimed(world: &World, by: &Someone, kind: &str, number: &str) -> Value {
     let input = json!({ "kind": kind, "documentNumber": number, "idempotencyKey": world.key() });
-    world.run(by, "addIdentityDocument", "document { id }", input).await.unwrap()["id"].take()
+    world.run(by, "addIdentityDocument", "identityDocument { id }", input).await.unwrap()["id"].take()
 }
 
 /// What `revealPersonalData` answers: the value, a code of `userErrors`, or the code of the error.
 async fn reveal(world: &World, by: &Someone, person: &str, document: &Value, purpose: &str) -> String {
     let text = "mutation($i: RevealPersonalDataInput!) { revealPersonalData(input: $i) { value userErrors { code } } }";
-    let input = json!({ "personId": person, "field": "IDENTITY_DOCUMENT_NUMBER", "documentId": document, "purpose": purpose, "reason": "at her request" });
+    let input =
+        json!({ "personId": person, "field": "IDENTITY_DOCUMENT_NUMBER", "identityDocumentId": document, "purpose": purpose, "reason": "at her request" });
     let reply = world.app.graphql(Some(&by.token), text, json!({ "i": input })).await;
     let payload = &reply.data["revealPersonalData"];
     match (payload["value"].as_str(), payload["userErrors"][0]["code"].as_str()) {
@@ -127,8 +128,8 @@ async fn log(world: &World, of: &Someone) -> Vec<(String, String)> {
 
 async fn verify(world: &World, by: &Someone, person: &str, kind: &str, number: &str) -> Value {
     let text = "mutation($i: VerifyIdentityInput!) { verifyIdentity(input: $i) { mergedId person { id hasAccount identityDocuments { maskedNumber } } \
-        document { id } userErrors { code } } }";
-    let input = json!({ "personId": person, "kind": kind, "documentNumber": number });
+        identityDocument { id } userErrors { code } } }";
+    let input = json!({ "personId": person, "kind": kind, "documentNumber": number, "expectedVersion": world.app.version_of(&json!(person)).await });
     world.app.graphql(Some(&by.token), text, json!({ "i": input })).await.ok()["verifyIdentity"].take()
 }
 
@@ -280,7 +281,7 @@ async fn cases_of_a_merged_person_tie_staff_to_who_she_became(app: TestApp) {
     let (talent, officer, reviewer) = (world.someone("talent", None).await, world.staff("officer").await, world.staff("reviewer").await);
     let far = staff(&world, "far-officer", Role::WindowOfficer, other_city(&world).await).await;
     let walk_in = registered(&world, &officer, "李小明").await;
-    let document = verify(&world, &officer, &walk_in, "HKID", HKID).await["document"]["id"].take();
+    let document = verify(&world, &officer, &walk_in, "HKID", HKID).await["identityDocument"]["id"].take();
     let line = world.service_line(json!({ "city": "440100" })).await;
     let cart = world.save(&officer, json!({ "applicantId": walk_in, "channel": "WINDOW", "lines": [line] })).await.unwrap();
     world.submit(&officer, &cart, json!({})).await.unwrap();
@@ -313,7 +314,7 @@ async fn a_beneficiary_is_dealt_with_like_the_applicant(app: TestApp) {
     let order = world.save(&talent, json!({ "lines": [line] })).await.unwrap();
     world.submit(&talent, &order, json!({})).await.unwrap();
     assert_eq!(read(&world, &officer, &child).await, Ok(Vec::new()));
-    let document = verify(&world, &officer, &child, "HKID", HKID).await["document"]["id"].take();
+    let document = verify(&world, &officer, &child, "HKID", HKID).await["identityDocument"]["id"].take();
     let reviewer = world.staff("reviewer").await;
     assert_eq!(reveal(&world, &reviewer, &child, &document, "CASE_HANDLING").await, HKID);
     // The applicant, whose family member she is, is not staff.
@@ -381,7 +382,7 @@ async fn numbers_cannot_be_guessed_by_comparing(app: TestApp) {
     let document = claimed(&world, &talent, "RESIDENT_ID_CARD", CARD).await;
     let text = "mutation($i: VerifyIdentityInput!) { verifyIdentity(input: $i) { person { id } userErrors { code } } }";
     let compare = async |by: &Someone, number: &str| {
-        let input = json!({ "personId": person, "documentId": document, "kind": "RESIDENT_ID_CARD", "documentNumber": number });
+        let input = json!({ "personId": person, "identityDocumentId": document, "kind": "RESIDENT_ID_CARD", "documentNumber": number, "expectedVersion": world.app.version_of(&json!(person)).await });
         let reply = world.app.graphql(Some(&by.token), text, json!({ "i": input })).await;
         match reply.data["verifyIdentity"]["userErrors"].as_array() {
             Some(noes) => noes.first().map_or("DONE", |no| no["code"].as_str().unwrap()).to_owned(),
@@ -470,9 +471,9 @@ async fn who_was_an_officer_sees_no_more_what_she_filled(app: TestApp) {
 
 /// Ends every role of somebody.
 pub(crate) async fn end_grants(world: &World, security: &Someone, of: &Someone) {
-    let text = "query($p: ID!) { roleGrants(personId: $p) { id endedAt } }";
+    let text = "query($p: ID!) { roleGrants(personId: $p) { nodes { id endedAt } } }";
     let grants = world.app.graphql(Some(&security.token), text, json!({ "p": of.person.global() })).await.ok();
-    for grant in grants["roleGrants"].as_array().unwrap().iter().filter(|g| g["endedAt"].is_null()) {
+    for grant in grants["roleGrants"]["nodes"].as_array().unwrap().iter().filter(|g| g["endedAt"].is_null()) {
         world.run(security, "endGrant", "grant { id }", json!({ "grantId": grant["id"] })).await.unwrap();
     }
 }

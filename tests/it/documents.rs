@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md"];
+const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "schema/README.md"];
 /// What a name of a file of this project ends with.
 const ENDINGS: &[&str] = &[".rs", ".md", ".toml", ".sh", ".graphql", ".csv", ".ftl", ".json", ".lock", ".sha256", ".html"];
 /// Made by building or running, not there in a clean checkout.

@@ -79,11 +79,11 @@ async fn enrol(app: &TestApp, token: &str) -> (String, String) {
 async fn half(app: &TestApp, contact: &str, password: &str) -> String {
     let answer = mutate(app, None, "signIn", RESULT, json!({ "contact": contact, "password": password })).await;
     assert_eq!(answer["result"]["__typename"], "SecondFactorRequired", "{answer}");
-    text(&answer["result"]["challenge"])
+    text(&answer["result"]["challengeId"])
 }
 
 async fn complete(app: &TestApp, challenge: &str, code: &str) -> Value {
-    mutate(app, None, "completeSignIn", PAIR, json!({ "challenge": challenge, "code": code })).await
+    mutate(app, None, "completeSignIn", PAIR, json!({ "challengeId": challenge, "code": code })).await
 }
 
 /// Signs in with password and factor. A step later than the last one, so that the code is a new one.
@@ -106,7 +106,7 @@ async fn administrator(app: &TestApp, contact: &str, role: Role) -> Signed {
 /// Somebody who signs up with the token of an invitation.
 async fn joined(app: &TestApp, contact: &str, token: &str) -> Signed {
     let (challenge, digits) = code(app, "startSignUp", contact).await;
-    let input = json!({ "challenge": challenge, "code": digits, "password": PASSWORD, "nameZh": "陈大文", "invitationToken": token });
+    let input = json!({ "challengeId": challenge, "code": digits, "password": PASSWORD, "nameZh": "陈大文", "invitationToken": token });
     signed(&mutate(app, None, "completeSignUp", PAIR, input).await["session"])
 }
 
@@ -190,9 +190,9 @@ async fn from_the_operators_token_to_a_queue_all_is_the_api(app: TestApp) {
     let person = person_of(&app, &talent.access).await;
     let number = "440305189508150029";
     let claim = json!({ "kind": "RESIDENT_ID_CARD", "documentNumber": number, "idempotencyKey": "claim-000000000001" });
-    assert!(mutate(&app, Some(&talent.access), "addIdentityDocument", "document { id }", claim).await["document"].is_object());
-    let original = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": number });
-    assert!(mutate(&app, Some(&officer.access), "verifyIdentity", "document { id }", original).await["document"].is_object());
+    assert!(mutate(&app, Some(&talent.access), "addIdentityDocument", "identityDocument { id }", claim).await["identityDocument"].is_object());
+    let original = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": number, "expectedVersion": app.version_of(&json!(person)).await });
+    assert!(mutate(&app, Some(&officer.access), "verifyIdentity", "identityDocument { id }", original).await["identityDocument"].is_object());
     let line = json!({ "itemId": item[0], "regionCode": "440100", "answers": { "city": "440100" } });
     let cart = json!({ "lines": [line], "idempotencyKey": "cart-0000000000001" });
     let order = mutate(&app, Some(&talent.access), "saveCart", "order { id version }", cart).await["order"].take();
@@ -320,7 +320,7 @@ async fn roles_of_staff_wait_for_the_factor_and_the_viewer_tells_so(app: TestApp
     assert!(needed(&security.access).await);
     assert_eq!(roles_of(&app, &security.access).await, json!([]));
     let person = person_of(&app, &security.access).await;
-    let grants = "query($p: ID!) { roleGrants(personId: $p) { role } }";
+    let grants = "query($p: ID!) { roleGrants(personId: $p) { nodes { role } } }";
     // Both are answered alike: nothing but the viewer tells that a role waits.
     for token in [&talent.access, &security.access] {
         assert_eq!(app.graphql(Some(token), grants, json!({ "p": person })).await.code(), "FORBIDDEN");
@@ -329,13 +329,14 @@ async fn roles_of_staff_wait_for_the_factor_and_the_viewer_tells_so(app: TestApp
     }
     let (secret, _) = enrol(&app, &security.access).await;
     assert!(!needed(&security.access).await);
-    assert_eq!(app.graphql(Some(&security.access), grants, json!({ "p": person })).await.ok()["roleGrants"], json!([{ "role": "SECURITY_ADMIN" }]));
+    assert_eq!(app.graphql(Some(&security.access), grants, json!({ "p": person })).await.ok()["roleGrants"]["nodes"], json!([{ "role": "SECURITY_ADMIN" }]));
     let again = both(&app, "security@example.com", &secret).await;
     assert!(!needed(&again.access).await);
     // A role that ended needs none.
     let other = administrator(&app, "audit@example.com", Role::AuditAdmin).await;
-    let held = app.graphql(Some(&again.access), "query($p: ID!) { roleGrants(personId: $p) { id } }", json!({ "p": person_of(&app, &other.access).await }));
-    let grant = held.await.ok()["roleGrants"][0]["id"].take();
+    let held =
+        app.graphql(Some(&again.access), "query($p: ID!) { roleGrants(personId: $p) { nodes { id } } }", json!({ "p": person_of(&app, &other.access).await }));
+    let grant = held.await.ok()["roleGrants"]["nodes"][0]["id"].take();
     assert!(needed(&other.access).await);
     assert!(mutate(&app, Some(&again.access), "endGrant", "grant { id }", json!({ "grantId": grant })).await["grant"].is_object());
     assert!(!needed(&other.access).await);
@@ -471,7 +472,7 @@ async fn a_challenge_is_dead_after_five_tries_and_three_minutes(app: TestApp) {
     for _ in 0..5 {
         refused(&complete(&app, &challenge, wrong(&shown(&app, &secret))).await, "CODE_INVALID", "input.code");
     }
-    let input = json!({ "input": { "challenge": challenge, "code": shown(&app, &secret) } });
+    let input = json!({ "input": { "challengeId": challenge, "code": shown(&app, &secret) } });
     assert_eq!(app.graphql(None, &mutation("completeSignIn", PAIR), input).await.code(), "RATE_LIMITED");
     app.advance(Duration::minutes(1));
     refused(&complete(&app, &challenge, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
@@ -499,7 +500,7 @@ async fn a_hundred_wrong_codes_stop_strangers_and_not_the_owner_where_she_is_kno
     let (secret, _) = enrol(&app, &own.access).await;
     let from = async |address: &str, code: &str| {
         let challenge = half(&app, "one@example.com", PASSWORD).await;
-        let (data, _) = graphql_from(&app, address, &mutation("completeSignIn", PAIR), json!({ "challenge": challenge, "code": code })).await;
+        let (data, _) = graphql_from(&app, address, &mutation("completeSignIn", PAIR), json!({ "challengeId": challenge, "code": code })).await;
         data["completeSignIn"]["session"].is_object()
     };
     run_sql(&app, "UPDATE second_factor SET failures = 98").await;
@@ -522,12 +523,12 @@ async fn recovery_does_not_go_round_the_factor(app: TestApp) {
     app.advance(Duration::minutes(1));
     let before = half(&app, "one@example.com", PASSWORD).await;
     let (challenge, digits) = code(&app, "startRecovery", "one@example.com").await;
-    let input = json!({ "challenge": challenge, "code": digits, "password": OTHER_PASSWORD });
+    let input = json!({ "challengeId": challenge, "code": digits, "password": OTHER_PASSWORD });
     let recovered = mutate(&app, None, "completeRecovery", RESULT, input).await;
     assert_eq!(
         recovered,
         json!({
-            "result": { "__typename": "SecondFactorRequired", "challenge": recovered["result"]["challenge"], "expiresAt": "2026-01-05T01:04:00+00:00" },
+            "result": { "__typename": "SecondFactorRequired", "challengeId": recovered["result"]["challengeId"], "expiresAt": "2026-01-05T01:04:00+00:00" },
             "userErrors": [],
         })
     );
@@ -535,7 +536,7 @@ async fn recovery_does_not_go_round_the_factor(app: TestApp) {
     assert!(!lives(&app, &own.access).await);
     refused(&sign_in(&app, "one@example.com", PASSWORD).await, "SIGN_IN_FAILED", "");
     refused(&complete(&app, &before, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
-    let challenge = text(&recovered["result"]["challenge"]);
+    let challenge = text(&recovered["result"]["challengeId"]);
     refused(&complete(&app, &challenge, wrong(&shown(&app, &secret))).await, "CODE_INVALID", "input.code");
     let session = signed(&complete(&app, &challenge, &shown(&app, &secret)).await["session"]);
     assert_eq!(viewer(&app, &session.access, "sessions { secondFactor }").await["sessions"], json!([{ "secondFactor": true }]));

@@ -212,9 +212,9 @@ async fn one_role_of_two_that_ends_lets_hear_on_with_the_other(app: TestApp) {
     let input = json!({ "personId": officer.person.global(), "role": "SUPERVISOR",
         "unitId": world.units.city.global(), "idempotencyKey": world.key() });
     world.run(&security, "grantRole", "grant { id }", input).await.unwrap();
-    let text = "query($p: ID!) { roleGrants(personId: $p) { id role } }";
+    let text = "query($p: ID!) { roleGrants(personId: $p) { nodes { id role } } }";
     let grants = world.app.graphql(Some(&security.token), text, json!({ "p": officer.person.global() })).await.ok();
-    let first = grants["roleGrants"].as_array().unwrap().iter().find(|g| g["role"] == "WINDOW_OFFICER").unwrap()["id"].clone();
+    let first = grants["roleGrants"]["nodes"].as_array().unwrap().iter().find(|g| g["role"] == "WINDOW_OFFICER").unwrap()["id"].clone();
     let _loops = loops(&world).await;
     let served = serve(&world.app).await;
     let mut socket = listening(&world, &served, &officer, CASE, &case["id"]).await;

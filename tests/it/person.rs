@@ -112,8 +112,10 @@ fn key(n: u32) -> String {
     format!("key-{n:0>16}")
 }
 
-fn verify(person: PersonId, document: Option<IdentityDocumentId>, original: AddDocument) -> VerifyIdentity {
-    VerifyIdentity { person, document, original, name: PersonName::default(), expected_version: None }
+/// A verification of the version of the person that is stored.
+async fn verify(portal: &talent_portal::portal::Portal, person: PersonId, document: Option<IdentityDocumentId>, original: AddDocument) -> VerifyIdentity {
+    let expected_version = talent_portal::person::service::person(portal, person).await.map_or(0, |person| person.version);
+    VerifyIdentity { person, document, original, name: PersonName::default(), expected_version }
 }
 
 #[track_caller]
@@ -167,7 +169,10 @@ async fn an_original_verifies_a_claimed_document_and_raises_the_level(app: TestA
     let (id, one) = talent(&app, "陈大文").await;
     let officer = officer(&app).await;
     let claimed = identity::add_document(app.portal(), &one, card(CARD), &key(1)).await.unwrap().document;
-    let verified = identity::verify_identity(app.portal(), &officer, verify(id, Some(claimed.id), card("４４０１０３１８９００３０７００１１"))).await.unwrap();
+    let verified =
+        identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, Some(claimed.id), card("４４０１０３１８９００３０７００１１")).await)
+            .await
+            .unwrap();
     assert_eq!((verified.document.id, verified.merged), (claimed.id, None));
     assert_eq!(verified.document.verified_at, Some(app.portal().env.now()));
     let now = person(&app, id).await;
@@ -177,7 +182,7 @@ async fn an_original_verifies_a_claimed_document_and_raises_the_level(app: TestA
     assert_eq!(service::find_by_document(app.portal(), app.portal().db.read(), &number).await.unwrap(), Some(id));
     assert!(service::holds_document(app.portal(), app.portal().db.read(), id, &number).await.unwrap());
     // A second reading of the same original changes nothing but the version.
-    let again = identity::verify_identity(app.portal(), &officer, verify(id, None, card(CARD))).await.unwrap();
+    let again = identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, None, card(CARD)).await).await.unwrap();
     assert_eq!(again.document.id, claimed.id);
     let refused = update_profile(
         app.portal(),
@@ -197,22 +202,22 @@ async fn what_is_not_the_claimed_document_is_refused(app: TestApp) {
     let officer = officer(&app).await;
     let claimed = identity::add_document(app.portal(), &one, card(CARD), &key(1)).await.unwrap().document;
     let mismatch = [Rejection::at(Code::DocumentMismatch, "input.documentNumber")];
-    let result = identity::verify_identity(app.portal(), &officer, verify(id, Some(claimed.id), card(OTHER_CARD))).await;
+    let result = identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, Some(claimed.id), card(OTHER_CARD)).await).await;
     assert_eq!(rejections(result), mismatch);
     let foreign = IdentityDocumentId::new(&app.portal().env);
-    let result = identity::verify_identity(app.portal(), &officer, verify(id, Some(foreign), card(CARD))).await;
-    assert_eq!(rejections(result), [Rejection::at(Code::NotFound, "input.documentId")]);
+    let result = identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, Some(foreign), card(CARD)).await).await;
+    assert_eq!(rejections(result), [Rejection::at(Code::NotFound, "input.identityDocumentId")]);
     let nobody = PersonId::new(&app.portal().env);
-    let result = identity::verify_identity(app.portal(), &officer, verify(nobody, None, card(CARD))).await;
+    let result = identity::verify_identity(app.portal(), &officer, verify(app.portal(), nobody, None, card(CARD)).await).await;
     assert_eq!(rejections(result), [Rejection::at(Code::NotFound, "input.personId")]);
     let own = officer.person().unwrap();
-    let result = identity::verify_identity(app.portal(), &officer, verify(own, None, card(CARD))).await;
+    let result = identity::verify_identity(app.portal(), &officer, verify(app.portal(), own, None, card(CARD)).await).await;
     assert_eq!(rejections(result), [Rejection::at(Code::OwnCase, "input.personId")]);
-    let stale = VerifyIdentity { expected_version: Some(1), ..verify(id, None, card(CARD)) };
+    let stale = VerifyIdentity { expected_version: 1, ..verify(app.portal(), id, None, card(CARD)).await };
     let result = rejections(identity::verify_identity(app.portal(), &officer, stale).await);
     assert_eq!(result.iter().map(|r| r.code).collect::<Vec<_>>(), [Code::Conflict]);
-    identity::verify_identity(app.portal(), &officer, verify(id, Some(claimed.id), card(CARD))).await.unwrap();
-    let result = identity::verify_identity(app.portal(), &officer, verify(id, None, card("440605189806300036"))).await;
+    identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, Some(claimed.id), card(CARD)).await).await.unwrap();
+    let result = identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, None, card("440605189806300036")).await).await;
     assert_eq!(rejections(result), mismatch);
 }
 
@@ -220,9 +225,9 @@ async fn two_accounts_do_not_share_a_verified_number(app: TestApp) {
     let (one, _) = talent(&app, "陈大文").await;
     let (two, second) = talent(&app, "陈大武").await;
     let officer = officer(&app).await;
-    identity::verify_identity(app.portal(), &officer, verify(one, None, card(CARD))).await.unwrap();
+    identity::verify_identity(app.portal(), &officer, verify(app.portal(), one, None, card(CARD)).await).await.unwrap();
     identity::add_document(app.portal(), &second, card(CARD), &key(1)).await.unwrap();
-    let result = identity::verify_identity(app.portal(), &officer, verify(two, None, card(CARD))).await;
+    let result = identity::verify_identity(app.portal(), &officer, verify(app.portal(), two, None, card(CARD)).await).await;
     assert_eq!(rejections(result), [Rejection::at(Code::DocumentTaken, "input.documentNumber")]);
     assert_eq!(person(&app, two).await.assurance, Assurance::L1);
 }
@@ -231,12 +236,12 @@ async fn a_walk_in_becomes_the_person_who_signs_up_later(app: TestApp) {
     let officer = officer(&app).await;
     let walk_in = PersonInput { name_zh: Some("陈大文".into()), name_latin: Some("CHAN Tai Man".into()), ..PersonInput::default() };
     let walk_in = register_person(app.portal(), &officer, RegisterPerson { person: walk_in, idempotency_key: key(1) }).await.unwrap();
-    let first = identity::verify_identity(app.portal(), &officer, verify(walk_in.id, None, card(CARD))).await.unwrap();
+    let first = identity::verify_identity(app.portal(), &officer, verify(app.portal(), walk_in.id, None, card(CARD)).await).await.unwrap();
     assert!(!first.person.has_account);
 
     let (id, one) = talent(&app, "陈大文").await;
     let claimed = identity::add_document(app.portal(), &one, card(CARD), &key(1)).await.unwrap().document;
-    let verified = identity::verify_identity(app.portal(), &officer, verify(id, Some(claimed.id), card(CARD))).await.unwrap();
+    let verified = identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, Some(claimed.id), card(CARD)).await).await.unwrap();
     assert_eq!(verified.merged, Some(walk_in.id));
     assert_eq!(verified.person.id, id);
     assert_eq!(verified.person.name.latin.as_deref(), Some("CHAN Tai Man"));
@@ -259,7 +264,7 @@ async fn a_walk_in_becomes_the_person_who_signs_up_later(app: TestApp) {
     )
     .await
     .unwrap();
-    let verified = identity::verify_identity(app.portal(), &officer, verify(again.id, None, card(CARD))).await.unwrap();
+    let verified = identity::verify_identity(app.portal(), &officer, verify(app.portal(), again.id, None, card(CARD)).await).await.unwrap();
     assert_eq!((verified.person.id, verified.merged), (id, Some(again.id)));
     assert!(verified.person.has_account);
 }
@@ -268,11 +273,14 @@ async fn persons_whose_facts_contradict_are_not_merged(app: TestApp) {
     let officer = officer(&app).await;
     let walk_in = made(&app, "陈大文", false).await;
     // A Hong Kong card tells nothing about birth, so only what is known contradicts.
-    identity::verify_identity(app.portal(), &officer, verify(walk_in, None, original(IdentityDocumentKind::Hkid, "A123456(3)"))).await.unwrap();
-    identity::verify_identity(app.portal(), &officer, verify(walk_in, None, card(CARD))).await.unwrap();
+    identity::verify_identity(app.portal(), &officer, verify(app.portal(), walk_in, None, original(IdentityDocumentKind::Hkid, "A123456(3)")).await)
+        .await
+        .unwrap();
+    identity::verify_identity(app.portal(), &officer, verify(app.portal(), walk_in, None, card(CARD)).await).await.unwrap();
     let (id, _) = talent(&app, "陈大武").await;
-    identity::verify_identity(app.portal(), &officer, verify(id, None, card(OTHER_CARD))).await.unwrap();
-    let result = identity::verify_identity(app.portal(), &officer, verify(id, None, original(IdentityDocumentKind::Hkid, "A123456(3)"))).await;
+    identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, None, card(OTHER_CARD)).await).await.unwrap();
+    let result =
+        identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, None, original(IdentityDocumentKind::Hkid, "A123456(3)")).await).await;
     assert_eq!(rejections(result), [Rejection::at(Code::MergeImpossible, "input.personId")]);
     assert_eq!(person(&app, walk_in).await.id, walk_in);
 }
@@ -280,18 +288,21 @@ async fn persons_whose_facts_contradict_are_not_merged(app: TestApp) {
 async fn ids_redirect_in_one_step_after_two_merges(app: TestApp) {
     let officer = officer(&app).await;
     let oldest = made(&app, "陈大文", false).await;
-    identity::verify_identity(app.portal(), &officer, verify(oldest, None, card(CARD))).await.unwrap();
+    identity::verify_identity(app.portal(), &officer, verify(app.portal(), oldest, None, card(CARD)).await).await.unwrap();
     let newer = made(&app, "陈大文", false).await;
-    let merged = identity::verify_identity(app.portal(), &officer, verify(newer, None, card(CARD))).await.unwrap();
+    let merged = identity::verify_identity(app.portal(), &officer, verify(app.portal(), newer, None, card(CARD)).await).await.unwrap();
     assert_eq!((merged.person.id, merged.merged), (oldest, Some(newer)));
     let (id, _) = talent(&app, "陈大文").await;
-    let merged = identity::verify_identity(app.portal(), &officer, verify(id, None, card(CARD))).await.unwrap();
+    let merged = identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, None, card(CARD)).await).await.unwrap();
     assert_eq!((merged.person.id, merged.merged), (id, Some(oldest)));
     for old in [oldest, newer] {
         assert_eq!(person(&app, old).await.id, id);
     }
     // An officer may still be looking at an old id.
-    let verified = identity::verify_identity(app.portal(), &officer, verify(newer, None, original(IdentityDocumentKind::Hkid, "A123456(3)"))).await.unwrap();
+    let verified =
+        identity::verify_identity(app.portal(), &officer, verify(app.portal(), newer, None, original(IdentityDocumentKind::Hkid, "A123456(3)")).await)
+            .await
+            .unwrap();
     assert_eq!(verified.person.id, id);
 }
 
@@ -303,7 +314,7 @@ async fn equal_verifications_at_once_give_one_verified_document(app: TestApp) {
     }
     let tries = persons.iter().map(|&id| {
         let (portal, officer) = (app.portal().clone(), officer.clone());
-        tokio::spawn(async move { identity::verify_identity(&portal, &officer, verify(id, None, card(CARD))).await })
+        tokio::spawn(async move { identity::verify_identity(&portal, &officer, verify(&portal, id, None, card(CARD)).await).await })
     });
     let mut won = 0;
     for tried in tries.collect::<Vec<_>>() {
@@ -324,7 +335,7 @@ async fn only_window_officers_register_and_verify(app: TestApp) {
     {
         for fault in [
             fault(register_person(app.portal(), &caller, walk_in()).await),
-            fault(identity::verify_identity(app.portal(), &caller, verify(id, None, card(CARD))).await),
+            fault(identity::verify_identity(app.portal(), &caller, verify(app.portal(), id, None, card(CARD)).await).await),
         ] {
             assert!(if anonymous { matches!(fault, Fault::Unauthenticated) } else { matches!(fault, Fault::Forbidden) }, "{fault:?}");
         }
@@ -360,10 +371,13 @@ async fn data_in_full_is_logged_and_the_person_reads_the_log(app: TestApp) {
     for (command, expected) in [
         (reveal(id, document.id, AccessPurpose::IdentityCheck, " "), vec![Rejection::at(Code::ReasonRequired, "input.reason")]),
         (reveal(id, document.id, AccessPurpose::OwnData, "x"), vec![Rejection::at(Code::NotAllowed, "input.purpose")]),
-        (reveal(id, IdentityDocumentId::new(&app.portal().env), AccessPurpose::Correction, "x"), vec![Rejection::at(Code::NotFound, "input.documentId")]),
+        (
+            reveal(id, IdentityDocumentId::new(&app.portal().env), AccessPurpose::Correction, "x"),
+            vec![Rejection::at(Code::NotFound, "input.identityDocumentId")],
+        ),
         (
             RevealPersonalData { document: None, ..reveal(id, document.id, AccessPurpose::Correction, "") },
-            vec![Rejection::at(Code::ReasonRequired, "input.reason"), Rejection::at(Code::Required, "input.documentId")],
+            vec![Rejection::at(Code::ReasonRequired, "input.reason"), Rejection::at(Code::Required, "input.identityDocumentId")],
         ),
     ] {
         assert_eq!(rejections(access::reveal_personal_data(app.portal(), &officer, command).await), expected);
@@ -420,7 +434,7 @@ async fn nobody_else_reads_a_person_her_documents_or_her_log(app: TestApp) {
         assert!(matches!(identity::documents(app.portal(), caller, &found).await, Err(Fault::NotFound)));
         let result = access::reveal_personal_data(app.portal(), caller, reveal(id, document, AccessPurpose::CaseHandling, "x")).await;
         assert!(matches!(fault(result), Fault::NotFound));
-        assert_eq!(rejections(identity::remove_document(app.portal(), caller, document).await), [Rejection::at(Code::NotFound, "input.documentId")]);
+        assert_eq!(rejections(identity::remove_document(app.portal(), caller, document).await), [Rejection::at(Code::NotFound, "input.identityDocumentId")]);
     }
     let (walk_in, _) = walk_in_of(&app, &officer).await;
     assert_eq!(service::person_for(app.portal(), &officer, walk_in).await.unwrap().id, walk_in);
@@ -462,9 +476,9 @@ async fn a_verified_document_stays_and_a_claimed_one_goes(app: TestApp) {
     let (id, one) = talent(&app, "陈大文").await;
     let officer = officer(&app).await;
     let claimed = identity::add_document(app.portal(), &one, original(IdentityDocumentKind::Hkid, "A123456(3)"), &key(1)).await.unwrap().document.id;
-    let verified = identity::verify_identity(app.portal(), &officer, verify(id, None, card(CARD))).await.unwrap().document.id;
+    let verified = identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, None, card(CARD)).await).await.unwrap().document.id;
     assert_eq!(identity::remove_document(app.portal(), &one, claimed).await.unwrap(), claimed);
-    assert_eq!(rejections(identity::remove_document(app.portal(), &one, verified).await), [Rejection::at(Code::DocumentVerified, "input.documentId")]);
+    assert_eq!(rejections(identity::remove_document(app.portal(), &one, verified).await), [Rejection::at(Code::DocumentVerified, "input.identityDocumentId")]);
     assert_eq!(identity::documents(app.portal(), &one, &person(&app, id).await).await.unwrap().len(), 1);
 }
 
@@ -554,7 +568,8 @@ async fn front_ends_get_what_they_ask_for(app: TestApp) {
     let document = data["addIdentityDocument"]["document"]["id"].clone();
     assert_eq!(data["addIdentityDocument"]["document"]["maskedNumber"], "A*****6(3)");
 
-    let input = json!({ "input": { "personId": id.global(), "documentId": document, "kind": "HKID", "documentNumber": "A123456(3)", "expectedVersion": 2 } });
+    let input =
+        json!({ "input": { "personId": id.global(), "identityDocumentId": document, "kind": "HKID", "documentNumber": "A123456(3)", "expectedVersion": 2 } });
     let (data, errors) = send(&app, &officer, "window/verify-identity.graphql", input).await;
     assert_eq!(errors, [""; 0]);
     assert_eq!(
@@ -566,7 +581,7 @@ async fn front_ends_get_what_they_ask_for(app: TestApp) {
         })
     );
     let input = json!({ "input": {
-        "personId": id.global(), "field": "IDENTITY_DOCUMENT_NUMBER", "documentId": document, "purpose": "CASE_HANDLING", "reason": "Compare",
+        "personId": id.global(), "field": "IDENTITY_DOCUMENT_NUMBER", "identityDocumentId": document, "purpose": "CASE_HANDLING", "reason": "Compare",
     } });
     let (data, errors) = send(&app, &officer, "profile/reveal-personal-data.graphql", input).await;
     assert_eq!(errors, [""; 0]);
@@ -589,14 +604,15 @@ async fn front_ends_get_what_they_ask_for(app: TestApp) {
 async fn every_operation_asks_the_anonymous_to_sign_in(app: TestApp) {
     let anonymous = Actor::anonymous("test");
     let some = |prefix: &str| format!("{prefix}_{:032}", 1);
-    let person = json!({ "personId": some("person"), "documentId": some("identity"), "kind": "HKID", "documentNumber": "A123456(3)" });
+    let person =
+        json!({ "personId": some("person"), "identityDocumentId": some("identity"), "kind": "HKID", "documentNumber": "A123456(3)", "expectedVersion": 1 });
     for (path, field, input) in [
         ("profile/profile.graphql", "talentProfile", json!(null)),
         ("profile/family.graphql", "talentProfile", json!(null)),
         ("profile/access-log.graphql", "talentProfile", json!(null)),
         ("profile/update-profile.graphql", "updateProfile", json!({ "expectedVersion": 1 })),
         ("profile/add-identity-document.graphql", "addIdentityDocument", json!({ "kind": "HKID", "documentNumber": "x", "idempotencyKey": key(1) })),
-        ("profile/remove-identity-document.graphql", "removeIdentityDocument", json!({ "documentId": some("identity") })),
+        ("profile/remove-identity-document.graphql", "removeIdentityDocument", json!({ "identityDocumentId": some("identity") })),
         (
             "profile/reveal-personal-data.graphql",
             "revealPersonalData",
@@ -626,13 +642,13 @@ async fn every_operation_asks_the_anonymous_to_sign_in(app: TestApp) {
 async fn an_id_of_another_kind_is_a_bad_request(app: TestApp) {
     let (id, one) = talent(&app, "陈大文").await;
     for (path, field, input) in [
-        ("profile/remove-identity-document.graphql", "removeIdentityDocument", json!({ "documentId": id.global() })),
+        ("profile/remove-identity-document.graphql", "removeIdentityDocument", json!({ "identityDocumentId": id.global() })),
         ("profile/remove-education.graphql", "removeEducation", json!({ "educationId": "education_1" })),
         ("profile/reveal-personal-data.graphql", "revealPersonalData", json!({ "personId": "1", "field": "IDENTITY_DOCUMENT_NUMBER", "purpose": "OWN_DATA" })),
         (
             "window/verify-identity.graphql",
             "verifyIdentity",
-            json!({ "personId": id.global(), "documentId": id.global(), "kind": "HKID", "documentNumber": "x" }),
+            json!({ "personId": id.global(), "identityDocumentId": id.global(), "kind": "HKID", "documentNumber": "x", "expectedVersion": 1 }),
         ),
     ] {
         let (data, errors) = send(&app, &one, path, json!({ "input": input })).await;
@@ -649,7 +665,7 @@ async fn a_claim_removed_while_it_is_verified_leaves_no_verified_ghost(app: Test
         let number = format!("P{n:0>7}");
         let passport = AddDocument { issuing_state: Some("PRT".into()), ..original(IdentityDocumentKind::Passport, &number) };
         let claimed = identity::add_document(portal, &own, passport.clone(), &key(n)).await.unwrap().document;
-        let command = verify(id, Some(claimed.id), passport);
+        let command = verify(portal, id, Some(claimed.id), passport).await;
         let (verified, removed) = tokio::join!(identity::verify_identity(portal, &officer, command), identity::remove_document(portal, &own, claimed.id));
         // One of them was first, and what was answered is what is there.
         let stored = identity::documents(portal, &own, &person(app, id).await).await.unwrap();
@@ -699,11 +715,11 @@ async fn an_original_is_judged_by_what_the_officer_reads(app: TestApp) {
     let app = &app;
     let (officer, talent, person) = window(app).await;
     let claim = json!({ "kind": "HOME_RETURN_PERMIT", "documentNumber": "H1234567801", "validUntil": "2035-01-01", "idempotencyKey": "claim-permit-0001" });
-    assert_eq!(mutate(app, &talent, "addIdentityDocument", "document { id }", claim).await["userErrors"], json!([]));
+    assert_eq!(mutate(app, &talent, "addIdentityDocument", "identityDocument { id }", claim).await["userErrors"], json!([]));
     let read = async |more: serde_json::Value| {
-        let mut input = json!({ "personId": person, "kind": "HOME_RETURN_PERMIT", "documentNumber": "H1234567801" });
+        let mut input = json!({ "personId": person, "kind": "HOME_RETURN_PERMIT", "documentNumber": "H1234567801", "expectedVersion": app.version_of(&json!(person)).await });
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        mutate(app, &officer, "verifyIdentity", "document { validFrom validUntil verifiedAt }", input).await
+        mutate(app, &officer, "verifyIdentity", "identityDocument { validFrom validUntil verifiedAt }", input).await
     };
     let no = |answer: &serde_json::Value, code: &str, field: &str| {
         assert_eq!(answer["userErrors"], json!([{ "code": code, "field": ["input", field] }]));
@@ -726,7 +742,12 @@ async fn an_officer_compares_so_many_originals_an_hour(app: TestApp) {
     let (officer, _, person) = window(app).await;
     let ask = async |number: &str| {
         let document = "mutation($input: VerifyIdentityInput!) { verifyIdentity(input: $input) { userErrors { code } } }";
-        app.graphql(Some(&officer), document, json!({ "input": { "personId": person, "kind": "HKID", "documentNumber": number } })).await
+        app.graphql(
+            Some(&officer),
+            document,
+            json!({ "input": { "personId": person, "kind": "HKID", "documentNumber": number, "expectedVersion": app.version_of(&json!(person)).await } }),
+        )
+        .await
     };
     // Each try counts, also one that answers no.
     for _ in 0..60 {
@@ -748,7 +769,7 @@ async fn a_number_that_tells_no_birth_date_proves_none(app: TestApp) {
     };
     assert_eq!(update("1890-03-07", "MALE").await["userErrors"], json!([]));
     let verify = async |kind: &str, number: &str| {
-        let input = json!({ "personId": person, "kind": kind, "documentNumber": number });
+        let input = json!({ "personId": person, "kind": kind, "documentNumber": number, "expectedVersion": app.version_of(&json!(person)).await });
         assert_eq!(mutate(app, &officer, "verifyIdentity", "person { assurance }", input).await["person"]["assurance"], "L2");
     };
     verify("HKID", "A123456(3)").await;
@@ -769,7 +790,7 @@ async fn a_family_list_shows_what_the_talent_typed_after_a_merge_too(app: TestAp
     let walk_in = json!({ "nameZh": "李小红", "nameLatin": "LI Siu Hung", "idempotencyKey": "walk-in-00000001" });
     let walk_in = mutate(app, &officer, "registerPerson", "person { id }", walk_in).await["person"]["id"].take();
     for person in [&walk_in, &member["personId"]] {
-        let input = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": "440103189003070011" });
+        let input = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": "440103189003070011", "expectedVersion": app.version_of(&json!(person)).await });
         assert_eq!(mutate(app, &officer, "verifyIdentity", "person { nameLatin }", input).await["userErrors"], json!([]));
     }
     let seen = app.graphql(Some(&talent), "{ talentProfile { familyMembers { id personId nameZh nameLatin birthDate } } }", json!({})).await.ok();

@@ -421,8 +421,8 @@ async fn a_successor_offers_what_the_closed_unit_offered(app: TestApp) {
     let (talent, admin) = (world.talent("talent").await, somebody(&world.app, "admin@demo.invalid", vec![(Role::SystemAdmin, None, None)]).await);
     let successor = world.app.unit(UnitLevel::Window, "440106", None).await;
     let offers = async || {
-        let query = "query($code: String!) { serviceItem(code: $code) { offerings { regionCode unitId unit { id name { value } } } } }";
-        world.app.graphql(None, query, json!({ "code": SERVICE })).await.ok()["serviceItem"]["offerings"].clone()
+        let query = "query($code: String!) { serviceItem(code: $code) { offerings { nodes { regionCode unitId unit { id name { value } } } } } }";
+        world.app.graphql(None, query, json!({ "code": SERVICE })).await.ok()["serviceItem"]["offerings"]["nodes"].clone()
     };
     let before = offers().await;
     let input = json!({ "unitId": world.units.window.global(), "successorId": successor.global(), "expectedVersion": 1, "idempotencyKey": world.key() });

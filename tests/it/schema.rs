@@ -149,3 +149,60 @@ fn no_input_reads_an_instant_beyond_the_calendar() {
         "#[derive(InputObject, Debug)]\npub struct A {\n    /// At.\n    pub at: Option<DateTime<Utc>>,\n}\npub struct B {\n    at: DateTime<Utc>,\n}\n";
     assert_eq!(wide_instants("a.rs", planted).len(), 1);
 }
+
+/// What makes a new thing, so that a request sent twice makes two, by the beginning of its name.
+const MAKES: &[&str] =
+    &["create", "add", "register", "save", "submit", "grant", "invite", "claim", "record", "check", "offer", "close", "set", "start", "verify", "accept"];
+
+/// Those without an idempotency key, and why a request sent twice does no harm.
+const WITHOUT_KEY: &[(&str, &str)] = &[
+    ("createCardToken", "a secret for a minute, shown once; another is made"),
+    ("createUpload", "a secret for one file, shown once; what is not sent is swept"),
+    ("createDownload", "a link for minutes, shown once; another is made"),
+    ("createCaseDownload", "a link for minutes, shown once; another is made"),
+    ("addContactPoint", "sends a code; nothing is added before it comes back"),
+    ("startSignUp", "sends a code; nothing is made before it comes back"),
+    ("startRecovery", "sends a code; nothing is changed before it comes back"),
+    ("startTotpEnrolment", "a secret, shown once; a second takes the place of the first"),
+    ("acceptInvitation", "the token is good once"),
+    ("setCounterPurpose", "says what holds, whatever held before"),
+    ("verifyIdentity", "guarded by expectedVersion"),
+    ("claimApplication", "guarded by expectedVersion"),
+    ("acceptApplication", "guarded by expectedVersion"),
+    ("recordDelivery", "guarded by expectedVersion"),
+];
+
+/// Mutations that make something and have neither a key nor a place in the list, and places that are not needed.
+fn keyless(types: &Value) -> Vec<String> {
+    let empty = Vec::new();
+    let fields = |kind: &str, list: &str| {
+        let found = types.as_array().unwrap_or(&empty).iter().find(|found| found["name"] == kind);
+        found.and_then(|found| found[list].as_array()).unwrap_or(&empty).iter().filter_map(|field| field["name"].as_str()).collect::<Vec<_>>()
+    };
+    let with = |name: &str, field: &str| fields(&format!("{}{}Input", name[..1].to_uppercase(), &name[1..]), "inputFields").contains(&field);
+    let mutations = fields("Mutation", "fields");
+    let makes = |name: &&&str| MAKES.iter().any(|verb| name.strip_prefix(verb).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase())));
+    let excused = |name: &str| WITHOUT_KEY.iter().any(|(other, _)| *other == name);
+    let mut found: Vec<String> =
+        mutations.iter().filter(makes).filter(|name| !with(name, "idempotencyKey") && !excused(name)).map(|name| (*name).to_owned()).collect();
+    for (name, why) in WITHOUT_KEY {
+        let guarded = !why.contains("expectedVersion") || with(name, "expectedVersion");
+        if !mutations.contains(name) || with(name, "idempotencyKey") || !guarded {
+            found.push(format!("{name}, which is no exception"));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn what_makes_something_has_an_idempotency_key_or_a_reason_why_not() {
+    let answer = schema::build().execute(TYPES).await;
+    let mut types = answer.data.into_json().expect("JSON")["__schema"]["types"].take();
+    assert_eq!(keyless(&types), Vec::<String>::new());
+    // One without is found, and so is an exception that is none.
+    let planted = types.as_array_mut().unwrap().iter_mut().find(|kind| kind["name"] == "Mutation").unwrap();
+    let fields = planted["fields"].as_array_mut().unwrap();
+    fields.retain(|field| field["name"] != "claimApplication");
+    fields.push(serde_json::json!({ "name": "registerSomething" }));
+    assert_eq!(keyless(&types), ["registerSomething", "claimApplication, which is no exception"]);
+}

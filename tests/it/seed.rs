@@ -193,7 +193,7 @@ async fn a_seeded_talent_signs_in_and_staff_work_on_with_her_case(app: TestApp) 
     // Every third or so of the older talents has a card.
     let mut card = Value::Null;
     for number in 1..10 {
-        let document = "{ viewer { person { birthDate identityDocuments { maskedNumber verifiedAt } } } myCards { number { number } validTo benefits { id } } \
+        let document = "{ viewer { person { birthDate identityDocuments { maskedNumber verifiedAt } } } myCards { number { number } validUntil benefits { id } } \
              myApplications { nodes { number state } } }";
         let mine = app.graphql(Some(&signed_in(number).await), document, json!({})).await.ok();
         assert!(mine["viewer"]["person"]["birthDate"].as_str().unwrap().starts_with("18"), "{mine}");

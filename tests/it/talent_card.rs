@@ -95,7 +95,7 @@ async fn world(app: &TestApp) -> (Actor, CardId, Actor) {
     let (holder, talent) = somebody(app, Vec::new()).await;
     let (_, counter) = somebody(app, vec![Grant { role: Role::Counter, scope: Scope::Body(body) }]).await;
     let (_, admin) = somebody(app, vec![Grant { role: Role::SystemAdmin, scope: Scope::Portal }]).await;
-    check::allow_counter_purpose(portal, &admin, Counter::Body(body), CheckPurpose::Transport, true).await.unwrap();
+    check::set_counter_purpose(portal, &admin, Counter::Body(body), CheckPurpose::Transport, true).await.unwrap();
     let card = issue(app, order(app, holder), &admin).await.unwrap();
     (talent, card, counter)
 }
@@ -183,9 +183,9 @@ async fn a_counter_learns_what_its_purpose_needs_and_no_more(app: TestApp) {
     let again = check::check_card(portal, &counter, Shown::Token(token), CheckPurpose::Transport, "right-purpose-01").await.unwrap();
     assert_eq!(first.check, again.check);
     assert_eq!(first.check.answer, CheckAnswer::Valid);
-    assert_eq!((first.grade.as_deref(), first.holder_name.as_deref()), (Some("A"), Some("陈**")));
+    assert_eq!((first.grade.as_ref().map(|grade| grade.code.as_str()), first.holder_name.as_deref()), (Some("A"), Some("陈**")));
     assert_eq!(first.benefits.iter().map(|(b, _)| b.area).collect::<Vec<_>>(), [BenefitArea::Transport]);
-    let request = PageRequest { first: 20, after: None };
+    let request = PageRequest { first: 20, after: None, total: false };
     let seen = view::checks(portal, &talent, card, &request).await.unwrap();
     assert_eq!(seen.edges.iter().map(|(_, (c, _))| (c.id, c.purpose)).collect::<Vec<_>>(), [(first.check.id, CheckPurpose::Transport)]);
 }
@@ -211,7 +211,7 @@ async fn mutate(app: &TestApp, token: &str, name: &str, selection: &str, input: 
 
 async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
     const NUMBER: &str = "440103189003070011";
-    const CHECK: &str = "check { id answer means purpose unitId validUntil } grade maskedHolderName benefits { id area } beneficiaries { relation maskedName }";
+    const CHECK: &str = "check { id answer means purpose unitId validUntil } grade { code title { value } } maskedHolderName benefits { id area } beneficiaries { relation maskedName }";
     let portal = app.portal();
     mark_demo(portal).await.unwrap();
     app.publish().await;
@@ -222,12 +222,14 @@ async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
     let system = signed_in(&app, "system@demo.invalid", Some((Role::SystemAdmin, None))).await;
     let person = app.graphql(Some(&talent), "{ viewer { person { id } } }", json!({})).await.ok()["viewer"]["person"]["id"].take();
     let holder = PersonId::parse_global(person.as_str().unwrap()).unwrap();
-    let original = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": NUMBER });
+    let original = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": NUMBER, "expectedVersion": app.version_of(&person).await });
     let verified = mutate(&app, &officer, "verifyIdentity", "", original).await;
     assert_eq!(verified["userErrors"], json!([]));
     let card = issue(&app, order(&app, holder), &actor(holder, Vec::new())).await.unwrap().global();
-    let allowed = mutate(&app, &system, "allowCounterPurpose", "allowed", json!({ "unitId": unit.global(), "purpose": "TRANSPORT" })).await;
-    assert_eq!(allowed["allowed"], true);
+    let allowed =
+        mutate(&app, &system, "setCounterPurpose", "counterPurpose { allowed }", json!({ "unitId": unit.global(), "purpose": "TRANSPORT", "allowed": true }))
+            .await;
+    assert_eq!(allowed["counterPurpose"]["allowed"], true);
     let cards = app.graphql(Some(&talent), "{ myCards { id number { number } } }", json!({})).await.ok();
     assert_eq!(cards["myCards"][0]["id"], card);
     let card_number = cards["myCards"][0]["number"]["number"].as_str().unwrap().to_owned();
@@ -246,7 +248,7 @@ async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
     let good = checked(json!({ "token": shown }), "TRANSPORT").await;
     assert_eq!(good["userErrors"], json!([]));
     assert_eq!((&good["check"]["answer"], &good["check"]["means"], &good["check"]["unitId"]), (&json!("VALID"), &json!("TOKEN"), &json!(unit.global())));
-    assert_eq!((&good["grade"], &good["maskedHolderName"]), (&json!("A"), &json!("陈**")));
+    assert_eq!((&good["grade"]["code"], &good["maskedHolderName"]), (&json!("A"), &json!("陈**")));
     assert!(good["benefits"].as_array().unwrap().iter().all(|b| b["area"] == "TRANSPORT"), "{good}");
     no(&checked(json!({ "token": shown }), "TRANSPORT").await, "CARD_TOKEN_SPENT", &["input", "by", "token"]);
     let shown = token().await;
@@ -255,7 +257,8 @@ async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
     app.advance(chrono::Duration::seconds(60));
     no(&checked(json!({ "token": shown }), "TRANSPORT").await, "CARD_TOKEN_EXPIRED", &["input", "by", "token"]);
     // In person: number and document. Another's document and an unknown number have one answer.
-    let by = |number: &str, document: &str| json!({ "number": { "cardNumber": number, "documentKind": "RESIDENT_ID_CARD", "documentNumber": document } });
+    let by =
+        |number: &str, document: &str| json!({ "number": { "cardNumber": number, "identityDocumentKind": "RESIDENT_ID_CARD", "documentNumber": document } });
     let in_person = checked(by(&card_number, NUMBER), "TRANSPORT").await;
     assert_eq!((&in_person["check"]["answer"], &in_person["check"]["means"]), (&json!("VALID"), &json!("NUMBER")));
     no(&checked(by(&card_number, "440305189508150029"), "TRANSPORT").await, "DOCUMENT_MISMATCH", &["input", "by", "number"]);
@@ -309,8 +312,15 @@ async fn desk(app: &TestApp, edit: impl Fn(&str) -> String, purposes: &[&str]) -
         unit,
     };
     for purpose in purposes {
-        let allowed = mutate(app, &desk.system, "allowCounterPurpose", "allowed", json!({ "unitId": unit.global(), "purpose": purpose })).await;
-        assert_eq!(allowed["allowed"], true);
+        let allowed = mutate(
+            app,
+            &desk.system,
+            "setCounterPurpose",
+            "counterPurpose { allowed }",
+            json!({ "unitId": unit.global(), "purpose": purpose, "allowed": true }),
+        )
+        .await;
+        assert_eq!(allowed["counterPurpose"]["allowed"], true);
     }
     desk
 }
@@ -321,7 +331,7 @@ async fn person_of(app: &TestApp, token: &str) -> PersonId {
 }
 
 async fn verify(app: &TestApp, officer: &str, person: PersonId, number: &str) -> Value {
-    let input = json!({ "personId": person.global(), "kind": "RESIDENT_ID_CARD", "documentNumber": number });
+    let input = json!({ "personId": person.global(), "kind": "RESIDENT_ID_CARD", "documentNumber": number, "expectedVersion": app.version_of(&json!(person.global())).await });
     mutate(app, officer, "verifyIdentity", "mergedId", input).await
 }
 
@@ -331,7 +341,7 @@ async fn number_of(app: &TestApp, card: CardId) -> String {
 }
 
 async fn by_number(app: &TestApp, counter: &str, number: &str, document: &str, purpose: &str, key: &str) -> Value {
-    let by = json!({ "number": { "cardNumber": number, "documentKind": "RESIDENT_ID_CARD", "documentNumber": document } });
+    let by = json!({ "number": { "cardNumber": number, "identityDocumentKind": "RESIDENT_ID_CARD", "documentNumber": document } });
     let input = json!({ "by": by, "purpose": purpose, "idempotencyKey": key });
     mutate(app, counter, "checkCard", "check { id answer counterName { value } purposeText } benefits { id } beneficiaries { id relation }", input).await
 }
@@ -446,7 +456,7 @@ async fn a_mismatch_is_written_down_and_limited_by_card_and_counter(app: TestApp
     let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
     let number = number_of(app, card).await;
     let ask = async |counter: &str, number: &str, document: &str, key: String| {
-        let by = json!({ "number": { "cardNumber": number, "documentKind": "RESIDENT_ID_CARD", "documentNumber": document } });
+        let by = json!({ "number": { "cardNumber": number, "identityDocumentKind": "RESIDENT_ID_CARD", "documentNumber": document } });
         let input = json!({ "input": { "by": by, "purpose": "TRANSPORT", "idempotencyKey": key } });
         let document = "mutation($input: CheckCardInput!) { checkCard(input: $input) { check { answer } userErrors { code } } }";
         let reply = app.graphql(Some(counter), document, input).await;
@@ -505,11 +515,11 @@ async fn a_supervisor_sets_purposes_below_her_unit_and_not_above(app: TestApp) {
     let world = demo::build(portal).await.unwrap();
     let supervisor = signed_in(app, "supervisor@demo.invalid", Some((Role::Supervisor, Some(world.city)))).await;
     let allow = async |unit: UnitId| {
-        let document = "mutation($input: AllowCounterPurposeInput!) { allowCounterPurpose(input: $input) { allowed userErrors { code } } }";
+        let document = "mutation($input: SetCounterPurposeInput!) { setCounterPurpose(input: $input) { counterPurpose { allowed unitId unit { id } bodyId body { id } } userErrors { code } } }";
         app.graphql(Some(&supervisor), document, json!({ "input": { "unitId": unit.global(), "purpose": "TRANSPORT" } })).await
     };
     for below in [world.city, world.window] {
-        assert_eq!(allow(below).await.ok()["allowCounterPurpose"]["allowed"], true);
+        assert_eq!(allow(below).await.ok()["setCounterPurpose"]["counterPurpose"]["allowed"], true);
     }
     for not_hers in [world.province, UnitId::new(&portal.env)] {
         assert_eq!(allow(not_hers).await.code(), "FORBIDDEN");
@@ -555,30 +565,38 @@ async fn a_card_ends_with_the_contract_and_with_the_permit_that_was_verified(app
         on: portal.env.today(),
         region_code: None,
     };
-    let permit = json!({ "personId": holder.global(), "kind": "HOME_RETURN_PERMIT", "documentNumber": "H1234567801", "validUntil": "2027-03-31" });
+    let permit = json!({ "personId": holder.global(), "kind": "HOME_RETURN_PERMIT", "documentNumber": "H1234567801", "validUntil": "2027-03-31", "expectedVersion": app.version_of(&json!(holder.global())).await });
     let claimed =
         json!({ "kind": "PASSPORT", "issuingState": "PRT", "documentNumber": "CA123456", "validUntil": "2026-02-01", "idempotencyKey": "add-passport-0001" });
     // What nobody verified bounds nothing.
-    assert_eq!(mutate(app, &talent, "addIdentityDocument", "document { id }", claimed).await["userErrors"], json!([]));
-    assert_eq!(mutate(app, &desk.officer, "verifyIdentity", "document { validUntil }", permit).await["document"]["validUntil"], "2027-03-31");
+    assert_eq!(mutate(app, &talent, "addIdentityDocument", "identityDocument { id }", claimed).await["userErrors"], json!([]));
+    assert_eq!(mutate(app, &desk.officer, "verifyIdentity", "identityDocument { validUntil }", permit).await["identityDocument"]["validUntil"], "2027-03-31");
     let txn = portal.db.begin_write().await.unwrap();
     assert_eq!(CardFulfilment.check(portal, &txn, &case("2026-01-04")).await.unwrap()[0].code, Code::FulfilmentImpossible);
     CardFulfilment.fulfil(portal, &txn, &actor(holder, Vec::new()), &case("2028-12-31")).await.unwrap();
     portal.commit(txn).await.unwrap();
-    let cards = app.graphql(Some(&talent), "{ myCards { validTo } }", json!({})).await.ok();
-    assert_eq!(cards, json!({ "myCards": [{ "validTo": "2027-03-31" }] }));
+    let cards = app.graphql(Some(&talent), "{ myCards { validUntil } }", json!({})).await.ok();
+    assert_eq!(cards, json!({ "myCards": [{ "validUntil": "2027-03-31" }] }));
 }
 
 async fn products_are_read_once_and_by_anybody(app: TestApp) {
     app.publish().await;
-    let document = "{ cardProducts { productCode number benefits { area } } }";
+    let document = "{ cardProducts { code versions { number product { code } benefits { area } } } }";
     let (first, all) = app.statements(app.graphql(None, document, json!({}))).await;
     let (again, same) = app.statements(app.graphql(None, document, json!({}))).await;
     assert_eq!((first, again), (2, 1));
     let all = all.ok();
     assert_eq!(all, same.ok());
-    let seen: Vec<_> = all["cardProducts"].as_array().unwrap().iter().map(|p| (p["productCode"].as_str().unwrap().to_owned(), p["number"].as_i64())).collect();
+    let products = all["cardProducts"].as_array().unwrap();
+    let versions = |product: &Value| product["versions"].as_array().unwrap().clone();
+    let seen: Vec<_> = products.iter().flat_map(|p| versions(p).into_iter().map(|v| (p["code"].as_str().unwrap().to_owned(), v["number"].as_i64()))).collect();
     assert!(seen.len() == 7 && seen.is_sorted(), "{seen:?}");
+    assert!(products.iter().all(|p| versions(p).iter().all(|v| v["product"]["code"] == p["code"])), "{all}");
+    // A version leads to its product and to the versions beside it.
+    let document = "{ cardProducts { versions { product { versions { id } } } } }";
+    let around = app.graphql(None, document, json!({})).await.ok();
+    let beside = around["cardProducts"][0]["versions"][0]["product"]["versions"].as_array().unwrap().len();
+    assert_eq!(beside, versions(&products[0]).len());
     // Issuing reads the one version that it needs, and that from memory by now.
     let (holder, by) = somebody(&app, Vec::new()).await;
     let (statements, card) = app.statements(issue(&app, order(&app, holder), &by)).await;

@@ -14,7 +14,7 @@ BODY = "mutation($input: CreateBodyInput!) { createBody(input: $input) { body { 
 
 def told(number, field):
     """What a counter is told of one of the two numbers that she types; the other is none, so that nothing is looked up."""
-    shown = {"cardNumber": "-", "documentKind": "RESIDENT_ID_CARD", "documentNumber": "-", field: number}
+    shown = {"cardNumber": "-", "identityDocumentKind": "RESIDENT_ID_CARD", "documentNumber": "-", field: number}
     key = {"purpose": "HOUSING", "idempotencyKey": f"judge-{number:->16}"}
     noes = ask(demo("counter", "token"), CHECK, {"input": {"by": {"number": shown}} | key})["checkCard"]["userErrors"]
     return [no["code"] for no in noes if no["field"][-1] == field]

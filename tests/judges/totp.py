@@ -20,10 +20,10 @@ claim("its code completes the enrolment", confirmed["factor"] and not confirmed[
 answer = ask(None, "sign-in/sign-in", {"input": {"contact": contact, "password": demo("talent2", "password")}})["signIn"]
 claim("the password alone gives no session", answer["result"]["__typename"] == "SecondFactorRequired", answer)
 for what, code in [("used before", app.at(now)), ("of two minutes ahead", app.at(now + 120))]:
-    refused = ask(None, "sign-in/complete-sign-in", {"input": {"challenge": answer["result"]["challenge"], "code": code}})["completeSignIn"]
+    refused = ask(None, "sign-in/complete-sign-in", {"input": {"challengeId": answer["result"]["challengeId"], "code": code}})["completeSignIn"]
     claim(f"a code {what} is refused", not refused["session"] and refused["userErrors"], refused["userErrors"])
 # The step of `now` is taken, and one to either side of the portal's is good.
-signed = ask(None, "sign-in/complete-sign-in", {"input": {"challenge": answer["result"]["challenge"], "code": app.at(now + 30)}})["completeSignIn"]
+signed = ask(None, "sign-in/complete-sign-in", {"input": {"challengeId": answer["result"]["challengeId"], "code": app.at(now + 30)}})["completeSignIn"]
 claim("the next code completes the sign-in", signed["session"], signed["userErrors"])
 viewer = ask(signed["session"]["accessToken"], "sign-in/viewer")["viewer"]
 claim("the session is that person's", viewer["person"]["id"] == person, viewer)

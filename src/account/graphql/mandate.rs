@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use super::Answer;
 use crate::account::model::mandate::{Mandate, MandateScope};
 use crate::account::service::mandates::{self, GrantMandate};
+use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt as _;
-use crate::api::error::{ApiError, UserError, nullable, payload};
+use crate::api::error::{ApiError, UserError, payload};
 use crate::api::ids::{decode, encode};
 use crate::api::scalars::Instant;
 use crate::kernel::ids::PersonId;
@@ -75,11 +76,21 @@ pub struct MandateQuery;
 
 #[Object]
 impl MandateQuery {
-    /// The mandates that the viewer gave or holds, newest first, at most 100; those that ended are among them.
-    async fn my_mandates(&self, ctx: &Context<'_>) -> Option<Result<Vec<MandateObject>, ApiError>> {
-        let now = ctx.portal().env.now();
-        let found = mandates::my_mandates(ctx.portal(), ctx.actor()).await;
-        nullable(found.map(|m| Some(m.into_iter().map(|m| MandateObject::of(m, now)).collect())))
+    /// The mandates that the viewer gave or holds, newest first; those that ended are among them.
+    #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
+    async fn my_mandates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
+    ) -> Option<Result<Pages<MandateObject>, ApiError>> {
+        let read = async {
+            let request = connection::request(ctx, first, after.as_deref(), mandates::MANDATE_ORDER, 1)?;
+            let page = mandates::my_mandates(ctx.portal(), ctx.actor(), request).await?;
+            let now = ctx.portal().env.now();
+            Ok(connection::of(page, |mandate| MandateObject::of(mandate, now)))
+        };
+        Some(read.await)
     }
 }
 

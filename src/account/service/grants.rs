@@ -2,17 +2,19 @@
 
 use chrono::Duration;
 use sea_orm::ConnectionTrait;
+use uuid::Uuid;
 
 use crate::account::model::contact::Contact;
 use crate::account::model::grant::{GrantScope, InvitationRow, RoleGrant, check_scope};
 use crate::account::policy;
 use crate::account::service::letters;
-use crate::account::store::{self, Inserted};
+use crate::account::store::{self, GrantFilter, Inserted};
 use crate::audit::model::{Entry, Message};
 use crate::audit::service::{self as audit, Claim};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{AccountId, GrantId, InvitationId, PersonId, TypedId as _};
+use crate::kernel::ids::{AccountId, BodyId, GrantId, InvitationId, PersonId, TypedId as _, UnitId};
+use crate::kernel::page::{Page, PageRequest};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
 use crate::kernel::seal::token_hash;
@@ -23,6 +25,8 @@ use crate::portal::Portal;
 
 const INVITATION: &str = "INVITATION";
 const GRANT: &str = "GRANT";
+/// Order of a list of grants.
+pub const GRANT_ORDER: &str = "grant";
 /// How long an invitation waits.
 pub const INVITATION_LIFE: Duration = Duration::days(7);
 
@@ -257,12 +261,32 @@ pub async fn end_grant(portal: &Portal, actor: &Actor, id: GrantId) -> Result<Ro
     Ok(RoleGrant { ended_at: Some(now), ..grant })
 }
 
-/// The grants of a person, in force or ended, newest first, for security administration.
-pub async fn grants_of(portal: &Portal, actor: &Actor, person: PersonId) -> Result<Vec<RoleGrant>, Fault> {
+/// The grants of a person, of a unit or of a body, in force or ended, newest first, for security administration.
+///
+/// Errors: [`Fault::BadRequest`] at `personId` where none of the three is given.
+pub async fn grants(
+    portal: &Portal,
+    actor: &Actor,
+    (person, unit, body): (Option<PersonId>, Option<UnitId>, Option<BodyId>),
+    request: PageRequest,
+) -> Result<Page<RoleGrant>, Fault> {
     policy::may_grant(actor)?;
-    let mut grants = Vec::new();
-    for id in persons::identities(portal.db.read(), person).await? {
-        grants.extend(store::grants_of(portal.db.read(), id).await?);
+    let db = portal.db.read();
+    if person.is_none() && unit.is_none() && body.is_none() {
+        return Err(Fault::bad_request("personId"));
     }
-    Ok(grants)
+    let holder = match person {
+        Some(person) => Some(persons::identities(db, person).await?),
+        None => None,
+    };
+    let filter = GrantFilter { holder, unit, body };
+    let rows = store::grants_page(db, &filter, before(&request)?, request.limit()).await?;
+    let page = Page::cut(rows, &request, GRANT_ORDER, |grant| vec![grant.id.0.to_string()]);
+    Ok(page.counted(&request, store::count_grants(db, &filter)).await?)
+}
+
+/// The id before which a page of a list of the slice begins.
+pub(crate) fn before(request: &PageRequest) -> Result<Option<Uuid>, Fault> {
+    let key = request.after.as_deref().and_then(|keys| keys.first());
+    key.map(|key| Uuid::try_parse(key).map_err(|_| Fault::CursorInvalid)).transpose()
 }

@@ -5,20 +5,22 @@ use sea_orm::ConnectionTrait;
 
 use crate::account::model::mandate::{MAX_ITEMS, Mandate, MandateScope};
 use crate::account::policy;
+use crate::account::service::grants::before;
 use crate::account::store::{self, Inserted};
 use crate::audit::model::Entry;
 use crate::audit::service::{self as audit, Claim};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{MandateId, PersonId, TypedId as _};
+use crate::kernel::page::{Page, PageRequest};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::person::service as persons;
 use crate::portal::Portal;
 
 /// Kind of object in the trail.
 const MANDATE: &str = "MANDATE";
-/// The most mandates of one answer.
-const MAX_LISTED: usize = 100;
+/// Order of a list of mandates.
+pub const MANDATE_ORDER: &str = "mandate";
 /// The longest term of a mandate in days; a bound against mistyped years.
 pub const MAX_DAYS: i64 = 3660;
 
@@ -97,19 +99,15 @@ pub async fn end_mandate(portal: &Portal, actor: &Actor, id: MandateId) -> Resul
     Ok(Mandate { withdrawn_at: Some(now), ..mandate })
 }
 
-/// The mandates that the caller gave or holds, newest first, at most 100; those that ended stay in the list.
-pub async fn my_mandates(portal: &Portal, actor: &Actor) -> Result<Vec<Mandate>, Fault> {
+/// The mandates that the caller gave or holds, newest first; those that ended stay in the list.
+pub async fn my_mandates(portal: &Portal, actor: &Actor, request: PageRequest) -> Result<Page<Mandate>, Fault> {
     let member = policy::signed_in(actor)?;
     let db = portal.db.read();
-    let mut mandates = Vec::new();
     // A person has more than one id only where persons were merged.
-    for person in persons::identities(db, member.person).await? {
-        mandates.extend(store::mandates_of(db, person, i64::try_from(MAX_LISTED).unwrap_or(i64::MAX)).await?);
-    }
-    mandates.sort_by_key(|m| std::cmp::Reverse(m.id));
-    mandates.dedup_by_key(|m| m.id);
-    mandates.truncate(MAX_LISTED);
-    Ok(mandates)
+    let persons = persons::identities(db, member.person).await?;
+    let rows = store::mandates_page(db, &persons, before(&request)?, request.limit()).await?;
+    let page = Page::cut(rows, &request, MANDATE_ORDER, |mandate| vec![mandate.id.0.to_string()]);
+    Ok(page.counted(&request, store::count_mandates(db, &persons)).await?)
 }
 
 /// Whether a mandate binds `agent` to `principal`, is in its term and not withdrawn, whatever the item.

@@ -117,7 +117,7 @@ pub async fn complete_sign_up(portal: &Portal, actor: &Actor, client: &Client, c
     store::insert_account(&txn, account, person_id, command.language, &hash, now).await?;
     persons::mark_has_account(&txn, portal, person_id).await?;
     if store::insert_contact(&txn, account, &row, &code.contact_index, now).await? != Inserted::Done {
-        return Err(Rejection::at(Code::AlreadyExists, "input.challenge").into());
+        return Err(Rejection::at(Code::AlreadyExists, "input.challengeId").into());
     }
     if let Some(token) = &command.invitation {
         grants::accept_in(&txn, portal, (account, person_id), token, "input.invitationToken").await?;

@@ -7,8 +7,9 @@ use crate::api::error::{ApiError, UserError, payload};
 use crate::api::ids;
 use crate::api::scalars::{Instant, Json};
 use crate::application::graphql::types::{
-    AcceptApplicationPayload, Application, ClaimApplicationPayload, CompleteStepPayload, DecideApplicationPayload, MarkOriginalSeenPayload, Order,
-    RecordDeliveryPayload, RefuseAcceptancePayload, ReleaseApplicationPayload, SaveCartPayload, SubmitCartPayload, WithdrawApplicationPayload,
+    AcceptApplicationPayload, Application, ClaimApplicationPayload, CompleteStepPayload, CreateCaseDownloadPayload, DecideApplicationPayload,
+    MarkOriginalSeenPayload, Order, RecordDeliveryPayload, RefuseAcceptancePayload, ReleaseApplicationPayload, SaveCartPayload, SubmitCartPayload,
+    WithdrawApplicationPayload,
 };
 use crate::application::model::case::{Decision, DeliveryChannel, StepOutcome};
 use crate::application::model::order::{Line, SaveCart, SubmitCart};
@@ -18,7 +19,6 @@ use crate::application::service::{cart, submit, view};
 use crate::catalogue::model::offering::Channel;
 use crate::kernel::fault::Refused;
 use crate::kernel::ids::{ApplicationId, DocumentVersionId, OrderId};
-use crate::material::graphql::CreateDownloadPayload;
 
 /// A document for a material.
 #[derive(InputObject, Debug)]
@@ -103,7 +103,7 @@ pub struct MarkOriginalSeenInput {
     /// The version that was compared, as the materials of the case name it.
     pub document_version_id: ID,
     /// The version of the case that the viewer saw; another one is a CONFLICT.
-    pub expected_version: Option<i64>,
+    pub expected_version: i64,
 }
 
 fn paper(application: &ID, version: &ID) -> Result<Paper, ApiError> {
@@ -346,7 +346,7 @@ impl ApplicationMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The case and the paper.")] input: CreateCaseDownloadInput,
-    ) -> Option<Result<CreateDownloadPayload, ApiError>> {
+    ) -> Option<Result<CreateCaseDownloadPayload, ApiError>> {
         let paper = match paper(&input.application_id, &input.document_version_id) {
             Ok(paper) => paper,
             Err(error) => return Some(Err(error)),
@@ -355,8 +355,8 @@ impl ApplicationMutation {
         payload(
             ctx.ctx(),
             granted,
-            |granted| CreateDownloadPayload { download: Some(granted.into()), user_errors: Vec::new() },
-            |user_errors| CreateDownloadPayload { download: None, user_errors },
+            |granted| CreateCaseDownloadPayload { download: Some(granted.into()), user_errors: Vec::new() },
+            |user_errors| CreateCaseDownloadPayload { download: None, user_errors },
         )
     }
 

@@ -9,11 +9,11 @@ use crate::api::context::Ctx;
 use crate::application::graphql::types::Application;
 use crate::application::model::sight::Sight;
 use crate::application::service::engine::Loaded;
-use crate::application::service::view::{self, Bound, CaseRow, Opened, SeenCase, SeenEvent, SeenOrder};
+use crate::application::service::view::{self, Bound, CaseRow, Delivery, Opened, SeenCase, SeenEvent, SeenOrder};
 use crate::catalogue::model::offering::Offering;
 use crate::catalogue::service as catalogue;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{ApplicationId, OfferingId, OrderId, PersonId, UnitId};
+use crate::kernel::ids::{ApplicationId, CaseDocumentId, OfferingId, OrderId, PersonId, UnitId};
 use crate::organisation::service::units::{self, PlacedUnit};
 use crate::person::model::profile::PersonName;
 use crate::person::service as persons;
@@ -33,6 +33,7 @@ pub struct Cases {
     offerings: OnceCell<HashMap<OfferingId, Offering>>,
     materials: ByCase<Vec<Bound>>,
     documents: ByCase<Vec<Opened>>,
+    deliveries: OnceCell<HashMap<CaseDocumentId, Delivery>>,
     events: ByCase<Vec<SeenEvent>>,
     beneficiaries: ByCase<Vec<(PersonId, PersonName)>>,
 }
@@ -91,6 +92,15 @@ impl Cases {
     pub async fn documents(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[Opened], Fault> {
         let found = self.documents.get_or_try_init(|| view::documents(&ctx.portal, &self.seen)).await?;
         Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// How a document of one of the cases was delivered.
+    pub async fn delivery(&self, ctx: &Ctx, document: CaseDocumentId) -> Result<Option<&Delivery>, Fault> {
+        let found = self.deliveries.get_or_try_init(async || {
+            let documents = self.documents.get().into_iter().flat_map(HashMap::values).flatten().map(|opened| opened.row.id).collect::<Vec<_>>();
+            view::deliveries(&ctx.portal, &documents).await
+        });
+        Ok(found.await?.get(&document))
     }
 
     /// What has happened to a case, oldest first.

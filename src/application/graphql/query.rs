@@ -1,9 +1,8 @@
 //! Root fields that read.
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, InputObject, Object};
 
-use crate::api::connection;
+use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt;
 use crate::api::error::ApiError;
 use crate::api::ids;
@@ -14,9 +13,6 @@ use crate::application::model::queue::QueueFilter;
 use crate::application::model::sight::Sight;
 use crate::application::service::view::{self, SeenOrder};
 use crate::kernel::ids::{ApplicationId, BodyId, ItemId, OrderId, UnitId};
-use crate::kernel::page::PageRequest;
-
-type Page<T> = Connection<String, T, EmptyFields, EmptyFields>;
 
 /// What to show of a work queue.
 #[derive(InputObject, Debug, Default)]
@@ -72,9 +68,9 @@ impl ApplicationQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
-    ) -> Option<Result<Page<Application>, ApiError>> {
+    ) -> Option<Result<Pages<Application>, ApiError>> {
         let read = async {
-            let request = PageRequest::parse(first, after.as_deref(), view::OWN_ORDER, 1)?;
+            let request = connection::request(ctx, first, after.as_deref(), view::OWN_ORDER, 1)?;
             let page = view::my_applications(ctx.portal(), ctx.actor(), request).await?;
             Ok(connection::all_of(page, |rows| Application::beside(rows.into_iter().map(|row| (row, Sight::Whole)).collect())))
         };
@@ -88,9 +84,9 @@ impl ApplicationQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
-    ) -> Option<Result<Page<Order>, ApiError>> {
+    ) -> Option<Result<Pages<Order>, ApiError>> {
         let read = async {
-            let request = PageRequest::parse(first, after.as_deref(), view::OWN_ORDER, 1)?;
+            let request = connection::request(ctx, first, after.as_deref(), view::OWN_ORDER, 1)?;
             let page = view::my_orders(ctx.portal(), ctx.actor(), request).await?;
             let seen = |row| SeenOrder { row, own: true, lines: None };
             Ok(connection::all_of(page, |rows| Order::beside(rows.into_iter().map(seen).collect())))
@@ -98,10 +94,21 @@ impl ApplicationQuery {
         Some(read.await)
     }
 
-    /// Carts that the viewer fills for others, as an agent or for walk-ins, newest first; at most 100.
-    #[graphql(complexity = "20 * child_complexity")]
-    async fn filled_carts(&self, ctx: &Context<'_>) -> Option<Result<Vec<Order>, ApiError>> {
-        Some(view::filled_carts(ctx.portal(), ctx.actor()).await.map(Order::beside).map_err(ApiError::from))
+    /// Carts that the viewer fills for others and may go on filling, as an agent or for walk-ins, newest first.
+    #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
+    async fn filled_carts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
+    ) -> Option<Result<Pages<Order>, ApiError>> {
+        let read = async {
+            let request = connection::request(ctx, first, after.as_deref(), view::OWN_ORDER, 1)?;
+            let page = view::filled_carts(ctx.portal(), ctx.actor(), request).await?;
+            let seen = |row| SeenOrder { row, own: false, lines: None };
+            Ok(connection::all_of(page, |rows| Order::beside(rows.into_iter().map(seen).collect())))
+        };
+        Some(read.await)
     }
 
     /// Open cases of a unit, what is due first. For staff of the unit or above.
@@ -113,10 +120,10 @@ impl ApplicationQuery {
         #[graphql(desc = "What to show.")] filter: Option<WorkQueueFilter>,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
-    ) -> Option<Result<Page<QueueEntry>, ApiError>> {
+    ) -> Option<Result<Pages<QueueEntry>, ApiError>> {
         let read = async {
             let unit = ids::decode::<UnitId>(&unit_id, "unitId")?;
-            let request = PageRequest::parse(first, after.as_deref(), view::QUEUE_ORDER, 2)?;
+            let request = connection::request(ctx, first, after.as_deref(), view::QUEUE_ORDER, 2)?;
             let filter = filter.unwrap_or_default();
             let filter = QueueFilter {
                 state: filter.state,
@@ -140,10 +147,10 @@ impl ApplicationQuery {
         #[graphql(desc = "The employer.")] body_id: ID,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
-    ) -> Option<Result<Page<QueueEntry>, ApiError>> {
+    ) -> Option<Result<Pages<QueueEntry>, ApiError>> {
         let read = async {
             let body = ids::decode::<BodyId>(&body_id, "bodyId")?;
-            let request = PageRequest::parse(first, after.as_deref(), view::QUEUE_ORDER, 2)?;
+            let request = connection::request(ctx, first, after.as_deref(), view::QUEUE_ORDER, 2)?;
             Ok(QueueEntry::page(view::employer_queue(ctx.portal(), ctx.actor(), body, request).await?, ctx.language()))
         };
         Some(read.await)

@@ -3,36 +3,36 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::connection::{Connection, EmptyFields};
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
+use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt;
-use crate::api::error::{ApiError, UserError};
+use crate::api::error::{ApiError, UserError, nullable};
+use crate::api::ids;
 use crate::api::messages::message;
 use crate::api::scalars::Json;
 use crate::api::text::LocalizedText;
-use crate::api::{connection, ids};
 use crate::application::graphql::page::{Cases, Orders};
 use crate::application::model::case::{Action, Decision, DeliveryChannel, EventKind, State, StepOutcome};
-use crate::application::model::document::DocumentKind;
+use crate::application::model::document::{DocumentKind, Given};
 use crate::application::model::order::{MaterialBasis, OrderState};
 use crate::application::model::projection::never;
 use crate::application::model::queue::QueueRow;
 use crate::application::model::sight::Sight;
 use crate::application::service::engine::Loaded;
-use crate::application::service::view::{self, Available, Bound, CaseRow, Opened, OrderRow, Queue, SeenEvent, SeenOrder};
+use crate::application::service::view::{self, Available, Bound, CaseRow, Delivery, Opened, OrderRow, Queue, SeenEvent, SeenOrder};
 use crate::catalogue::graphql::{LegalBasis, ServiceItemVersion, ServiceOffering};
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::Channel;
 use crate::catalogue::model::version::{Material, StepKindCode};
 use crate::catalogue::service as catalogue;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{ItemVersionId, UnitId};
+use crate::kernel::ids::{CaseDocumentId, ItemVersionId, PersonId, UnitId};
 use crate::kernel::rejection::Code;
 use crate::kernel::role::{Assurance, Role};
 use crate::kernel::text::{Language, Text};
-use crate::material::graphql::DocumentVersion;
+use crate::material::graphql::{DocumentVersion, Download};
 use crate::organisation::graphql::UnitObject;
 use crate::person::graphql::{NamedPersonObject, named};
 
@@ -258,7 +258,7 @@ impl Application {
             return None;
         }
         let rows = self.cases.documents(ctx.ctx(), self.row.id).await;
-        Some(rows.map(|rows| rows.iter().map(|opened| CaseDocument::of(opened, ctx.language())).collect()).map_err(ApiError::from))
+        Some(rows.map(|rows| rows.iter().map(|opened| CaseDocument::of(opened, self.cases.clone(), ctx.language())).collect()).map_err(ApiError::from))
     }
     /// What has happened, oldest first.
     async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {
@@ -269,9 +269,9 @@ impl Application {
     }
     /// What the viewer may do now. An action that is barred says why.
     #[graphql(complexity = "20 + child_complexity")]
-    async fn available_actions(&self, ctx: &Context<'_>) -> Option<Result<Vec<AvailableAction>, ApiError>> {
+    async fn available_actions(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationAvailableAction>, ApiError>> {
         let language = ctx.language();
-        let action = |a: Available| AvailableAction {
+        let action = |a: Available| ApplicationAvailableAction {
             action: a.action,
             allowed: a.reason.is_none(),
             reason: a.reason,
@@ -360,8 +360,14 @@ impl From<&SeenEvent> for ApplicationEvent {
 }
 
 /// A numbered document of a case (文书). It never changes; `jws` is its signed form (EdDSA, keys at `/.well-known/jwks.json`).
+/// Once the data of its person are erased, number, kind and instant are left: all else is null.
 #[derive(SimpleObject, Clone, Debug)]
+#[graphql(complex)]
 pub struct CaseDocument {
+    #[graphql(skip)]
+    cases: Arc<Cases>,
+    #[graphql(skip)]
+    document: CaseDocumentId,
     /// Global id.
     pub id: ID,
     /// Kind.
@@ -371,17 +377,17 @@ pub struct CaseDocument {
     /// When it was issued.
     pub issued_at: DateTime<Utc>,
     /// Number of the case.
-    pub case_number: String,
+    pub case_number: Option<String>,
     /// Name of the item.
-    pub item_name: LocalizedText,
+    pub item_name: Option<LocalizedText>,
     /// Name of the applicant.
-    pub applicant_name: String,
+    pub applicant_name: Option<String>,
     /// When the case was received.
-    pub received_at: DateTime<Utc>,
+    pub received_at: Option<DateTime<Utc>>,
     /// Name of the unit that issued it.
     pub unit_name: Option<LocalizedText>,
     /// Names of the materials that were received; empty but on a receipt.
-    pub materials: Vec<LocalizedText>,
+    pub materials: Option<Vec<LocalizedText>>,
     /// Until when it is accepted, supplemented or refused, on the receipt; afterwards it counts as accepted. Like every limit
     /// the first instant after the last day at UTC+8.
     pub acceptance_due_at: Option<DateTime<Utc>>,
@@ -390,21 +396,21 @@ pub struct CaseDocument {
     /// Until when the law wants the decision.
     pub statutory_due_at: Option<DateTime<Utc>>,
     /// Whether these dates may still move with the official calendar.
-    pub provisional: bool,
+    pub provisional: Option<bool>,
     /// The reason, in the words of the officer.
     pub reason: Option<String>,
     /// What was decided.
     pub decision: Option<Decision>,
     /// What the approval gives, for example the number of a card.
-    pub given: Vec<CaseDocumentEntry>,
+    pub given: Option<Vec<CaseDocumentEntry>>,
     /// On what it rests.
-    pub legal_basis: Vec<LegalBasis>,
+    pub legal_basis: Option<Vec<LegalBasis>>,
     /// How to ask for reconsideration (行政复议), on decisions and refusals.
     pub reconsideration: Option<LocalizedText>,
     /// How to go to court (行政诉讼), on decisions and refusals.
     pub litigation: Option<LocalizedText>,
     /// The document as compact JWS.
-    pub jws: String,
+    pub jws: Option<String>,
 }
 
 /// One thing that an approval gives.
@@ -416,40 +422,74 @@ pub struct CaseDocumentEntry {
     pub value: LocalizedText,
 }
 
+/// How a case document reached whom it is for (送达).
+#[derive(SimpleObject, Clone, Debug)]
+#[graphql(complex)]
+pub struct CaseDocumentDelivery {
+    #[graphql(skip)]
+    recipient: Option<PersonId>,
+    /// How.
+    pub channel: DeliveryChannel,
+    /// When.
+    pub delivered_at: DateTime<Utc>,
+}
+
+#[ComplexObject]
+impl CaseDocumentDelivery {
+    /// Whom it reached, where that is a person.
+    async fn recipient(&self, ctx: &Context<'_>) -> Option<Result<NamedPersonObject, ApiError>> {
+        named(ctx, self.recipient?).await
+    }
+}
+
+#[ComplexObject]
+impl CaseDocument {
+    /// The latest delivery that was recorded; null where none was.
+    async fn delivery(&self, ctx: &Context<'_>) -> Option<Result<CaseDocumentDelivery, ApiError>> {
+        let found = self.cases.delivery(ctx.ctx(), self.document).await;
+        let shown = |row: &Delivery| CaseDocumentDelivery { recipient: row.recipient, channel: row.channel, delivered_at: row.delivered_at };
+        nullable(found.map(|found| found.map(shown)))
+    }
+}
+
 impl CaseDocument {
     /// The document for a reader of `language`; the wording that was signed is in `jws`.
-    fn of(opened: &Opened, language: Language) -> Self {
-        let Opened { row, content, jws } = opened;
+    fn of(opened: &Opened, cases: Arc<Cases>, language: Language) -> Self {
+        let Opened { row, sealed } = opened;
         let text = |text: &Text| LocalizedText::of(text, language);
+        let content = sealed.as_ref().map(|(content, _)| content);
+        let entry = |given: &Given| CaseDocumentEntry { name: text(&given.name), value: text(&given.value) };
         Self {
+            cases,
+            document: row.id,
             id: ids::encode(row.id),
             kind: row.kind,
             number: row.number.clone(),
             issued_at: row.issued_at,
-            case_number: content.case_number.clone(),
-            item_name: text(&content.item),
-            applicant_name: content.applicant.clone(),
-            received_at: content.received_at,
-            acceptance_due_at: content.acceptance_due_at,
-            unit_name: content.unit_name.as_ref().map(text),
-            materials: content.materials.iter().map(text).collect(),
-            promised_due_at: content.promised_due_at,
-            statutory_due_at: content.statutory_due_at,
-            provisional: content.provisional,
-            reason: content.reason.clone(),
-            decision: content.decision,
-            given: content.given.iter().map(|given| CaseDocumentEntry { name: text(&given.name), value: text(&given.value) }).collect(),
-            legal_basis: content.legal_basis.iter().map(LegalBasis::from).collect(),
-            reconsideration: content.reconsideration.as_ref().map(text),
-            litigation: content.litigation.as_ref().map(text),
-            jws: jws.clone(),
+            case_number: content.map(|c| c.case_number.clone()),
+            item_name: content.map(|c| text(&c.item)),
+            applicant_name: content.map(|c| c.applicant.clone()),
+            received_at: content.map(|c| c.received_at),
+            acceptance_due_at: content.and_then(|c| c.acceptance_due_at),
+            unit_name: content.and_then(|c| c.unit_name.as_ref()).map(text),
+            materials: content.map(|c| c.materials.iter().map(text).collect()),
+            promised_due_at: content.and_then(|c| c.promised_due_at),
+            statutory_due_at: content.and_then(|c| c.statutory_due_at),
+            provisional: content.map(|c| c.provisional),
+            reason: content.and_then(|c| c.reason.clone()),
+            decision: content.and_then(|c| c.decision),
+            given: content.map(|c| c.given.iter().map(entry).collect()),
+            legal_basis: content.map(|c| c.legal_basis.iter().map(LegalBasis::from).collect()),
+            reconsideration: content.and_then(|c| c.reconsideration.as_ref()).map(text),
+            litigation: content.and_then(|c| c.litigation.as_ref()).map(text),
+            jws: sealed.as_ref().map(|(_, jws)| jws.clone()),
         }
     }
 }
 
 /// An action with the reason why it is barred, if it is.
 #[derive(SimpleObject, Clone, Debug)]
-pub struct AvailableAction {
+pub struct ApplicationAvailableAction {
     /// The action.
     pub action: Action,
     /// Whether it may be done now.
@@ -552,7 +592,7 @@ pub struct QueueEntry {
 
 impl QueueEntry {
     /// The rows of a page for their reader.
-    pub fn page(queue: Queue, language: Language) -> Connection<String, Self, EmptyFields, EmptyFields> {
+    pub fn page(queue: Queue, language: Language) -> Pages<Self> {
         let Queue { page, versions } = queue;
         connection::of(page, |row| Self::of(row, &versions, language))
     }
@@ -640,4 +680,13 @@ payloads! {
     MarkOriginalSeenPayload,
     /// Result of withdrawing a case.
     WithdrawApplicationPayload,
+}
+
+/// Result of asking for a link to a paper of a case.
+#[derive(SimpleObject, Debug)]
+pub struct CreateCaseDownloadPayload {
+    /// The link; null where the rules say no.
+    pub download: Option<Download>,
+    /// Why not.
+    pub user_errors: Vec<UserError>,
 }

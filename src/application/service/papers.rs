@@ -60,7 +60,7 @@ pub async fn create_download(portal: &Portal, actor: &Actor, paper: Paper) -> Re
 ///
 /// Rejections: NOT_FOUND at `input.documentVersionId`; NOT_ENTITLED where the caller is no window officer of a unit of the case;
 /// WRONG_STATE where it is closed; CONFLICT where another version than `expected_version` is stored.
-pub async fn mark_original_seen(portal: &Portal, actor: &Actor, paper: Paper, expected_version: Option<i64>) -> Result<ApplicationId, Refused> {
+pub async fn mark_original_seen(portal: &Portal, actor: &Actor, paper: Paper, expected_version: i64) -> Result<ApplicationId, Refused> {
     let person = policy::signed_in(actor)?.person;
     let (txn, loaded) = begin(portal, actor, paper).await?;
     let row = &loaded.row;
@@ -71,7 +71,7 @@ pub async fn mark_original_seen(portal: &Portal, actor: &Actor, paper: Paper, ex
     if row.state.is_closed() {
         return Err(Rejection::new(Code::WrongState).into());
     }
-    if expected_version.is_some_and(|expected| !loaded.case.is_seen(expected)) {
+    if !loaded.case.is_seen(expected_version) {
         return Err(engine::conflict(&txn, paper.application).await?);
     }
     let now = portal.env.now();

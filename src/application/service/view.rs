@@ -23,11 +23,11 @@ use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::cursor::Cursor;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{ApplicationId, BodyId, ItemVersionId, OrderId, PersonId, UnitId};
+use crate::kernel::ids::{ApplicationId, BodyId, CaseDocumentId, ItemVersionId, OrderId, PersonId, UnitId};
 use crate::kernel::page::{Page, PageRequest};
 use crate::kernel::rejection::Code;
 use crate::kernel::role::Role;
-use crate::kernel::seal::Place;
+use crate::kernel::seal::{Place, SecretKey};
 use crate::material::model::document::DocumentVersion;
 use crate::material::service as material;
 use crate::organisation::service as organisation;
@@ -88,7 +88,8 @@ pub async fn my_applications(portal: &Portal, actor: &Actor, request: PageReques
     let member = policy::signed_in(actor)?;
     let persons = persons::identities(portal.db.read(), member.person).await?;
     let rows = store::applications_of(portal.db.read(), &persons, after_id(&request)?, request.limit()).await?;
-    Ok(Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]))
+    let page = Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]);
+    Ok(page.counted(&request, store::count_applications(portal.db.read(), &persons)).await?)
 }
 
 /// The caller's orders, newest first.
@@ -96,25 +97,18 @@ pub async fn my_orders(portal: &Portal, actor: &Actor, request: PageRequest) -> 
     let member = policy::signed_in(actor)?;
     let persons = persons::identities(portal.db.read(), member.person).await?;
     let rows = store::orders_of(portal.db.read(), &persons, after_id(&request)?, request.limit()).await?;
-    Ok(Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]))
+    let page = Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]);
+    Ok(page.counted(&request, store::count_orders(portal.db.read(), &persons)).await?)
 }
 
 /// Carts that the caller fills for others and may go on filling, newest first.
-pub async fn filled_carts(portal: &Portal, actor: &Actor) -> Result<Vec<SeenOrder>, Fault> {
+pub async fn filled_carts(portal: &Portal, actor: &Actor, request: PageRequest) -> Result<Page<store::OrderRow>, Fault> {
     let member = policy::signed_in(actor)?;
-    let db = portal.db.read();
-    let filler = persons::identities(db, member.person).await?;
-    let mut carts = Vec::new();
-    for row in store::carts_filled(db, &filler, 100).await? {
-        let may = match row.mandate_id {
-            Some(mandate) => mandate_holds(db, mandate, member.person, row.applicant_person_id, portal.env.now()).await?,
-            None => policy::window_officer(actor).is_ok(),
-        };
-        if may {
-            carts.push(SeenOrder { row, own: false, lines: None });
-        }
-    }
-    Ok(carts)
+    let (db, now) = (portal.db.read(), portal.env.now());
+    let (filler, officer) = (persons::identities(db, member.person).await?, policy::window_officer(actor).is_ok());
+    let rows = read::carts_filled(db, &filler, officer, now, after_id(&request)?, request.limit()).await?;
+    let page = Page::cut(rows, &request, OWN_ORDER, |row| vec![row.id.0.to_string()]);
+    Ok(page.counted(&request, read::count_carts_filled(db, &filler, officer, now)).await?)
 }
 
 /// An order that the caller may see.
@@ -197,11 +191,12 @@ pub async fn answers(portal: &Portal, row: &store::CaseRow, sight: &Sight) -> Re
 pub struct Opened {
     /// The stored row.
     pub row: store::DocumentRow,
-    /// What it says.
-    pub content: Content,
-    /// The signed form.
-    pub jws: String,
+    /// What it says, and its signed form; none once the data of its person are erased.
+    pub sealed: Option<(Content, String)>,
 }
+
+/// That a case document reached somebody.
+pub type Delivery = store::DeliveryRow;
 
 /// Why an officer stated an earlier receipt, in her words; none for who sees no papers of the case.
 pub async fn received_reason(portal: &Portal, row: &CaseRow, sight: &Sight) -> Result<Option<String>, Fault> {
@@ -217,20 +212,32 @@ fn with_papers(cases: &[(ApplicationId, Sight)]) -> Vec<ApplicationId> {
     cases.iter().filter(|(_, sight)| sight.papers()).map(|(id, _)| *id).collect()
 }
 
-/// The documents of cases, oldest first, where their reader sees papers. One statement, and one for each data key.
+/// The documents of cases, oldest first, where their reader sees papers. Two statements: rows and
+/// data keys.
 pub async fn documents(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<Opened>>, Fault> {
     let rows = store::documents_of(portal.db.read(), &with_papers(cases)).await?;
+    let mut owners: Vec<PersonId> = rows.iter().map(|row| row.key_owner_id).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    let keys = keys::data_keys(portal, &owners).await?;
     let mut opened: HashMap<ApplicationId, Vec<Opened>> = HashMap::new();
     for row in rows {
-        let key = keys::data_key(portal, row.key_owner_id).await?;
-        let data = key.open(Place::new("case_document", "data_sealed", row.id.0), &row.data_sealed);
-        let jws = key.open(Place::new("case_document", "jws_sealed", row.id.0), &row.jws_sealed);
-        let (Some(data), Some(jws)) = (data, jws) else { return Err(Fault::bug("a case document does not open")) };
-        let content = serde_json::from_slice(&data).map_err(Fault::internal)?;
-        let jws = String::from_utf8(jws.to_vec()).map_err(Fault::internal)?;
-        opened.entry(row.application_id).or_default().push(Opened { row, content, jws });
+        let sealed = keys.get(&row.key_owner_id).map(|key| open(key, &row)).transpose()?;
+        opened.entry(row.application_id).or_default().push(Opened { row, sealed });
     }
     Ok(opened)
+}
+
+fn open(key: &SecretKey, row: &store::DocumentRow) -> Result<(Content, String), Fault> {
+    let data = key.open(Place::new("case_document", "data_sealed", row.id.0), &row.data_sealed);
+    let jws = key.open(Place::new("case_document", "jws_sealed", row.id.0), &row.jws_sealed);
+    let (Some(data), Some(jws)) = (data, jws) else { return Err(Fault::bug("a case document does not open")) };
+    Ok((serde_json::from_slice(&data).map_err(Fault::internal)?, String::from_utf8(jws.to_vec()).map_err(Fault::internal)?))
+}
+
+/// The latest delivery of each document that a function of this module let through, where one was recorded. One statement.
+pub async fn deliveries(portal: &Portal, documents: &[CaseDocumentId]) -> Result<HashMap<CaseDocumentId, Delivery>, Fault> {
+    Ok(store::deliveries_of(portal.db.read(), documents).await?)
 }
 
 /// Whether the caller holds a role of the staff for some unit.
@@ -347,9 +354,11 @@ pub async fn work_queue(portal: &Portal, actor: &Actor, unit: UnitId, filter: Qu
     let db = portal.db.read();
     let path = organisation::unit_path(db, unit).await?.ok_or(Fault::NotFound)?;
     policy::may_read_queue(actor, &path)?;
-    let rows = read::queue(db, unit, &filter, after_due(&request)?, request.limit(), portal.env.now()).await?;
+    let now = portal.env.now();
+    let rows = read::queue(db, unit, &filter, after_due(&request)?, request.limit(), now).await?;
     let versions = pinned(portal, &rows).await?;
-    Ok(Queue::cut(rows, versions, &request))
+    let Queue { page, versions } = Queue::cut(rows, versions, &request);
+    Ok(Queue { page: page.counted(&request, read::count_queue(db, unit, &filter, now)).await?, versions })
 }
 
 /// Cases that wait for the confirmation of an employer.
@@ -374,7 +383,21 @@ pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, reques
         }
     }
     asked.truncate(limit);
-    Ok(Queue::cut(asked, known, &request))
+    let Queue { page, versions } = Queue::cut(asked, known, &request);
+    Ok(Queue { page: page.counted(&request, count_asked(portal, body)).await?, versions })
+}
+
+/// How many cases wait for the confirmation of an employer. One statement, and one for versions that were not read before.
+async fn count_asked(portal: &Portal, body: BodyId) -> Result<u64, Fault> {
+    let groups = read::count_employer_queue(portal.db.read(), body, portal.env.now()).await?;
+    let mut pinned: Vec<_> = groups.iter().map(|(version, _, _)| *version).collect();
+    pinned.dedup();
+    let versions = catalogue::versions(portal, &pinned).await?;
+    let asked = |version: &ItemVersionId, step: &Option<String>| {
+        let step = versions.get(version)?.content.step(step.as_deref()?)?;
+        (step.kind == StepKindCode::EmployerConfirmation).then_some(())
+    };
+    Ok(groups.iter().filter(|(version, step, _)| asked(version, step).is_some()).map(|(_, _, cases)| cases).sum())
 }
 
 fn after_due(request: &PageRequest) -> Result<Option<(DateTime<Utc>, Uuid)>, Fault> {

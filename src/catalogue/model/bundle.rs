@@ -20,7 +20,7 @@ use crate::kernel::text::{Language, Origin, Text};
 use super::elements::Vocabulary;
 use super::facts::{FactOrigin, Facts};
 use super::form::canonical;
-use super::item::{CompiledVersion, ItemArea, Version, not_by_others};
+use super::item::{CompiledVersion, ItemArea, Version, VersionState, not_by_others};
 use super::offering::{Channel, IntakePeriod, Maker};
 use super::rule::Outcome;
 use super::version::VersionContent;
@@ -376,6 +376,7 @@ impl Bundle {
                     edition: edition.edition.clone(),
                     number: 1,
                     digest: String::new(),
+                    state: VersionState::Published,
                     maker: Maker::Bundle,
                     content: edition.content.clone(),
                 };

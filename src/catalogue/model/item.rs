@@ -48,6 +48,18 @@ coded_enum! {
     }
 }
 
+coded_enum! {
+    /// Where a version of an item stands.
+    pub enum VersionState {
+        /// It is being written; nobody can apply by it.
+        Draft => "DRAFT",
+        /// It is published, and never changes from then on.
+        Published => "PUBLISHED",
+        /// It was published and is not offered any more; cases that are pinned to it go on.
+        Retired => "RETIRED",
+    }
+}
+
 /// A service item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
@@ -80,6 +92,8 @@ pub struct Version {
     pub number: i32,
     /// SHA-256 of the content.
     pub digest: String,
+    /// Where it stands.
+    pub state: VersionState,
     /// Who made it.
     pub maker: Maker,
     /// The content.
@@ -114,6 +128,8 @@ pub struct CompiledVersion {
     pub edition: String,
     /// Number of the version.
     pub number: i32,
+    /// Where it stood when it was read.
+    pub state: VersionState,
     /// The content.
     pub content: VersionContent,
     /// The form.
@@ -148,6 +164,7 @@ impl CompiledVersion {
                 item_code: version.item_code,
                 edition: version.edition,
                 number: version.number,
+                state: version.state,
                 content: version.content,
                 form,
                 rules,

@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 use crate::audit::model::Entry;
 use crate::audit::service as audit;
 use crate::catalogue::model::bundle::{Bundle, BundleItem, BundleOffering, Problem, digest, vocabulary};
-use crate::catalogue::model::item::{Item, TalentClass, Version};
+use crate::catalogue::model::item::{Item, TalentClass, Version, VersionState};
 use crate::catalogue::model::offering::{Maker, Offering, OfferingTerms, RouteRule};
 use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::store::{self, VersionHead};
@@ -224,6 +224,7 @@ async fn publish_item(
             edition: edition.edition.clone(),
             number,
             digest: wanted,
+            state: VersionState::Published,
             maker: Maker::Bundle,
             content: edition.content.clone(),
         };

@@ -15,6 +15,7 @@ use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ItemId, ItemVersionId, OfferingId};
 use crate::kernel::page::{Page, PageRequest};
+use crate::organisation::model::reference::lies_in;
 use crate::portal::Portal;
 
 /// Compiled versions of this process, a [`Portal`] part. Versions never change, so that nothing ever leaves.
@@ -48,7 +49,8 @@ pub async fn item_page(portal: &Portal, actor: &Actor, filter: ItemFilter, reque
     policy::may_read(actor)?;
     let after = request.after.as_ref().and_then(|keys| keys.first()).map(String::as_str);
     let rows = store::items_page(portal.db.read(), filter.area, filter.audience, after, request.limit()).await?;
-    Ok(Page::cut(rows, request, BY_CODE, |item| vec![item.code.clone()]))
+    let page = Page::cut(rows, request, BY_CODE, |item| vec![item.code.clone()]);
+    Ok(page.counted(request, store::count_items(portal.db.read(), filter.area, filter.audience)).await?)
 }
 
 /// The item with this code.
@@ -137,6 +139,37 @@ pub async fn offerings_of_items(portal: &Portal, items: &[ItemId], on: NaiveDate
         }
     }
     Ok(by_item)
+}
+
+/// What a list of offerings is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct OfferingFilter {
+    /// Of units of this region or of one that lies in it.
+    pub region: Option<String>,
+    /// Of units of this zone.
+    pub zone: Option<String>,
+}
+
+/// Name of the order of a list of offerings, for its cursors.
+pub const BY_REGION: &str = "offering";
+
+/// A page of offerings that are read already, by region, first day and id.
+///
+/// Errors: [`Fault::BadRequest`] at `regionCode` that is not of six digits.
+pub fn offering_page(mut rows: Vec<Offering>, filter: &OfferingFilter, request: &PageRequest) -> Result<Page<Offering>, Fault> {
+    if filter.region.as_deref().is_some_and(|code| code.len() != 6 || !code.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(Fault::bad_request("regionCode"));
+    }
+    let keys = |row: &Offering| vec![row.region.clone(), row.terms.effective_from.to_string(), row.id.0.to_string()];
+    rows.retain(|row| filter.region.as_deref().is_none_or(|region| lies_in(&row.region, region)));
+    rows.retain(|row| filter.zone.is_none() || row.zone == filter.zone);
+    rows.sort_by_cached_key(keys);
+    let total = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    if let Some(after) = &request.after {
+        rows.retain(|row| keys(row) > *after);
+    }
+    let page = Page::cut(rows, request, BY_REGION, keys);
+    Ok(Page { total: request.total.then_some(total), ..page })
 }
 
 /// Where a case of an item goes on a day: the offering in force of the unit that the closest route names.

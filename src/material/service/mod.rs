@@ -46,7 +46,8 @@ pub async fn my_documents(portal: &Portal, actor: &Actor, kind: Option<&str>, re
     };
     let owner = person::identities(portal.db.read(), member.person).await?;
     let rows = store::documents_of(portal.db.read(), &owner, kind, after, &request).await?;
-    Ok(Page::cut(rows, &request, ORDER, |row| vec![row.id.global()]))
+    let page = Page::cut(rows, &request, ORDER, |row| vec![row.id.global()]);
+    Ok(page.counted(&request, store::count_documents(portal.db.read(), &owner, kind)).await?)
 }
 
 /// A document of the caller.

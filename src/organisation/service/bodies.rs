@@ -110,5 +110,6 @@ pub async fn bodies(portal: &Portal, actor: &Actor, kind: Option<BodyKind>, requ
         None => None,
     };
     let rows = store::bodies_page(portal.db.read(), kind, after, request.limit()).await?;
-    Ok(Page::cut(rows, &request, BODY_ORDER, |body| vec![body.id.global()]))
+    let page = Page::cut(rows, &request, BODY_ORDER, |body| vec![body.id.global()]);
+    Ok(page.counted(&request, store::count_bodies(portal.db.read(), kind)).await?)
 }

@@ -235,7 +235,8 @@ pub async fn units(portal: &Portal, filter: UnitFilter, request: PageRequest) ->
         Ok(PlacedUnit { unit, body })
     });
     let placed = placed.collect::<Result<Vec<_>, Fault>>()?;
-    Ok(Page::cut(placed, &request, UNIT_ORDER, |placed| vec![placed.unit.path.clone()]))
+    let page = Page::cut(placed, &request, UNIT_ORDER, |placed| vec![placed.unit.path.clone()]);
+    Ok(page.counted(&request, store::count_units(db, &filter)).await?)
 }
 
 /// Regions that lie directly in `parent` and are of `level`, where given, by code. For everybody. One statement.

@@ -62,13 +62,13 @@ pub async fn reveal_personal_data(portal: &Portal, actor: &Actor, command: Revea
     };
     let reason = check_purpose(staff.map(|dealt| dealt.tie), command.purpose, &command.reason);
     let document = match command.field {
-        PersonalDataField::IdentityDocumentNumber => command.document.ok_or_else(|| Rejection::at(Code::Required, "input.documentId")),
+        PersonalDataField::IdentityDocumentNumber => command.document.ok_or_else(|| Rejection::at(Code::Required, "input.identityDocumentId")),
     };
     let (reason, document) = match (reason, document) {
         (Ok(reason), Ok(document)) => (reason, document),
         (reason, document) => return Err(Refused::Rejected(reason.err().into_iter().flatten().chain(document.err()).collect())),
     };
-    let row = store::document(portal.db.read(), person.id, document).await?.ok_or_else(|| Rejection::at(Code::NotFound, "input.documentId"))?;
+    let row = store::document(portal.db.read(), person.id, document).await?.ok_or_else(|| Rejection::at(Code::NotFound, "input.identityDocumentId"))?;
     let value = identity::open(&row, &keys::data_key(portal, row.person).await?)?.display();
     let (id, now) = (AccessId::new(&portal.env), portal.env.now());
     let reason_sealed = match reason {
@@ -145,7 +145,8 @@ pub async fn access_log(portal: &Portal, actor: &Actor, person: PersonId, reques
             })
         })
         .collect::<Result<Vec<_>, Fault>>()?;
-    Ok(Page::cut(shown, request, ORDER, |access| vec![access.id.global()]))
+    let page = Page::cut(shown, request, ORDER, |access| vec![access.id.global()]);
+    Ok(page.counted(request, store::count_accesses(portal.db.read(), person)).await?)
 }
 
 fn place(id: AccessId) -> Place {

@@ -119,9 +119,9 @@ pub async fn add_document(portal: &Portal, actor: &Actor, command: AddDocument, 
 pub async fn remove_document(portal: &Portal, actor: &Actor, id: IdentityDocumentId) -> Result<IdentityDocumentId, Refused> {
     let own = policy::signed_in(actor)?.person;
     let txn = portal.db.begin_write().await?;
-    let row = store::document(&txn, own, id).await?.ok_or_else(|| Rejection::at(Code::NotFound, "input.documentId"))?;
+    let row = store::document(&txn, own, id).await?.ok_or_else(|| Rejection::at(Code::NotFound, "input.identityDocumentId"))?;
     if row.verified_at.is_some() || !store::delete_claimed_document(&txn, id).await? {
-        return Err(Rejection::at(Code::DocumentVerified, "input.documentId").into());
+        return Err(Rejection::at(Code::DocumentVerified, "input.identityDocumentId").into());
     }
     audit::record(&txn, portal, actor, Entry::new("REMOVE_IDENTITY_DOCUMENT").object("IDENTITY_DOCUMENT", id.uuid()).person(own)).await?;
     portal.commit(txn).await?;
@@ -150,7 +150,7 @@ pub struct VerifyIdentity {
     /// The name as read from it, in Chinese characters, in Latin letters or both, where the officer typed it.
     pub name: PersonName,
     /// The version of the person that the officer saw.
-    pub expected_version: Option<i64>,
+    pub expected_version: i64,
 }
 
 /// What came of it.
@@ -214,7 +214,7 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
     let other = holder_id.and_then(take);
     // Somebody merged one of them between the look and the lock, or the officer saw another version.
     let stale = person.merged_into.or(other.as_ref().and_then(|o| o.merged_into)).is_some();
-    let expected = command.expected_version.unwrap_or(person.version);
+    let expected = command.expected_version;
     if stale || expected != person.version {
         return Err(conflict(&txn, &person, expected).await?.into());
     }
@@ -321,7 +321,7 @@ fn read_number(portal: &Portal, typed: &AddDocument) -> Result<DocumentNumber, R
 fn compare(command: &VerifyIdentity, person: &Person, documents: &[StoredDocument], number: &DocumentNumber, index: &[u8]) -> Result<(), Rejection> {
     let mismatch = Rejection::at(Code::DocumentMismatch, "input.documentNumber");
     if let Some(id) = command.document {
-        let claimed = documents.iter().find(|d| d.id == id).ok_or_else(|| Rejection::at(Code::NotFound, "input.documentId"))?;
+        let claimed = documents.iter().find(|d| d.id == id).ok_or_else(|| Rejection::at(Code::NotFound, "input.identityDocumentId"))?;
         if claimed.kind != number.kind() || claimed.number_index != index {
             return Err(mismatch);
         }

@@ -25,7 +25,7 @@ use crate::talent_card::model::card::{Card, mask_name};
 use crate::talent_card::model::check::{Check, CheckAnswer, CheckMeans, CheckPurpose, Counter, TOKEN_SECONDS, TOKEN_TYPE, TokenClaims, valid_until};
 use crate::talent_card::model::ledger::{Balance, BalanceKey, Use, check_use};
 use crate::talent_card::model::number::{CardNumber, NumberProblem};
-use crate::talent_card::model::product::{Beneficiary, Benefit, ledger_year};
+use crate::talent_card::model::product::{Beneficiary, Benefit, Grade, ledger_year};
 use crate::talent_card::service::{OBJECT, view};
 use crate::talent_card::{policy, store};
 
@@ -91,7 +91,7 @@ pub struct CheckResult {
     /// Name of the unit or body whose counter checked.
     pub place: Option<Text>,
     /// Grade, where the purpose needs it.
-    pub grade: Option<String>,
+    pub grade: Option<Grade>,
     /// Masked name of the holder, where the purpose needs it.
     pub holder_name: Option<String>,
     /// The benefits that the purpose concerns, with this year's balances.
@@ -262,7 +262,7 @@ async fn answer(portal: &Portal, check: Check) -> Result<CheckResult, Refused> {
         }
     }
     if purpose.shows_grade() {
-        result.grade = Some(card.grade.clone());
+        result.grade = Some(view::grade_of(&offer, &card.grade)?.clone());
     }
     let year = ledger_year(portal.env.today());
     let balances = store::balances(portal.db.read(), &[card.entitlement()], year).await?.remove(&card.entitlement()).unwrap_or_default();
@@ -383,7 +383,7 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
 }
 
 /// Allows the counters of a unit or body to check cards for a purpose, or takes it back. Repeating it changes nothing.
-pub async fn allow_counter_purpose(portal: &Portal, actor: &Actor, counter: Counter, purpose: CheckPurpose, allowed: bool) -> Result<(), Refused> {
+pub async fn set_counter_purpose(portal: &Portal, actor: &Actor, counter: Counter, purpose: CheckPurpose, allowed: bool) -> Result<(), Refused> {
     policy::signed_in(actor)?;
     let path = match counter {
         // A unit that is not there is under nobody: who supervises none is refused, system administration is told.
@@ -400,7 +400,7 @@ pub async fn allow_counter_purpose(portal: &Portal, actor: &Actor, counter: Coun
         Counter::Unit(id) => ("UNIT", id.0),
         Counter::Body(id) => ("BODY", id.0),
     };
-    let entry = Entry::new("ALLOW_COUNTER_PURPOSE").object(kind, id).detail("purpose", purpose.code()).detail("allowed", allowed.to_string());
+    let entry = Entry::new("SET_COUNTER_PURPOSE").object(kind, id).detail("purpose", purpose.code()).detail("allowed", allowed.to_string());
     audit::record(&txn, portal, actor, entry).await?;
     portal.commit(txn).await?;
     Ok(())

@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{CardId, CardProductVersionId};
+use crate::kernel::ids::{CardId, CardProductId, CardProductVersionId};
 use crate::kernel::page::{Page, PageRequest};
 use crate::kernel::text::Text;
 use crate::organisation::service as organisation;
@@ -15,7 +15,7 @@ use crate::portal::Portal;
 use crate::talent_card::model::card::Card;
 use crate::talent_card::model::check::{Check, Counter};
 use crate::talent_card::model::ledger::Balance;
-use crate::talent_card::model::product::{Offer, ledger_year};
+use crate::talent_card::model::product::{Grade, Offer, ledger_year};
 use crate::talent_card::{policy, store};
 
 /// Order name of the list of checks.
@@ -56,11 +56,30 @@ pub async fn card(portal: &Portal, actor: &Actor, id: CardId) -> Result<CardView
     complete(portal, vec![card]).await?.pop().ok_or(Fault::NotFound)
 }
 
-/// Every product version with its benefits. Open to everybody. One statement; a second where one was not read before.
-pub async fn products(portal: &Portal) -> Result<Vec<Arc<Offer>>, Fault> {
+/// Every product by its versions with their benefits. Open to everybody. One statement; a second where one was not read
+/// before.
+pub async fn products(portal: &Portal) -> Result<Vec<Vec<Arc<Offer>>>, Fault> {
     let ids = store::versions(portal.db.read()).await?;
     let offers = offers_of(portal, portal.db.read(), &ids).await?;
-    Ok(ids.iter().filter_map(|id| offers.get(id).cloned()).collect())
+    let mut products: Vec<Vec<Arc<Offer>>> = Vec::new();
+    for offer in ids.iter().filter_map(|id| offers.get(id).cloned()) {
+        match products.iter_mut().find(|versions| versions.iter().any(|other| other.product.id == offer.product.id)) {
+            Some(versions) => versions.push(offer),
+            None => products.push(vec![offer]),
+        }
+    }
+    Ok(products)
+}
+
+/// The versions of a product, likewise.
+pub async fn versions_of(portal: &Portal, product: CardProductId) -> Result<Vec<Arc<Offer>>, Fault> {
+    let hers = |versions: &Vec<Arc<Offer>>| versions.iter().any(|offer| offer.product.id == product);
+    Ok(products(portal).await?.into_iter().find(hers).unwrap_or_default())
+}
+
+/// The grade of a card under its version.
+pub fn grade_of<'a>(offer: &'a Offer, code: &str) -> Result<&'a Grade, Fault> {
+    offer.version.grade(code).ok_or_else(|| Fault::bug("a card of a grade that its version does not have"))
 }
 
 /// Who checked a card of the caller, newest first, each with the name of the unit or body. Four statements at most.
@@ -71,7 +90,8 @@ pub async fn checks(portal: &Portal, actor: &Actor, card: CardId, request: &Page
     let rows = store::checks_of_card(portal.db.read(), card, before, request.limit()).await?;
     let names = place_names(portal, &rows).await?;
     let rows = rows.into_iter().map(|check| (names.get(&check.counter).cloned(), check)).map(|(name, check)| (check, name)).collect();
-    Ok(Page::cut(rows, request, CHECK_ORDER, |(check, _)| vec![check.id.0.to_string()]))
+    let page = Page::cut(rows, request, CHECK_ORDER, |(check, _)| vec![check.id.0.to_string()]);
+    Ok(page.counted(request, store::count_checks(portal.db.read(), card)).await?)
 }
 
 /// Names of the units and bodies whose counters made these checks. Two statements at most.

@@ -138,6 +138,7 @@ impl Schema {
             ("Int", "expectedVersion") => match field {
                 "submitCart" => json!(target.order),
                 "updateProfile" | "closeUnit" => json!(999),
+                "verifyIdentity" => json!(target.ids["personVersion"].parse::<i64>().unwrap()),
                 _ => json!(Self::stage(asked, asker, field).row.version),
             },
             ("Int", _) => json!(1),
@@ -207,21 +208,21 @@ impl Schema {
             let name = input["name"].as_str().expect("a name");
             let needed = input["type"]["kind"] == "NON_NULL" && input["defaultValue"].is_null();
             let wanted = match name {
-                "unitId" => ["grantRole", "inviteStaff", "allowCounterPurpose"].contains(&field),
-                "documentId" => field == "revealPersonalData",
+                "unitId" => ["grantRole", "inviteStaff", "setCounterPurpose"].contains(&field),
+                "identityDocumentId" => field == "revealPersonalData",
                 "reason" => ["revealPersonalData", "decideApplication"].contains(&field),
                 "forPersonId" => field == "createUpload",
                 "parentId" => field == "createUnit",
                 "nameZh" | "issuingState" => !["verifyIdentity"].contains(&field),
                 "employerName" => true,
-                "allowed" => field == "allowCounterPurpose",
+                "allowed" => field == "setCounterPurpose",
                 _ => false,
             };
             if needed || wanted {
                 object.insert(name.to_owned(), self.sample(asked, asker, target, field, name, &input["type"], cell));
             }
         }
-        if field == "allowCounterPurpose" {
+        if field == "setCounterPurpose" {
             object.insert("allowed".into(), json!(true));
         }
         Value::Object(object)
@@ -238,7 +239,7 @@ impl Schema {
                 json!("GD-TALENT-CARD")
             } else if argument_name == "first" {
                 json!(2)
-            } else if argument["type"]["kind"] == "NON_NULL" {
+            } else if argument["type"]["kind"] == "NON_NULL" || (name, argument_name) == ("roleGrants", "personId") {
                 self.sample(asked, asker, target, name, argument_name, &argument["type"], cell)
             } else {
                 continue;

@@ -143,7 +143,7 @@ impl Asked {
         }
         for unit in [world.units.city, far] {
             let input = json!({ "unitId": unit.global(), "purpose": "TRANSPORT", "allowed": true });
-            world.run(&of(Role::SystemAdmin), "allowCounterPurpose", "allowed", input).await.unwrap();
+            world.run(&of(Role::SystemAdmin), "setCounterPurpose", "counterPurpose { allowed }", input).await.unwrap();
         }
         let (own, stages) = target(&world, &talent, &counter, "440103189003070011", true).await;
         let (foreign, _) = target(&world, &other, &counter, "440305189508150029", false).await;
@@ -159,12 +159,12 @@ impl Asked {
         for (target, unit, employer, spare) in
             [(&mut asked.own, asked.world.units.city, asked.world.units.employer, &spare), (&mut asked.foreign, far, other_employer, &far_spare)]
         {
-            let query = "query($p: ID!) { roleGrants(personId: $p) { id } }";
+            let query = "query($p: ID!) { roleGrants(personId: $p) { nodes { id } } }";
             let grants = asked.world.app.graphql(Some(&security.token), query, json!({ "p": spare.person.global() })).await.ok();
             let item = asked.world.item("GD-TALENT-CARD").await;
             let window = if unit == far { far } else { asked.world.units.window };
             for (name, id) in [
-                ("grantId", text(&grants["roleGrants"][0]["id"])),
+                ("grantId", text(&grants["roleGrants"]["nodes"][0]["id"])),
                 ("roleGrants.personId", spare.person.global()),
                 ("grantRole.personId", talent_of_none(&asked.world).await),
                 ("unitId", unit.global()),
@@ -250,7 +250,7 @@ pub(super) async fn target(world: &World, talent: &Someone, counter: &Someone, n
     let category = made("claimTalentCategory", "claimedCategory", json!({ "category": "DOCTOR" })).await;
     let identity = text(&claimed(world, talent, "RESIDENT_ID_CARD", number).await);
     let spare = text(&claimed(world, talent, "HKID", "A123456(3)").await);
-    let look = json!({ "personId": talent.person.global(), "field": "IDENTITY_DOCUMENT_NUMBER", "documentId": identity, "purpose": "OWN_DATA" });
+    let look = json!({ "personId": talent.person.global(), "field": "IDENTITY_DOCUMENT_NUMBER", "identityDocumentId": identity, "purpose": "OWN_DATA" });
     world.run(talent, "revealPersonalData", "value", look).await.unwrap();
     let case = world.card_case(talent).await;
     let id = case_id(&case);
@@ -296,8 +296,8 @@ pub(super) async fn target(world: &World, talent: &Someone, counter: &Someone, n
         ("cardId", card),
         ("personId", talent.person.global()),
         ("forPersonId", talent.person.global()),
-        ("documentId", identity),
-        ("removeIdentityDocument.documentId", spare),
+        ("identityDocumentId", identity),
+        ("removeIdentityDocument.identityDocumentId", spare),
         ("document", text(&documents["myDocuments"]["nodes"][0]["id"])),
         ("documentVersionId", version.clone()),
         ("documentVersionId", version),
@@ -309,7 +309,7 @@ pub(super) async fn target(world: &World, talent: &Someone, counter: &Someone, n
         ("checkId", text(&checked["check"]["id"])),
         ("endMandate.mandateId", mandate.global()),
         ("grantMandate.agentId", talent_of_none(world).await),
-        ("challenge", PendingCodeId::new(&world.app.portal().env).global()),
+        ("challengeId", PendingCodeId::new(&world.app.portal().env).global()),
     ] {
         target.ids.insert(name.to_owned(), value);
     }

@@ -18,12 +18,13 @@ use talent_portal::db::{Db, Engine};
 use talent_portal::kernel::clock::FixedClock;
 use talent_portal::kernel::code::Verification;
 use talent_portal::kernel::env::{CountingEntropy, Env};
-use talent_portal::kernel::ids::{BodyId, TypedId as _, UnitId};
+use talent_portal::kernel::ids::{BodyId, PersonId, TypedId as _, UnitId};
 use talent_portal::kernel::seal::Keyring;
 use talent_portal::kernel::text::{Origin, Text};
 use talent_portal::organisation::model::body::{BodyKind, NewBody};
 use talent_portal::organisation::model::unit::{NewUnit, UnitLevel};
 use talent_portal::organisation::service as organisation;
+use talent_portal::person::service as persons;
 use talent_portal::portal::Portal;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -129,6 +130,14 @@ impl TestApp {
         &self.portal
     }
 
+    /// Begins anew on the same stores: what the process kept in memory is gone.
+    pub fn restart(&mut self) {
+        let parts = app::parts(&self.config()).expect("the parts of the slices");
+        let old = &self.portal;
+        self.portal = Portal::new(old.db.clone(), old.env.clone(), old.keyring.clone(), old.settings.clone(), parts);
+        self.router = app::router(&self.portal, &self.config(), None, CancellationToken::new());
+    }
+
     /// The router, to be served on a socket.
     pub fn router(&self) -> Router {
         self.router.clone()
@@ -184,6 +193,12 @@ impl TestApp {
     pub async fn send(&self, request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, bytes::Bytes) {
         let (head, body) = self.request(request).await.into_parts();
         (head.status, head.headers, body.collect().await.expect("a body").to_bytes())
+    }
+
+    /// The version of a person that is stored, 0 where there is none; `id` is her global id.
+    pub async fn version_of(&self, id: &Value) -> i64 {
+        let Some(id) = id.as_str().and_then(PersonId::parse_global) else { return 0 };
+        persons::person(&self.portal, id).await.map_or(0, |person| person.version)
     }
 
     /// Executes an operation as the holder of `token`, or as nobody.
