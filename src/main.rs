@@ -235,6 +235,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             log(&config);
             let portal = app::found(&config, env).await?;
             app::publish(&portal).await?;
+            portal.db.close().await?;
         }
         Command::Admin { what: AdminWork::Create { role, data } } => {
             let config = load(data, vec![])?;
@@ -246,6 +247,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             };
             let token =
                 talent_portal::account::service::grants::create_admin_invitation(&portal, role).await.map_err(|refused| anyhow::anyhow!("{refused:?}"))?;
+            portal.db.close().await?;
             match &config.settings.front_end_url {
                 Some(url) => println!("{}/invitation#{token}", url.trim_end_matches('/')),
                 None => println!("{token}"),
@@ -257,6 +259,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let bar = ProgressBar::new_spinner();
             let verdict = talent_portal::audit::service::verify(&portal, |done| bar.set_position(done.unsigned_abs())).await.map_err(told)?;
             bar.finish_and_clear();
+            portal.db.close().await?;
             match verdict {
                 Verdict::Intact { sealed, unsealed, signed } => println!("intact: {sealed} rows, signed up to {signed}, {unsealed} not sealed yet"),
                 Verdict::Broken { position, what } => {
@@ -271,6 +274,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let bar = ProgressBar::new_spinner();
             let report = talent_portal::application::service::check::check_projections(&portal, |done| bar.set_position(done)).await.map_err(told)?;
             bar.finish_and_clear();
+            portal.db.close().await?;
             println!("{} cases compared, {} differ", report.compared, report.different.len());
             for id in &report.different {
                 println!("{id}");
@@ -339,22 +343,22 @@ async fn serve(config: Config, env: Env, with_demo: bool) -> anyhow::Result<Exit
             println!("{line}");
         }
     }
-    let address = listener.local_addr()?;
+    let (address, stop) = (listener.local_addr()?, CancellationToken::new());
+    // Whoever reads the address may stop the process at once.
+    signals(stop.clone())?;
     println!("API      http://{address}/graphql");
     println!("GraphiQL http://{address}/");
     let metrics = PrometheusBuilder::new().install_recorder()?;
-    let stop = CancellationToken::new();
-    tokio::spawn(signals(stop.clone()));
     app::serve(portal, &config, listener, Some(metrics), stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first signal stops gracefully, the second at once.
-async fn signals(stop: CancellationToken) {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+/// From now on the first signal stops gracefully, the second at once.
+#[cfg(unix)]
+fn signals(stop: CancellationToken) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
         for last in [false, true] {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
             if last {
@@ -362,5 +366,11 @@ async fn signals(stop: CancellationToken) {
             }
             stop.cancel();
         }
-    }
+    });
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn signals(_: CancellationToken) -> std::io::Result<()> {
+    Ok(())
 }

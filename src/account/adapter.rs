@@ -19,6 +19,14 @@ pub struct Mailer {
     smtp: Option<(AsyncSmtpTransport<Tokio1Executor>, Mailbox)>,
 }
 
+/// Of what a mail server says the code alone, since its words may repeat the address.
+fn told(error: lettre::transport::smtp::Error) -> anyhow::Error {
+    match error.status() {
+        Some(code) => anyhow::anyhow!("the mail server answered {code}"),
+        None => error.into(),
+    }
+}
+
 impl Mailer {
     /// Writes to the folder `outbox` under the data folder; e-mail goes to the SMTP server where one is set.
     ///
@@ -43,7 +51,7 @@ impl Mailer {
                     .subject(&letter.subject)
                     .header(ContentType::TEXT_PLAIN)
                     .body(letter.text.clone())?;
-                transport.send(message).await?;
+                transport.send(message).await.map_err(told)?;
                 Ok(())
             }
             _ => self.write(row, object, letter).await,

@@ -42,6 +42,11 @@ pub async fn sequence(portal: Portal, stop: CancellationToken) {
 
 /// Tells the bus of this process what was sealed by any process, until it stops.
 pub async fn listen(portal: Portal, stop: CancellationToken) {
+    listen_and_look(portal, stop, HEAL).await;
+}
+
+/// The same, where the table is looked at after `look` though no notice came: one may be lost with its connection.
+pub async fn listen_and_look(portal: Portal, stop: CancellationToken, look: Duration) {
     let mut position = None;
     let mut listener: Option<PgListener> = None;
     while !stop.is_cancelled() {
@@ -55,7 +60,7 @@ pub async fn listen(portal: Portal, stop: CancellationToken) {
         let pause = match heard {
             Ok(now) => {
                 position = Some(now);
-                if listener.is_some() { HEAL } else { Duration::from_millis(50) }
+                if listener.is_some() { look } else { Duration::from_millis(50) }
             }
             Err(fault) => {
                 told("listener", &fault);

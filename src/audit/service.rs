@@ -1,5 +1,6 @@
 //! Use cases of the slice: recording, announcing, idempotency keys, sealing, working off, verifying.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -328,8 +329,10 @@ pub async fn verify(portal: &Portal, mut progress: impl FnMut(i64)) -> Result<Ve
         }
     };
     let unsealed = store::count_unsealed(db, Stream::Trail).await?;
-    if store::count_trail(db).await? != sealed.unsigned_abs() + unsealed {
-        return Ok(Verdict::Broken { position: position + 1, what: "there are rows that were never announced to the chain" });
+    match store::count_trail(db).await?.cmp(&(sealed.unsigned_abs() + unsealed)) {
+        Ordering::Less => return Ok(Verdict::Broken { position: position + 1, what: "a row that waited for its seal is missing" }),
+        Ordering::Greater => return Ok(Verdict::Broken { position: position + 1, what: "there are rows that were never announced to the chain" }),
+        Ordering::Equal => {}
     }
     Ok(Verdict::Intact { sealed, unsealed, signed })
 }

@@ -180,7 +180,7 @@ async fn run(
 }
 
 /// The name of an operation that is stored, else its kind: any other name is the client's own words.
-fn asked_for(request: &mut Request, kind: OperationType) -> &'static str {
+pub fn asked_for(request: &mut Request, kind: OperationType) -> &'static str {
     let named = match &request.operation_name {
         Some(name) => operations::stored_name(name),
         None => request.parsed_query().ok().and_then(|document| document.operations.iter().next()?.0).and_then(|name| operations::stored_name(name)),

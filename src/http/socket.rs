@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::OperationType;
 use axum::Extension;
@@ -18,12 +18,13 @@ use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::account::service::sessions as account;
 use crate::api::context::{Ctx, Resumed};
 use crate::api::error::LANGUAGE;
 use crate::api::guard;
-use crate::http::graphql::{ParametersIn, admit, bounded, internal, prepare};
+use crate::http::graphql::{ParametersIn, admit, asked_for, bounded, internal, prepare};
 use crate::http::router::Server;
 use crate::http::session;
 use crate::http::sockets::{Place, Seat};
@@ -110,7 +111,10 @@ async fn converse(
     out: &mpsc::Sender<Message>,
     ended: &CancellationToken,
 ) -> Option<Message> {
-    let first = tokio::time::timeout(Duration::from_secs(INIT_SECONDS), next_json(stream)).await;
+    let first = tokio::select! {
+        () = server.stopping.cancelled() => return Some(close(1012, "Service restart")),
+        first = tokio::time::timeout(Duration::from_secs(INIT_SECONDS), next_json(stream)) => first,
+    };
     let payload = match first {
         Err(_) => return Some(close(4408, "Connection initialisation timeout")),
         Ok(None) => return None,
@@ -310,48 +314,86 @@ impl Told {
     }
 }
 
-/// Runs one operation to its end. A subscription that fails at its root, at the start or later, ends with `error`; what
-/// fails inside a query is told with its data.
+/// Runs one operation to its end, and tells it in one line of the log, in no word that the client chose. A subscription
+/// that fails at its root, at the start or later, ends with `error`; what fails inside a query is told with its data.
 async fn run(server: Server, ctx: Ctx, parameters: ParametersIn, resumed: bool, told: Told) {
-    let language = ctx.language;
-    let outcome = match LANGUAGE.sync_scope(language, || prepare(&server.documents, parameters, false)) {
-        Err(wrong) => told.say("error", Some(json!([wrong.1]))),
-        Ok((request, kind)) => {
-            let mut request = admit(request, &server.portal, &ctx);
-            if resumed {
-                request = request.data(Resumed);
-            }
-            let mut stream = server.schema.execute_stream(request.data(ctx));
-            loop {
-                let next = tokio::select! {
-                    () = told.token.cancelled() => return,
-                    // A panic ends this operation alone.
-                    next = AssertUnwindSafe(LANGUAGE.scope(language, stream.next())).catch_unwind() => next,
-                };
-                let mut response = match next {
-                    Ok(Some(response)) => response,
-                    Ok(None) => break told.say("complete", None),
-                    Err(_) => break told.say("error", Some(json!([internal(language)]))),
-                };
-                LANGUAGE.sync_scope(language, || guard::code_errors(&mut response));
-                let failed = response.data == async_graphql::Value::Null && !response.errors.is_empty();
-                if failed && (kind == OperationType::Subscription || response.errors.iter().all(|e| e.path.is_empty())) {
-                    break told.say("error", Some(json!(response.errors)));
-                }
-                match LANGUAGE.sync_scope(language, || bounded(&response)) {
-                    Ok(payload) => {
-                        if let Err(slow) = told.next(&payload) {
-                            break Err(slow);
-                        }
-                    }
-                    Err(long) => break told.say("error", Some(json!([long]))),
-                }
-            }
-        }
-    };
-    // A reader that is too slow is dropped; it comes back and asks anew.
-    if outcome.is_err() {
-        told.ended.cancel();
+    let (begun, id) = (Instant::now(), ctx.actor.request_id.clone());
+    let span = tracing::info_span!("request", request.id = %id);
+    let (asked, outcome) = answer(&server, ctx, parameters, resumed, &told).instrument(span).await;
+    let ms = (begun.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
+    tracing::info!(request.id = %id, route = "/graphql/ws", operation = asked, outcome = outcome.name(), duration.ms = ms, "operation ended");
+    match outcome {
+        Outcome::Cancelled => return,
+        // A reader that is too slow is dropped; it comes back and asks anew.
+        Outcome::Slow => told.ended.cancel(),
+        Outcome::Complete | Outcome::Error => {}
     }
     let _gone = told.done.send((told.id.clone(), told.run)).await;
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Complete,
+    Error,
+    /// By the client, with its socket, or to begin again with other rights.
+    Cancelled,
+    Slow,
+}
+
+impl Outcome {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+            Self::Slow => "slow",
+        }
+    }
+}
+
+/// Answers one operation; gives what was asked for, as the log may name it, and how it ended.
+async fn answer(server: &Server, ctx: Ctx, parameters: ParametersIn, resumed: bool, told: &Told) -> (Option<&'static str>, Outcome) {
+    let language = ctx.language;
+    let last = |kind: &str, payload| match told.say(kind, payload) {
+        Ok(()) if kind == "complete" => Outcome::Complete,
+        Ok(()) => Outcome::Error,
+        Err(()) => Outcome::Slow,
+    };
+    let (request, kind) = match LANGUAGE.sync_scope(language, || prepare(&server.documents, parameters, false)) {
+        Err(wrong) => return (None, last("error", Some(json!([wrong.1])))),
+        Ok(prepared) => prepared,
+    };
+    let mut request = admit(request, &server.portal, &ctx);
+    let asked = Some(asked_for(&mut request, kind));
+    if resumed {
+        request = request.data(Resumed);
+    }
+    let mut stream = server.schema.execute_stream(request.data(ctx));
+    let outcome = loop {
+        let next = tokio::select! {
+            () = told.token.cancelled() => break Outcome::Cancelled,
+            // A panic ends this operation alone.
+            next = AssertUnwindSafe(LANGUAGE.scope(language, stream.next())).catch_unwind() => next,
+        };
+        let mut response = match next {
+            Ok(Some(response)) => response,
+            Ok(None) => break last("complete", None),
+            Err(_) => break last("error", Some(json!([internal(language)]))),
+        };
+        LANGUAGE.sync_scope(language, || guard::code_errors(&mut response));
+        let failed = response.data == async_graphql::Value::Null && !response.errors.is_empty();
+        if failed && (kind == OperationType::Subscription || response.errors.iter().all(|e| e.path.is_empty())) {
+            break last("error", Some(json!(response.errors)));
+        }
+        match LANGUAGE.sync_scope(language, || bounded(&response)) {
+            Ok(payload) => {
+                if told.next(&payload).is_err() {
+                    break Outcome::Slow;
+                }
+            }
+            Err(long) => break last("error", Some(json!([long]))),
+        }
+    };
+    (asked, outcome)
 }

@@ -18,6 +18,7 @@ use talent_portal::kernel::env::Env;
 use talent_portal::kernel::ids::{ProcessId, TypedId as _};
 
 use crate::application::World;
+use crate::socket::{closed, connect_to, hear, say};
 use crate::support::database::Database;
 use crate::support::{TestApp, both_engines};
 
@@ -26,6 +27,10 @@ both_engines!(
     an_administrator_is_made_by_a_token_or_a_link_once,
     each_request_is_one_line_without_a_word_of_the_client,
     a_proxy_that_is_believed_gives_the_id,
+    a_log_of_text_names_the_request_and_nothing_personal,
+    each_operation_on_a_socket_is_one_line_without_a_word_of_the_client,
+    metrics_count_requests_by_route,
+    a_weaker_hash_than_is_advised_is_told_at_the_start,
 );
 
 /// The binary with these arguments, without the options of who runs the tests.
@@ -86,6 +91,12 @@ impl Server {
 
     /// Sends a request; gives status and headers.
     pub fn send(&self, head: &str, headers: &[(&str, &str)], body: &str) -> (u16, HashMap<String, String>) {
+        let (status, headers, _) = self.fetch(head, headers, body);
+        (status, headers)
+    }
+
+    /// Sends a request; gives status, headers and the text of the answer.
+    fn fetch(&self, head: &str, headers: &[(&str, &str)], body: &str) -> (u16, HashMap<String, String>, String) {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
         write!(stream, "{head} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n", self.address, body.len()).expect("a request");
         for (name, value) in headers {
@@ -95,10 +106,11 @@ impl Server {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");
         let answer = String::from_utf8_lossy(&answer);
+        let text = answer.split_once("\r\n\r\n").map(|(_, text)| text.to_owned()).unwrap_or_default();
         let mut lines = answer.lines();
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status").parse().expect("a number");
         let headers = lines.take_while(|line| !line.is_empty()).filter_map(|line| line.split_once(": "));
-        (status, headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect())
+        (status, headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect(), text)
     }
 
     /// Stops it gracefully; gives its log.
@@ -404,6 +416,163 @@ async fn a_proxy_that_is_believed_gives_the_id(app: TestApp) {
     let lines = answered(&log);
     assert_eq!((lines.len(), &lines[0]["request.id"], &lines[0]["address"]), (2, &json!(OWN_ID), &json!("203.0.113.9")));
     assert!(!log.contains(CANARY), "{log}");
+}
+
+async fn a_log_of_text_names_the_request_and_nothing_personal(app: TestApp) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = serve(&app, &folder.path().join("data"));
+    command.env("PORTAL_LOG_FORMAT", "text").env("PORTAL_LOG_FILTER", "debug");
+    let server = Server::start(&mut command, folder.path().join("log"));
+    let json = [("content-type", "application/json"), ("user-agent", "canary-agent"), ("cookie", "a=canary")];
+    let sign_up = "mutation canaryName($c: String!) { startSignUp(input: { contact: $c }) { challenge { id } } }";
+    let sign_in = "mutation { signIn(input: { contact: \"canary@example.com\", password: \"canary canary canary\" }) { userErrors { code } } }";
+    let mut ids = Vec::new();
+    for (head, body, status) in [
+        ("POST /graphql", json!({ "query": sign_up, "variables": { "c": "canary@example.com" } }).to_string(), 200),
+        ("POST /graphql", json!({ "query": sign_in }).to_string(), 200),
+        ("GET /files/canary-token?canary", String::new(), 404),
+    ] {
+        let (answer, headers) = server.send(head, &json, &body);
+        assert_eq!(answer, status, "{head} {body}");
+        ids.push(headers["x-request-id"].clone());
+    }
+    let log = server.stop();
+    assert!(!log.to_ascii_lowercase().contains(CANARY) && !log.contains("127.0.0.1:4"), "{log}");
+    for id in ids {
+        let told: Vec<_> = log.lines().filter(|line| line.contains("answered") && line.contains(&format!("request.id={id}"))).collect();
+        assert!(told.len() == 1 && told[0].contains(" INFO ") && told[0].contains("status="), "{id}: {log}");
+    }
+}
+
+async fn each_operation_on_a_socket_is_one_line_without_a_word_of_the_client(app: TestApp) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&mut serve(&app, &folder.path().join("data")), folder.path().join("log"));
+    let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-request-id", OWN_ID), ("user-agent", "canary-agent")];
+    let mut socket = connect_to(server.address, &headers).await.expect("a socket");
+    say(&mut socket, &json!({ "type": "connection_init", "payload": { "canary": "canary" } })).await;
+    assert_eq!(hear(&mut socket).await["type"], "connection_ack");
+    let id = talent_portal::kernel::seal::sha256_hex(TODAY);
+    let sign_up = "mutation canaryName($c: String!) { canaryAlias: startSignUp(input: { contact: $c }) { challenge { id } userErrors { code } } }";
+    let refused = "subscription canaryName { canary: applicationChanged(id: \"canary\") { refetch } }";
+    let asked = [
+        (json!({ "documentId": id }), Some("Today"), "complete"),
+        (json!({ "query": TODAY, "operationName": "Today" }), Some("Today"), "complete"),
+        (json!({ "query": "query canaryName { today }", "operationName": "canaryName" }), Some("query"), "complete"),
+        (json!({ "query": sign_up, "variables": { "c": "canary@example.com" } }), Some("mutation"), "complete"),
+        (json!({ "query": refused }), Some("subscription"), "error"),
+        (json!({ "query": "{ canaryField }" }), Some("query"), "error"),
+        (json!({ "query": "{ canaryField" }), None, "error"),
+    ];
+    for (payload, _, outcome) in &asked {
+        say(&mut socket, &json!({ "id": "canary", "type": "subscribe", "payload": payload })).await;
+        while hear(&mut socket).await["type"] != *outcome {}
+        // The line is written before the place is free for the next one of this id.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let log = server.stop();
+    assert_eq!(closed(socket).await, 1012, "whoever is connected is told to come back");
+    assert!(!log.to_ascii_lowercase().contains(CANARY), "{log}");
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let opened = lines.iter().find(|line| line["message"] == "answered" && line["route"] == "/graphql/ws").expect("the line of the upgrade");
+    let ended: Vec<_> = lines.iter().filter(|line| line["message"] == "operation ended").collect();
+    assert_eq!(ended.len(), asked.len(), "{log}");
+    for (line, (payload, operation, outcome)) in ended.iter().zip(&asked) {
+        assert_eq!((line["operation"].as_str(), line["outcome"].as_str()), (*operation, Some(*outcome)), "{payload}: {line}");
+        assert_eq!((&line["level"], &line["request.id"], &line["route"]), (&json!("INFO"), &opened["request.id"], &json!("/graphql/ws")));
+        assert!(line["duration.ms"].as_f64().is_some_and(|ms| (0.0..60_000.0).contains(&ms)) && line["request.id"] != OWN_ID, "{line}");
+    }
+}
+
+async fn metrics_count_requests_by_route(app: TestApp) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&mut serve(&app, &folder.path().join("data")), folder.path().join("log"));
+    let json = [("content-type", "application/json"), ("user-agent", "canary-agent"), ("x-forwarded-for", "203.0.113.9")];
+    let sign_up = "mutation canaryName($c: String!) { startSignUp(input: { contact: $c }) { challenge { id } } }";
+    for (head, body, times) in [
+        ("GET /healthz", String::new(), 3),
+        ("POST /graphql", json!({ "query": sign_up, "variables": { "c": "canary@example.com" } }).to_string(), 2),
+        ("POST /graphql?canary", "{".to_owned(), 1),
+        ("GET /files/canary-token", String::new(), 2),
+        ("GET /canary/path?canary", String::new(), 4),
+    ] {
+        for _ in 0..times {
+            server.send(head, &json, &body);
+        }
+    }
+    let (status, headers, text) = server.fetch("GET /metrics", &[], "");
+    assert!(status == 200 && headers["content-type"].starts_with("text/plain; version=0.0.4"), "{status} {headers:?}");
+    let mut counted: Vec<_> = text.lines().filter(|line| line.starts_with("portal_http_requests_total{")).collect();
+    counted.sort_unstable();
+    let expected = [
+        r#"{route="/files/{token}",status="404"} 2"#,
+        r#"{route="/graphql",status="200"} 2"#,
+        r#"{route="/graphql",status="400"} 1"#,
+        r#"{route="/healthz",status="200"} 3"#,
+        r#"{route="none",status="404"} 4"#,
+    ];
+    assert_eq!(counted, expected.map(|line| format!("portal_http_requests_total{line}")), "{text}");
+    // Nobody is in it: no label but these two, and no word of a client.
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let labels = line.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map(|(labels, _)| labels).unwrap_or_default();
+        assert!(labels.split("\",").all(|label| ["", "route", "status"].contains(&label.split('=').next().unwrap_or_default())), "{line}");
+    }
+    assert!(!text.contains(CANARY) && !text.contains("203.0.113.9") && !text.contains("127.0.0.1"), "{text}");
+}
+
+async fn a_weaker_hash_than_is_advised_is_told_at_the_start(app: TestApp) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (memory, passes, told) in [("19456", "2", 0), ("19455", "2", 1), ("19456", "1", 1)] {
+        let mut command = serve(&app, &folder.path().join("data"));
+        command.env("PORTAL_ARGON2_MEMORY_KIB", memory).env("PORTAL_ARGON2_PASSES", passes);
+        let log = Server::start(&mut command, folder.path().join("log")).stop();
+        let warned = log.lines().filter(|line| line.contains("WARN") && line.contains("hashed more weakly") && line.contains(memory)).count();
+        assert_eq!(warned, told, "{memory} {passes}: {log}");
+    }
+}
+
+#[test]
+fn a_key_file_that_others_read_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = path(folder.path(), "data");
+    assert_eq!(finish(portal(&["migrate", "up", "--data-dir"]).arg(&data)).0, 0);
+    let file = folder.path().join("data/portal.keys");
+    for (mode, refused) in [(0o640, true), (0o604, true), (0o600, false)] {
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("a mode");
+        let (code, _, err) = finish(portal(&["audit", "verify", "--data-dir"]).arg(&data));
+        assert_eq!((code, err.contains("its mode must be 0600")), if refused { (2, true) } else { (0, false) }, "{mode:o}: {err}");
+    }
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("a mode");
+    let (code, out, err) = finish(portal(&["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data));
+    assert!(code == 2 && out.is_empty() && err.contains("its mode must be 0600"), "{code} {err}");
+}
+
+/// Without the role that may change the schema `serve` looks, refuses and changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serve_refuses_a_stale_postgres() {
+    let Some(database) = Database::empty(Engine::Postgres).await else { return };
+    let on = |arguments: &[&str]| {
+        let folder = database.folder().to_str().expect("UTF-8");
+        finish(portal(arguments).args(["--data-dir", folder, "--database-url", &database.url()]))
+    };
+    let refused = || {
+        let (code, out, err) = on(&["serve", "--listen", "127.0.0.1:0"]);
+        assert!(code == 2 && out.is_empty() && err.contains("migrations are pending") && err.contains("migration_database_url"), "{code} {out} {err}");
+    };
+    refused();
+    assert_eq!(tables(Engine::Postgres, &database).await, Vec::<String>::new());
+    assert_eq!(on(&["migrate", "up"]).0, 0);
+    assert_eq!(on(&["migrate", "down"]).0, 0);
+    let before = tables(Engine::Postgres, &database).await;
+    refused();
+    assert_eq!(tables(Engine::Postgres, &database).await, before);
+    // With that role it migrates, and serves.
+    let folder = database.folder();
+    let mut command = portal(&["serve", "--listen", "127.0.0.1:0", "--database-url", &database.url(), "--data-dir", folder.to_str().expect("UTF-8")]);
+    command.env("PORTAL_MIGRATION_DATABASE_URL", database.url());
+    let server = Server::start(&mut command, folder.join("log"));
+    assert_eq!(server.send("GET /readyz", &[], "").0, 200);
+    server.stop();
+    assert_eq!(on(&["migrate", "status"]).1, "data: 0 pending\nkeys: 0 pending\n");
 }
 
 /// On PostgreSQL several processes may serve, and what one writes to a folder of its own the others do not find.

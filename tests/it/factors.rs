@@ -1,24 +1,19 @@
 //! Second factors over HTTP, on a portal that is no demo: enrolled, asked for, taken away; and what staff may do without.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use chrono::Duration;
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 use talent_portal::account::service::{create_admin_invitation, is_demo, letters};
-use talent_portal::db::Engine;
-use talent_portal::kernel::hex;
 use talent_portal::kernel::ids::{ItemId, PersonId, TypedId as _, UnitId};
 use talent_portal::kernel::role::Role;
 use totp_rs::{Builder, Secret};
-use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::account::{
     OTHER_PASSWORD, PAIR, PASSWORD, RESULT, Signed, code, graphql_from, letters_to, lives, mutate, mutation, person_of, refresh, refused, roles_of, sign_in,
     sign_up, sign_up_from, signed, text, wrong,
 };
 use crate::application::{CARD, SERVICE};
+use crate::support::search::{Haystack, Log, everything};
 use crate::support::{TestApp, both_engines, pool_of_one};
 
 both_engines!(
@@ -608,65 +603,24 @@ async fn security_administration_takes_a_factor_away_and_nobody_else(app: TestAp
     assert_eq!(roles_of(&app, &again.access).await[0]["role"], "SYSTEM_ADMIN");
 }
 
-/// Where the log of this thread goes.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Everything that the database holds: its files, or each row of each table as text, in which bytes are hexadecimal.
-async fn everything(app: &TestApp) -> Vec<u8> {
-    if app.engine() == Engine::Sqlite {
-        return ["portal.db", "portal.db-wal"].iter().flat_map(|file| std::fs::read(app.folder().join(file)).unwrap()).collect();
-    }
-    let db = app.portal().db.read();
-    let texts = async |statement: String| {
-        let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), statement)).await.unwrap();
-        rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>()
-    };
-    let mut all = String::new();
-    for table in texts("SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables WHERE table_type = 'BASE TABLE'".into()).await {
-        all.push_str(&texts(format!("SELECT t::text FROM {table} t")).await.join("\n"));
-    }
-    all.into_bytes()
-}
-
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
-}
-
 async fn a_secret_is_nowhere_in_the_clear(app: TestApp) {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_span_events(FmtSpan::NEW).with_ansi(false);
-    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::begin();
     let own = sign_up(&app, "one@example.com").await;
     let begun = text(&start(&app, &own.access).await["enrolment"]["secret"]);
     let (secret, factor) = enrol(&app, &own.access).await;
     let used = shown_after(&app, &secret, 30);
     let session = both(&app, "one@example.com", &secret).await;
-    let held = everything(&app).await;
+    let held = Haystack::new(&everything(&app).await);
     assert!(mutate(&app, Some(&session.access), "removeFactor", "removedId", json!({ "factorId": factor })).await["removedId"].is_string());
-    drop(guard);
-    let (after, logged) = (everything(&app).await, log.0.lock().unwrap().clone());
-    for (place, bytes) in [("database", &held), ("database afterwards", &after), ("log", &logged)] {
+    let (after, logged) = (Haystack::new(&everything(&app).await), Haystack::new(&log.end()));
+    for (place, searched) in [("database", &held), ("database afterwards", &after), ("log", &logged)] {
         for secret in [&begun, &secret] {
-            let raw = Secret::try_from_base32(secret).unwrap();
-            for needle in [secret.as_bytes(), raw.as_bytes(), hex::encode(raw.as_bytes()).as_bytes()] {
-                assert!(!holds(bytes, needle), "the {place} holds a secret");
+            for needle in [secret.as_bytes(), Secret::try_from_base32(secret).unwrap().as_bytes()] {
+                assert!(!searched.holds_in_any_form(needle), "the {place} holds a secret");
             }
         }
     }
-    assert!(!holds(&logged, used.as_bytes()), "the log holds a code");
+    assert!(!logged.holds(used.as_bytes()), "the log holds a code");
     // The search finds what is there.
-    assert!(holds(&logged, b"graphql") && holds(&held, b"COMPLETE_TOTP_ENROLMENT"));
+    assert!(logged.holds(b"graphql") && held.holds(b"COMPLETE_TOTP_ENROLMENT"));
 }

@@ -1,6 +1,7 @@
 //! GraphQL over HTTP by the letter: statuses, media types, bounds.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,18 +14,21 @@ use talent_portal::api::operations;
 use talent_portal::api::reason::Reason;
 use talent_portal::app;
 use talent_portal::config::Layers;
+use talent_portal::db::{Db, Engine, Options};
 use talent_portal::http::server::{self, Bounds};
 use talent_portal::kernel::clock::Clock;
 use talent_portal::kernel::cursor::Cursor;
 use talent_portal::kernel::ids::TypedId as _;
 use talent_portal::kernel::seal::sha256_hex;
+use talent_portal::portal::Portal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::socket::{BOUNDS, hear, officer, say, serve, serve_router, subscribe, with_settings};
-use crate::support::{TestApp, both_engines};
+use crate::support::{Pool, TestApp, both_engines};
 
 both_engines!(
     a_body_must_be_json_in_utf_8,
@@ -45,6 +49,7 @@ both_engines!(
     keys_stand_in_the_order_of_the_document_and_null_stays_where_it_fell,
     a_panic_ends_one_request_only,
     a_connection_that_sends_no_headers_is_closed,
+    a_store_that_is_away_is_told_and_heals,
 );
 
 const MODERN: &str = "application/graphql-response+json";
@@ -574,4 +579,111 @@ async fn a_connection_that_sends_no_headers_is_closed(app: TestApp) {
     assert!(answer.contains("2026-01-05"), "{answer}");
     tokio::time::timeout(Duration::from_secs(5), serving).await.expect("an end").expect("no panic");
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+/// Status and text of a GET.
+async fn get(router: &axum::Router, path: &str) -> (StatusCode, String) {
+    let (head, body) = router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap().into_parts();
+    let bytes = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+    (head.status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+async fn a_store_that_is_away_is_told_and_heals(app: TestApp) {
+    let router = app.router();
+    let item = "{ serviceItem(code: \"none\") { id } }";
+    assert_eq!(get(&router, "/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
+    assert_eq!(app.graphql(None, item, json!({})).await.code(), "NOT_FOUND");
+    // Every connection is taken: nobody has an answer, and nobody waits for it for ever.
+    let mut held = Vec::new();
+    for _ in 0..app.config().database_connections {
+        held.push(app.portal().db.begin_read().await.expect("a connection"));
+    }
+    let begun = Instant::now();
+    assert_eq!(get(&router, "/readyz").await, (StatusCode::SERVICE_UNAVAILABLE, "a store does not answer\n".to_owned()));
+    let reply = app.graphql(None, item, json!({})).await;
+    assert_eq!(reply.code(), "UNAVAILABLE");
+    assert!(!reply.errors[0].to_string().to_lowercase().contains("pool"), "{:?}", reply.errors);
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    // The process lives, and says so.
+    assert_eq!(get(&router, "/healthz").await, (StatusCode::OK, "ok\n".to_owned()));
+    drop(held);
+    let begun = Instant::now();
+    while get(&router, "/readyz").await.0 != StatusCode::OK {
+        assert!(begun.elapsed() < Duration::from_secs(5), "it does not heal");
+    }
+    assert_eq!(app.graphql(None, item, json!({})).await.code(), "NOT_FOUND");
+}
+
+/// What lies between the portal and PostgreSQL: a socket that can be cut and put back.
+struct Wire {
+    folder: tempfile::TempDir,
+    server: PathBuf,
+    task: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Wire {
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join(".s.PGSQL.5432")
+    }
+
+    fn mend(&mut self) {
+        let listener = UnixListener::bind(self.socket()).expect("a socket");
+        let server = self.server.clone();
+        self.task = Some(tokio::spawn(async move {
+            // What was connected ends with this task.
+            let mut open = JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let server = server.clone();
+                open.spawn(async move {
+                    let mut far = UnixStream::connect(server).await.expect("the server");
+                    let _ended = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                });
+            }
+        }));
+    }
+
+    async fn cut(&mut self) {
+        std::fs::remove_file(self.socket()).expect("the socket");
+        let task = self.task.take().expect("a wire");
+        task.abort();
+        let _ended = task.await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_was_cut_off_is_served_again() {
+    let Some(app) = TestApp::start(Engine::Postgres, Pool::Product).await else { return };
+    let url = app.database_url();
+    let (address, host) = url.split_once("?host=").expect("a server on a socket");
+    let server = PathBuf::from(host.replace("%20", " ").replace("%25", "%")).join(".s.PGSQL.5432");
+    let mut wire = Wire { folder: tempfile::tempdir().expect("a folder"), server, task: None };
+    wire.mend();
+    let url = format!("{address}?host={}", wire.folder.path().display());
+    let db = Db::connect(&Options { url, key_url: None, connections: 4, single: false, on_statement: None }).await.expect("a connection");
+    let Portal { env, keyring, settings, .. } = app.portal().clone();
+    let portal = Portal::new(db, env, keyring, settings, app::parts(&app.config()).expect("parts"));
+    let router = app::router(&portal, &app.config(), None, CancellationToken::new());
+    let item = async || {
+        let body = Body::from(json!({ "query": "{ serviceItem(code: \"none\") { id } }" }).to_string());
+        let request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json").body(body).unwrap();
+        let bytes = http_body_util::BodyExt::collect(router.clone().oneshot(request).await.unwrap().into_body()).await.unwrap().to_bytes();
+        let answer: Value = serde_json::from_slice(&bytes).unwrap();
+        answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned()
+    };
+    for _ in 0..2 {
+        assert_eq!((get(&router, "/readyz").await.0, item().await.as_str()), (StatusCode::OK, "NOT_FOUND"));
+        wire.cut().await;
+        for _ in 0..3 {
+            let begun = Instant::now();
+            assert_eq!((get(&router, "/readyz").await.0, item().await.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"));
+            assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        }
+        assert_eq!(get(&router, "/healthz").await.0, StatusCode::OK);
+        wire.mend();
+        let begun = Instant::now();
+        while get(&router, "/readyz").await.0 != StatusCode::OK || item().await != "NOT_FOUND" {
+            assert!(begun.elapsed() < Duration::from_secs(10), "it does not heal");
+        }
+    }
+    portal.db.close().await.expect("closed");
 }

@@ -37,6 +37,7 @@ both_engines!(
     a_socket_speaks_the_protocol_or_is_closed_with_its_code,
     a_socket_belongs_to_one_session_and_to_pages_of_the_portal,
     a_change_of_a_case_is_heard_by_who_may_see_it,
+    sockets_are_closed_for_a_restart_when_the_process_stops,
 );
 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
@@ -74,13 +75,18 @@ pub(crate) fn with_settings(app: &TestApp, change: impl FnOnce(&mut Settings)) -
     app::router(&portal, &Layers::default().build().expect("the default configuration"), None, CancellationToken::new())
 }
 
+/// A socket at an address, opened with these headers.
+pub(crate) async fn connect_to(address: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
+    let mut request = format!("ws://{address}/graphql/ws").into_client_request()?;
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().expect("a header"));
+    }
+    connect_async(request).await.map(|(socket, _)| socket)
+}
+
 impl Served {
     pub(crate) async fn connect(&self, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
-        let mut request = format!("ws://{}/graphql/ws", self.address).into_client_request()?;
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().expect("a header"));
-        }
-        connect_async(request).await.map(|(socket, _)| socket)
+        connect_to(self.address, headers).await
     }
 
     /// A socket that speaks the protocol and said nothing yet.
@@ -378,4 +384,31 @@ async fn a_store_that_does_not_answer_ends_no_socket(app: TestApp) {
     for socket in sockets {
         assert_eq!(closed(socket).await, 4403);
     }
+}
+
+async fn sockets_are_closed_for_a_restart_when_the_process_stops(app: TestApp) {
+    let (token, unit) = officer(&app).await;
+    let (portal, config, stop) = (app.portal().clone(), app.config(), CancellationToken::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let serving = tokio::spawn({
+        let stop = stop.clone();
+        async move { app::serve(portal, &config, listener, None, stop).await }
+    });
+    let served = Served { address, task: tokio::spawn(async {}) };
+    // Whoever has said nothing yet is not waited for.
+    let silent = served.socket().await;
+    let anonymous = served.ready(Value::Null).await;
+    let mut officer = served.ready(json!({ "authorization": token })).await;
+    let bus = app.portal().part::<audit::Bus>().unwrap();
+    say(&mut officer, &subscribe("1", &format!("subscription {{ workQueueChanged(unitId: \"{}\") {{ refetch }} }}", unit.global()))).await;
+    while bus.listeners() < 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    stop.cancel();
+    // A code after which clients come back by themselves.
+    assert_eq!(closed(anonymous).await, 1012);
+    assert_eq!(closed(officer).await, 1012);
+    assert_eq!(closed(silent).await, 1012);
+    tokio::time::timeout(Duration::from_secs(10), serving).await.expect("an end in time").expect("no panic").expect("a graceful stop");
 }

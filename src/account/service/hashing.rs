@@ -32,9 +32,16 @@ pub enum Verified {
     YesButWeak,
 }
 
+/// Memory in KiB and passes of a hash at least (OWASP, for one lane); a setting below is told in the log.
+pub const LEAST: (u32, u32) = (19_456, 2);
+
 impl HashPool {
     /// A pool with the settings' parameters.
     pub fn new(settings: &Settings) -> anyhow::Result<Self> {
+        let (memory, passes) = (settings.argon2_memory_kib, settings.argon2_passes);
+        if memory < LEAST.0 || passes < LEAST.1 {
+            tracing::warn!(argon2_memory_kib = memory, argon2_passes = passes, "passwords are hashed more weakly than is advised");
+        }
         let params = Params::new(settings.argon2_memory_kib, settings.argon2_passes, 1, None).map_err(|e| anyhow::anyhow!("argon2: {e}"))?;
         let dummy = dummy(&params);
         Ok(Self {
@@ -116,5 +123,31 @@ mod tests {
         assert_eq!(written.split('$').take(4).collect::<Vec<_>>(), real.split('$').take(4).collect::<Vec<_>>());
         let refused = Argon2::default().verify_password(b"one of the passwords", &parsed).unwrap_err();
         assert!(matches!(refused, argon2::password_hash::Error::PasswordInvalid), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn beyond_workers_and_queue_callers_are_told_to_come_again() {
+        let mut settings = crate::config::Layers::default().build().unwrap().settings;
+        (settings.hash_workers, settings.hash_queue) = (1, 1);
+        let pool = Arc::new(HashPool::new(&settings).unwrap());
+        let (ends, held) = std::sync::mpsc::channel::<()>();
+        let hold = |pool: &Arc<HashPool>, work: Box<dyn FnOnce() + Send>| {
+            let pool = pool.clone();
+            tokio::spawn(async move { pool.run(work).await })
+        };
+        let work = move || {
+            let _ended = held.recv();
+        };
+        let running = hold(&pool, Box::new(work));
+        let waiting = hold(&pool, Box::new(|| {}));
+        while pool.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..3 {
+            assert!(matches!(pool.verify("one of the passwords", None).await, Err(Fault::RateLimited(1))));
+        }
+        drop(ends);
+        assert!(running.await.unwrap().is_ok() && waiting.await.unwrap().is_ok());
+        assert_eq!(pool.verify("one of the passwords", None).await.unwrap(), Verified::No);
     }
 }

@@ -121,7 +121,7 @@ impl TestApp {
         let clock = Arc::new(FixedClock::at(beginning()));
         let env = Env { clock: clock.clone(), entropy: Arc::new(CountingEntropy::default()) };
         let keyring = Keyring::parse(&Keyring::generate(&env).expect("a key file")).expect("a key ring");
-        let (portal, router) = assemble(db, env, keyring, &config);
+        let (portal, router) = assemble(db, env, Arc::new(keyring), &config);
         Some(Self { portal, router, clock, statements, database })
     }
 
@@ -157,6 +157,24 @@ impl TestApp {
         for trigger in triggers {
             self.portal().db.writer().execute_unprepared(&trigger).await.unwrap();
         }
+    }
+
+    /// The same portal, configured otherwise, over the same stores.
+    pub fn configured(self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = self.config();
+        change(&mut config);
+        let Portal { db, env, keyring, .. } = self.portal.clone();
+        let (portal, router) = assemble(db, env, keyring, &config);
+        Self { portal, router, ..self }
+    }
+
+    /// Writes the keys of this portal where its folder has them, for a command on the same stores.
+    pub fn write_keys(&self) {
+        // Those of the start: its chance counts from nought.
+        let env = Env { clock: self.clock.clone(), entropy: Arc::new(CountingEntropy::default()) };
+        let file = self.config().key_file;
+        std::fs::write(&file, Keyring::generate(&env).expect("keys")).expect("a key file");
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
     }
 
     /// Which engine it runs on.
@@ -280,9 +298,9 @@ impl TestApp {
 }
 
 /// Puts portal and router together as the product does; no loop of the process runs.
-fn assemble(db: Db, env: Env, keyring: Keyring, config: &Config) -> (Portal, Router) {
+fn assemble(db: Db, env: Env, keyring: Arc<Keyring>, config: &Config) -> (Portal, Router) {
     let parts = app::parts(config).expect("the parts of the slices");
-    let portal = Portal::new(db, env, Arc::new(keyring), Arc::new(config.settings.clone()), parts);
+    let portal = Portal::new(db, env, keyring, Arc::new(config.settings.clone()), parts);
     let router = app::router(&portal, config, None, CancellationToken::new());
     (portal, router)
 }

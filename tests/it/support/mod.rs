@@ -10,6 +10,7 @@ pub mod cluster;
 #[allow(dead_code, clippy::allow_attributes, reason = "verbs of the harness are there before the tests that use them")]
 pub mod database;
 pub mod postgres;
+pub mod search;
 
 pub use app::{Pool, TestApp};
 use talent_portal::db::Engine;
