@@ -79,6 +79,8 @@ impl MigrationTrait for Migration {
                     .col(json("authority"))
                     .col(int("promised_days"))
                     .col(int("statutory_days"))
+                    .col(code("promised_verification", VERIFICATIONS))
+                    .col(code("statutory_verification", VERIFICATIONS))
                     .col(json("channels"))
                     .col(json("intake"))
                     .col(int_null("quota"))

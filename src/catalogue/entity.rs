@@ -152,6 +152,10 @@ pub mod item_offering {
         pub promised_days: i32,
         /// Statutory limit, working days.
         pub statutory_days: i32,
+        /// How far the promised limit may be relied on.
+        pub promised_verification: Verification,
+        /// How far the statutory limit may be relied on.
+        pub statutory_verification: Verification,
         /// Ways of applying.
         pub channels: Json,
         /// Yearly intake periods.

@@ -352,6 +352,14 @@ impl ServiceOffering {
     async fn statutory_days(&self) -> i32 {
         int(self.0.terms.statutory_days)
     }
+    /// How far the promised limit may be relied on. Show it.
+    async fn promised_verification(&self) -> Verification {
+        self.0.terms.promised_verification
+    }
+    /// How far the statutory limit may be relied on. Show it.
+    async fn statutory_verification(&self) -> Verification {
+        self.0.terms.statutory_verification
+    }
     /// Ways of applying.
     async fn channels(&self) -> &[Channel] {
         &self.0.terms.channels
@@ -376,7 +384,7 @@ impl ServiceOffering {
     async fn effective_to(&self) -> Option<Date> {
         self.0.terms.effective_to.map(Date)
     }
-    /// How far the limits may be relied on. Show it.
+    /// How far the offering may be relied on; its limits have marks of their own. Show it.
     async fn verification(&self) -> Verification {
         self.0.terms.verification
     }

@@ -179,6 +179,8 @@ async fn card_offer(app: &TestApp, unit: UnitId, from: &str, to: Option<&str>) -
         authority: Text::simplified("演示", Origin::Human),
         promised_days: 5,
         statutory_days: 20,
+        promised_verification: Verification::StandIn,
+        statutory_verification: Verification::StandIn,
         channels: vec![Channel::Online],
         intake: Vec::new(),
         quota: None,

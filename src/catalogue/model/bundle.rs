@@ -91,6 +91,10 @@ pub struct BundleOffering {
     pub promised_days: u32,
     /// Statutory limit, working days.
     pub statutory_days: u32,
+    /// How far the promised limit may be relied on.
+    pub promised_verification: Verification,
+    /// How far the statutory limit may be relied on.
+    pub statutory_verification: Verification,
     /// Ways of applying.
     pub channels: Vec<Channel>,
     /// Yearly intake periods; empty: all year.
@@ -170,6 +174,9 @@ pub struct Example {
     /// Outcomes of single leaves.
     #[serde(default)]
     pub leaves: Map<String, Value>,
+    /// Whether single materials are asked for.
+    #[serde(default)]
+    pub materials: Map<String, Value>,
 }
 
 impl Example {
@@ -221,6 +228,8 @@ struct ServiceRow {
     authority: Text,
     promised_days: u32,
     statutory_days: u32,
+    promised_verification: Verification,
+    statutory_verification: Verification,
     #[serde(default)]
     intake: Vec<IntakePeriod>,
     #[serde(default)]
@@ -305,6 +314,8 @@ impl ServiceRow {
             authority: self.authority,
             promised_days: self.promised_days,
             statutory_days: self.statutory_days,
+            promised_verification: self.promised_verification,
+            statutory_verification: self.statutory_verification,
             channels: vec![Channel::Online, Channel::Window],
             intake: self.intake,
             quota: None,
@@ -410,9 +421,11 @@ impl Bundle {
         problems
     }
 
-    /// Runs the examples, and asks that those of each item with rules show a pass, a fail and an unknown of each leaf.
+    /// Runs the examples, and asks that those of each item show a pass, a fail and an unknown of each leaf of its rules and of
+    /// each condition of a material.
     fn check_examples(&self, compiled: &BTreeMap<(String, String), CompiledVersion>, vocabulary: &Vocabulary, problems: &mut Vec<Problem>) {
         let mut shown: BTreeSet<(String, String, String, Outcome)> = BTreeSet::new();
+        let place = |of: &str, key: &str| format!("{of}/{key}");
         for example in &self.examples {
             let path = format!("{}/{} example \"{}\"", example.item, example.edition, example.title);
             let mut wrong = |what: String| problems.push(Problem { path: path.clone(), what });
@@ -439,7 +452,23 @@ impl Bundle {
             }
             for node in &answer.nodes {
                 if let Some(leaf) = &node.leaf {
-                    shown.insert((example.item.clone(), example.edition.clone(), leaf.leaf.key.clone(), node.outcome));
+                    shown.insert((example.item.clone(), example.edition.clone(), place("rules", &leaf.leaf.key), node.outcome));
+                }
+            }
+            let materials = match version.materials(&facts) {
+                Ok(materials) => materials,
+                Err(fault) => {
+                    wrong(fault.to_string());
+                    continue;
+                }
+            };
+            for (material, outcome) in &materials {
+                shown.insert((example.item.clone(), example.edition.clone(), place("materials", &material.key), *outcome));
+            }
+            for (key, expected) in &example.materials {
+                let found = materials.iter().find(|(material, _)| material.key == *key).map(|(_, outcome)| outcome.code());
+                if found != expected.as_str() {
+                    wrong(format!("material {key} is {}", found.unwrap_or("not there")));
                 }
             }
             for (key, expected) in &example.leaves {
@@ -450,10 +479,12 @@ impl Bundle {
             }
         }
         for ((item, edition), version) in compiled {
-            for leaf in version.content.rules.iter().flat_map(|r| &r.leaves) {
+            let leaves = version.content.rules.iter().flat_map(|r| &r.leaves).map(|leaf| place("rules", &leaf.key));
+            let conditions = version.content.materials.iter().filter(|m| m.when.is_some()).map(|m| place("materials", &m.key));
+            for key in leaves.chain(conditions) {
                 for outcome in Outcome::ALL {
-                    if !shown.contains(&(item.clone(), edition.clone(), leaf.key.clone(), *outcome)) {
-                        problems.push(Problem { path: format!("{item}/{edition}/rules/{}", leaf.key), what: format!("no example shows {outcome}") });
+                    if !shown.contains(&(item.clone(), edition.clone(), key.clone(), *outcome)) {
+                        problems.push(Problem { path: format!("{item}/{edition}/{key}"), what: format!("no example shows {outcome}") });
                     }
                 }
             }
@@ -483,6 +514,32 @@ mod tests {
         assert_ne!(digest(&changed), digest(content));
     }
 
+    /// Which figures are no stand-ins, and where they were read stands in the row. Everything else is made up.
+    #[test]
+    fn no_limit_is_reported_but_those_that_were_read() {
+        let (mut promised, mut statutory) = (Vec::new(), Vec::new());
+        for item in Bundle::embedded().unwrap().items {
+            for offering in item.offerings {
+                let of = |verification, days| (verification != Verification::StandIn).then(|| (item.code.clone(), verification, days));
+                promised.extend(of(offering.promised_verification, offering.promised_days));
+                statutory.extend(of(offering.statutory_verification, offering.statutory_days));
+            }
+        }
+        let reported = |rows: &[(&str, u32)]| -> Vec<_> { rows.iter().map(|(code, days)| ((*code).to_owned(), Verification::Reported, *days)).collect() };
+        assert_eq!(
+            promised,
+            reported(&[
+                ("OS-01-FOREIGN-WORK-PERMIT", 7),
+                ("OS-02-R-VISA-LETTER", 5),
+                ("OS-03-WORK-RESIDENCE-PERMIT", 7),
+                ("OS-04-FOREIGN-TALENT-RECOGNITION", 5),
+                ("OS-09-RESIDENCE-PERMIT", 20),
+                ("OS-27-PERSONNEL-FILE", 15),
+            ])
+        );
+        assert_eq!(statutory, reported(&[("OS-09-RESIDENCE-PERMIT", 20)]));
+    }
+
     #[test]
     fn translations_are_never_official() {
         for item in Bundle::embedded().unwrap().items {
@@ -508,6 +565,33 @@ mod tests {
                 "GD-TALENT-CARD/2023/steps/province_review: not_same_person_as does not name city_review",
             ]
         );
+    }
+
+    #[test]
+    fn a_condition_of_a_material_that_no_example_shows_is_told() {
+        let told = |change: fn(&mut Bundle)| -> Vec<String> {
+            let mut bundle = Bundle::embedded().unwrap();
+            change(&mut bundle);
+            bundle.check(vocabulary().unwrap()).iter().map(ToString::to_string).collect()
+        };
+        let missing = |edition: &str, outcome: &str, keys: &[&str]| -> Vec<String> {
+            keys.iter().map(|key| format!("GD-TALENT-CARD/{edition}/materials/{key}: no example shows {outcome}")).collect()
+        };
+        let without_foreigner = told(|bundle| bundle.examples.retain(|e| e.edition != "2023" || e.facts.get("person.origin") != Some(&json!("FOREIGN"))));
+        assert_eq!(without_foreigner, missing("2023", "PASS", &["passport", "category_evidence", "marriage_certificate", "birth_certificate"]));
+        // What is known of everything leaves nothing unknown.
+        let always_known = told(|bundle| {
+            for example in bundle.examples.iter_mut().filter(|e| e.edition == "2018") {
+                example.facts.entry("family.spouse_included").or_insert(json!(true));
+            }
+        });
+        assert_eq!(always_known, missing("2018", "UNKNOWN", &["marriage_certificate"]));
+        let wrong = told(|bundle| {
+            let example = bundle.examples.iter_mut().find(|e| e.materials.contains_key("tax_record")).unwrap();
+            example.materials.insert("tax_record".to_owned(), json!("UNKNOWN"));
+            example.materials.insert("nothing".to_owned(), json!("PASS"));
+        });
+        assert!(wrong.iter().any(|p| p.contains("material tax_record is ")) && wrong.iter().any(|p| p.ends_with("material nothing is not there")), "{wrong:?}");
     }
 
     #[test]

@@ -94,6 +94,10 @@ pub struct OfferingTerms {
     pub promised_days: u32,
     /// Statutory limit (法定办结时限), working days.
     pub statutory_days: u32,
+    /// How far the promised limit may be relied on.
+    pub promised_verification: Verification,
+    /// How far the statutory limit may be relied on.
+    pub statutory_verification: Verification,
     /// Ways of applying.
     pub channels: Vec<Channel>,
     /// Yearly intake periods; empty: all year.

@@ -331,6 +331,8 @@ fn terms(source: &BundleOffering) -> OfferingTerms {
         authority: source.authority.clone(),
         promised_days: source.promised_days,
         statutory_days: source.statutory_days,
+        promised_verification: source.promised_verification,
+        statutory_verification: source.statutory_verification,
         channels: source.channels.clone(),
         intake: source.intake.clone(),
         quota: source.quota,
