@@ -366,6 +366,7 @@ pub fn spawn_jobs(portal: &Portal, config: &Config, stop: &CancellationToken) ->
         tokio::spawn(crate::audit::job::listen(portal.clone(), stop.clone())),
         tokio::spawn(crate::audit::job::work(portal.clone(), stop.clone())),
         tokio::spawn(crate::application::job::clock(portal.clone(), stop.clone())),
+        tokio::spawn(crate::application::job::follow_calendar(portal.clone(), stop.clone())),
         tokio::spawn(crate::material::job::sweep_until(portal.clone(), stop.clone())),
         tokio::spawn(sweep_until(portal.clone(), stop.clone())),
     ];

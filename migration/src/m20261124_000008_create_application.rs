@@ -258,11 +258,23 @@ impl MigrationTrait for Migration {
         for name in ["application_event", "case_document", "case_delivery"] {
             append_only(manager, name).await?;
         }
-        manager.create_table(table("case_counter").col(ColumnDef::new("prefix").text().not_null().primary_key()).col(bigint("last")).to_owned()).await
+        manager.create_table(table("case_counter").col(ColumnDef::new("prefix").text().not_null().primary_key()).col(bigint("last")).to_owned()).await?;
+        // One row: what the days of cases were last counted by.
+        manager
+            .create_table(
+                table("clock_basis")
+                    .col(int("id").primary_key().to_owned())
+                    .col(text("basis"))
+                    .col(instant("counted_at"))
+                    .check(Expr::cust("id = 1"))
+                    .to_owned(),
+            )
+            .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for name in [
+            "clock_basis",
             "case_counter",
             "case_delivery",
             "case_document",

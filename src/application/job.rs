@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::application::service::work;
+use crate::application::service::{recount, work};
+use crate::kernel::fault::Fault;
+use crate::organisation::service::CALENDAR_SECONDS;
 use crate::portal::Portal;
 
 /// Runs until the process stops.
@@ -17,5 +19,37 @@ pub async fn clock(portal: Portal, stop: CancellationToken) {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(Duration::from_secs(5)) => {}
         }
+    }
+}
+
+/// Looks each minute whether another calendar was published, and at the start also whether a setting of the clock is
+/// another; then the days of all cases are counted anew.
+pub async fn follow_calendar(portal: Portal, stop: CancellationToken) {
+    let mut seen = None;
+    let minute = || tokio::time::sleep(Duration::from_secs(CALENDAR_SECONDS.unsigned_abs()));
+    let follow = async {
+        loop {
+            let followed: Result<(), Fault> = async {
+                let basis = recount::basis(&portal).await?;
+                // Once only: processes with other settings would undo each other's work without end.
+                if seen.as_ref() != Some(&basis) && recount::is_behind(&portal, &basis).await? {
+                    // By then every process has forgotten the calendar before, and none counts by it any more.
+                    minute().await;
+                    let count = recount::recount(&portal).await?;
+                    tracing::info!(job = "calendar", count, "the days of cases were counted anew");
+                }
+                seen = Some(basis);
+                Ok(())
+            }
+            .await;
+            if let Err(fault) = followed {
+                tracing::warn!(job = "calendar", fault = ?fault, "a background job could not run and will be tried again");
+            }
+            minute().await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = follow => {}
     }
 }

@@ -543,6 +543,24 @@ pub async fn clock_due(
     rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }
 
+/// What the days of cases were last counted by.
+pub async fn clock_basis(db: &impl ConnectionTrait) -> Result<Option<String>, DbErr> {
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), "SELECT basis FROM clock_basis")).await?;
+    row.map(|r| r.try_get_by_index(0)).transpose()
+}
+
+/// Notes down what the days of cases are counted by.
+pub async fn put_clock_basis(txn: &impl ConnectionTrait, basis: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+    txn.execute_raw(Statement::from_sql_and_values(
+        txn.get_database_backend(),
+        "INSERT INTO clock_basis (id, basis, counted_at) VALUES (1, $1, $2) \
+         ON CONFLICT (id) DO UPDATE SET basis = excluded.basis, counted_at = excluded.counted_at",
+        [basis.into(), now.into()],
+    ))
+    .await
+    .map(|_| ())
+}
+
 /// Cases after an id, for walks over all of them; also drafts to which something has happened, which must not be.
 pub async fn walk(db: &impl ConnectionTrait, after: Option<ApplicationId>, limit: u64) -> Result<Vec<application::Model>, DbErr> {
     let events = Expr::cust("EXISTS (SELECT 1 FROM application_event e WHERE e.application_id = application.id)");

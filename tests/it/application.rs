@@ -12,12 +12,20 @@ use talent_portal::application::entity::{application, event, order};
 use talent_portal::application::model::case::is_case_number;
 use talent_portal::application::model::document::{Content, JWS_TYPE};
 use talent_portal::application::service::check::check_projections;
+use talent_portal::application::service::recount;
 use talent_portal::application::service::work::run_clock;
 use talent_portal::audit::model::Verdict;
 use talent_portal::audit::service as audit;
+use talent_portal::catalogue::model::bundle::Bundle;
+use talent_portal::kernel::actor::Actor;
+use talent_portal::kernel::code::Verification;
 use talent_portal::kernel::ids::{ApplicationId, OrderId, ProcessId, TypedId as _};
 use talent_portal::kernel::role::Role;
 use talent_portal::person::entity::person_key;
+use talent_portal::kernel::text::{Language, Text};
+use talent_portal::organisation::model::reference::{CalendarYear, HolidayPeriod};
+use talent_portal::organisation::store::put_calendar_year;
+use talent_portal::portal::Portal;
 
 use crate::support::{TestApp, both_engines, pool_of_one};
 
@@ -34,6 +42,8 @@ both_engines!(
     a_stale_version_is_told_what_changed_and_by_which_role,
     each_action_has_its_state_its_step_and_its_person,
     a_reason_is_needed_for_every_no,
+    a_decision_tells_its_legal_basis_and_the_remedies,
+    the_queue_is_filtered_by_item_step_and_what_is_to_be_decided,
     what_is_not_yours_does_not_exist,
     papers_of_a_case_are_opened_by_its_staff_alone,
     an_original_is_seen_once_by_a_window_officer_of_the_unit,
@@ -44,11 +54,14 @@ both_engines!(
     the_clock_writes_the_lapse_down_and_the_older_version_stays_good,
     a_withdrawn_case_frees_the_applicant,
     limits_pass_over_the_spring_festival,
+    a_published_year_moves_open_cases_and_no_projection_differs,
+    another_setting_of_the_clock_moves_open_cases_at_the_next_start,
     pages_of_the_queue_walk_every_row_once_in_five_statements,
     of_a_hundred_claims_one_wins,
     fifty_equal_submissions_give_one_order,
     a_row_changed_by_hand_is_found,
     a_changed_row_of_the_trail_is_named,
+    a_second_card_of_a_product_is_not_approved,
 );
 pool_of_one!(
     a_card_is_applied_for_reviewed_decided_delivered_and_held,
@@ -56,6 +69,7 @@ pool_of_one!(
     an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt,
     a_case_that_nobody_answers_is_accepted_by_lapse_of_time,
     the_clock_writes_the_lapse_down_and_the_older_version_stays_good,
+    a_published_year_moves_open_cases_and_no_projection_differs,
 );
 
 async fn a_card_is_applied_for_reviewed_decided_delivered_and_held(app: TestApp) {
@@ -354,6 +368,76 @@ async fn of_an_erased_person_the_documents_keep_number_kind_and_instant(app: Tes
     assert_eq!((data["documents"].as_array().unwrap().len(), &document["kind"]), (1, &json!("RECEIPT")));
 }
 
+async fn a_decision_tells_its_legal_basis_and_the_remedies(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let (officer, confirmer) = (world.staff("officer").await, world.staff("confirmer").await);
+    let (reviewer, province, approver) = (world.staff("reviewer").await, world.staff("reviewer2").await, world.staff("approver").await);
+    let case = world.card_case(&talent).await;
+    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
+    let mut case = world.done(&confirmer, "completeStep", &case, json!({ "stepKey": "employer_confirmation", "outcome": "POSITIVE" })).await;
+    for (by, step) in [(&reviewer, "city_review"), (&province, "province_review")] {
+        case = world.done(by, "completeStep", &case, json!({ "stepKey": step, "outcome": "NEGATIVE", "reason": "社保记录不足" })).await;
+    }
+    let case = world.done(&approver, "decideApplication", &case, json!({ "decision": "REFUSED", "reason": "条件不符" })).await;
+    let shown = "documents { kind decision reason jws legalBasis { document number source verification } reconsideration { value } litigation { value } }";
+    let documents = world.read(&talent, &case, shown).await["documents"].take();
+    let item = Bundle::embedded().unwrap().items.into_iter().find(|item| item.code == CARD).unwrap();
+    let content = &item.versions.iter().find(|version| version.edition == "2023").unwrap().content;
+    let basis = json!(
+        content
+            .legal_basis
+            .iter()
+            .map(|b| json!({ "document": b.document, "number": b.number, "source": b.source, "verification": b.verification.code() }))
+            .collect::<Vec<_>>()
+    );
+    assert!(!content.legal_basis.is_empty());
+    let words = |text: &Text| json!({ "value": text.localized(Language::ZhHans).value });
+    let decision = &documents[2];
+    assert_eq!((&decision["kind"], &decision["decision"], &decision["reason"]), (&json!("DECISION"), &json!("REFUSED"), &json!("条件不符")));
+    assert_eq!((&decision["legalBasis"], &decision["reconsideration"]), (&basis, &words(&content.remedies.reconsideration)));
+    assert_eq!(decision["litigation"], words(&content.remedies.litigation));
+    // What is signed says the same; a receipt and an acceptance take nothing away that one could go to court about.
+    let signed: Content = world.app.portal().keyring.verify(JWS_TYPE, decision["jws"].as_str().unwrap()).unwrap();
+    assert_eq!((signed.legal_basis, signed.reconsideration), (content.legal_basis.clone(), Some(content.remedies.reconsideration.clone())));
+    assert_eq!(signed.litigation, Some(content.remedies.litigation.clone()));
+    for document in [&documents[0], &documents[1]] {
+        assert_eq!((&document["legalBasis"], &document["reconsideration"], &document["litigation"]), (&basis, &Value::Null, &Value::Null));
+    }
+}
+
+async fn the_queue_is_filtered_by_item_step_and_what_is_to_be_decided(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer, reviewer) = (world.talent("talent").await, world.staff("officer").await, world.staff("reviewer").await);
+    let received = world.case(&talent).await;
+    let mut cases = Vec::new();
+    for _ in 0..2 {
+        let case = world.case(&talent).await;
+        cases.push(world.done(&officer, "acceptApplication", &case, json!({})).await);
+    }
+    let reviewed = world.done(&reviewer, "completeStep", &cases[1], json!({ "stepKey": "review", "outcome": "POSITIVE" })).await;
+    let card = world.card_case(&talent).await;
+    let card = world.done(&officer, "acceptApplication", &card, json!({})).await;
+    let (service, of_card) = (world.item(SERVICE).await, world.item(CARD).await);
+    let ids = |cases: &[&Value]| cases.iter().map(|case| case["id"].as_str().unwrap().to_owned()).collect::<HashSet<_>>();
+    for (filter, wanted) in [
+        (json!({}), ids(&[&received, &cases[0], &reviewed, &card])),
+        (json!({ "itemId": service }), ids(&[&received, &cases[0], &reviewed])),
+        (json!({ "itemId": of_card }), ids(&[&card])),
+        (json!({ "stepKey": "review" }), ids(&[&cases[0]])),
+        (json!({ "stepKey": "employer_confirmation" }), ids(&[&card])),
+        (json!({ "stepKey": "nothing" }), ids(&[])),
+        (json!({ "toDecide": true }), ids(&[&reviewed])),
+        (json!({ "toDecide": true, "itemId": of_card }), ids(&[])),
+        (json!({ "itemId": service, "stepKey": "review" }), ids(&[&cases[0]])),
+        (json!({ "itemId": of_card, "stepKey": "review" }), ids(&[])),
+    ] {
+        let rows = world.queue(&officer, filter.clone()).await;
+        let found: HashSet<String> = rows.iter().map(|row| row["applicationId"].as_str().unwrap().to_owned()).collect();
+        assert_eq!((found, rows.len()), (wanted.clone(), wanted.len()), "{filter}");
+    }
+}
+
 async fn objects_are_fetched_again_by_their_ids(app: TestApp) {
     let world = World::new(app).await;
     let (talent, other) = (world.talent("talent").await, world.talent("talent2").await);
@@ -650,6 +734,106 @@ async fn limits_pass_over_the_spring_festival(app: TestApp) {
     assert_eq!((queue.len(), &queue[0]["applicationId"]), (1, &case["id"]));
 }
 
+/// A notice for 2027 as somebody might publish it: New Year's Day to the 8th of January, and a Saturday on which people work.
+async fn publish_2027(portal: &Portal) {
+    let day = |text: &str| text.parse().unwrap();
+    let period = HolidayPeriod { name: "元旦".into(), from: day("2027-01-01"), to: day("2027-01-08"), make_up: vec![day("2027-01-16")] };
+    let year = CalendarYear {
+        year: 2027,
+        title: "关于2027年部分节假日安排的通知（测试）".into(),
+        number: "测试〔2026〕1号".into(),
+        issued_on: day("2026-12-28"),
+        source: "test".into(),
+        read_in: "test".into(),
+        verification: Verification::StandIn,
+        periods: vec![period],
+    };
+    let txn = portal.db.begin_write().await.unwrap();
+    put_calendar_year(&txn, &year).await.unwrap();
+    portal.commit(txn).await.unwrap();
+}
+
+/// Counts as the job of a process does, as soon as the calendar before is forgotten; `None` where nothing has changed.
+async fn followed(world: &World) -> Option<u64> {
+    let portal = world.app.portal();
+    world.app.advance(Duration::seconds(61));
+    let basis = recount::basis(portal).await.unwrap();
+    if recount::is_behind(portal, &basis).await.unwrap() { Some(recount::recount(portal).await.unwrap()) } else { None }
+}
+
+async fn a_published_year_moves_open_cases_and_no_projection_differs(app: TestApp) {
+    let world = World::new(app).await;
+    let (portal, officer) = (world.app.portal(), world.staff("officer").await);
+    assert_eq!(followed(&world).await, None, "what a portal begins with is its basis");
+    let done = world.case(&world.talent("talent2").await).await;
+    let done = world.done(&officer, "refuseAcceptance", &done, json!({ "reason": "不属于本窗口" })).await;
+    // A Tuesday evening, the year's last days.
+    world.app.set_time(at("2026-12-29T02:00:00Z"));
+    let officer = world.again(&officer).await;
+    let talent = world.talent("talent").await;
+    let (waits, accepted) = (world.case(&talent).await, world.case(&talent).await);
+    let accepted = world.done(&officer, "acceptApplication", &accepted, json!({})).await;
+    // Five working days of which the last ones are of a year that nobody has published: 30, 31, 1, 4, 5.
+    assert_eq!((instant(&waits["deemedAcceptedAt"]), &waits["provisional"]), (at("2027-01-05T16:00:00Z"), &json!(true)));
+    assert_eq!((instant(&accepted["promisedDueAt"]), &accepted["provisional"]), (at("2027-01-07T16:00:00Z"), &json!(true)));
+    assert_eq!(followed(&world).await, None);
+    assert_eq!(check_projections(portal, |_| {}).await.unwrap().different, []);
+
+    publish_2027(portal).await;
+    assert_eq!(check_projections(portal, |_| {}).await.unwrap().different.len(), 2, "both rows are behind");
+    let announced = rows(portal, "SELECT COUNT(*) FROM outbox WHERE kind = 'APPLICATION_CHANGED'").await;
+    assert_eq!(followed(&world).await, Some(2));
+    assert_eq!(check_projections(portal, |_| {}).await.unwrap().different, []);
+    assert_eq!(rows(portal, "SELECT COUNT(*) FROM outbox WHERE kind = 'APPLICATION_CHANGED'").await, announced + 2);
+    assert_eq!(rows(portal, "SELECT COUNT(*) FROM trail WHERE action = 'RECOUNT_CASES' AND actor_kind = 'SYSTEM' AND details = '{\"cases\":\"2\"}'").await, 1);
+    // 30, 31, 11, 12, 13: the holiday runs to the 8th. No version rose, and what is over stays.
+    let now = world.read(&talent, &waits, CASE).await;
+    assert_eq!((instant(&now["deemedAcceptedAt"]), instant(&now["dueAt"])), (at("2027-01-13T16:00:00Z"), at("2027-01-13T16:00:00Z")));
+    assert_eq!((version(&now), &now["provisional"]), (version(&waits), &json!(false)));
+    let now = world.read(&talent, &accepted, CASE).await;
+    // The fifth of seven days is the 13th; of the twenty the eighth is a Saturday.
+    assert_eq!((instant(&now["promisedDueAt"]), instant(&now["nearBreachAt"])), (at("2027-01-15T16:00:00Z"), at("2027-01-12T16:00:00Z")));
+    assert_eq!(instant(&now["statutoryDueAt"]), at("2027-02-02T16:00:00Z"));
+    assert_eq!((version(&now), &now["provisional"]), (version(&accepted), &json!(false)));
+    assert_eq!(world.read(&officer, &done, "version state closedAt").await["closedAt"], done["closedAt"]);
+    let queue = world.queue(&officer, json!({ "dueBefore": "2027-01-13T17:00:00Z" })).await;
+    assert_eq!((queue.len(), &queue[0]["applicationId"]), (1, &waits["id"]));
+    // Nothing is left to do, and the lapse comes when the new day says.
+    assert_eq!(followed(&world).await, None);
+    world.app.set_time(at("2027-01-13T15:59:59Z"));
+    assert_eq!(run_clock(portal).await.unwrap(), 0);
+    world.app.set_time(at("2027-01-13T16:00:00Z"));
+    assert_eq!(run_clock(portal).await.unwrap(), 1);
+    assert_eq!(check_projections(portal, |_| {}).await.unwrap().different, []);
+}
+
+async fn another_setting_of_the_clock_moves_open_cases_at_the_next_start(app: TestApp) {
+    let world = World::new(app).await;
+    assert_eq!(followed(&world).await, None);
+    let talent = world.talent("talent").await;
+    let case = world.case(&talent).await;
+    assert_eq!(instant(&case["deemedAcceptedAt"]), at("2026-01-12T16:00:00Z"));
+    let mut changed = world.app.portal().clone();
+    let mut settings = talent_portal::config::Settings::clone(&changed.settings);
+    settings.acceptance_days = 3;
+    changed.settings = Arc::new(settings);
+    assert_eq!(check_projections(&changed, |_| {}).await.unwrap().different, [case_id(&case)]);
+    let basis = recount::basis(&changed).await.unwrap();
+    assert!(recount::is_behind(&changed, &basis).await.unwrap());
+    assert_eq!(recount::recount(&changed).await.unwrap(), 1);
+    assert!(!recount::is_behind(&changed, &basis).await.unwrap());
+    assert_eq!(check_projections(&changed, |_| {}).await.unwrap().different, []);
+    // What differs otherwise is not painted over.
+    world.execute("UPDATE application SET step_index = 7 WHERE id = $1", [case_id(&case).into()]).await;
+    assert_eq!(recount::recount(&changed).await.unwrap(), 0);
+    assert_eq!(check_projections(&changed, |_| {}).await.unwrap().different, [case_id(&case)]);
+}
+
+async fn rows(portal: &Portal, sql: &str) -> i64 {
+    let db = portal.db.read();
+    db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+}
+
 async fn pages_of_the_queue_walk_every_row_once_in_five_statements(app: TestApp) {
     let world = World::new(app).await;
     let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
@@ -658,8 +842,12 @@ async fn pages_of_the_queue_walk_every_row_once_in_five_statements(app: TestApp)
         let order = world.save(&talent, json!({ "lines": vec![line.clone(); 19] })).await.unwrap();
         world.submit(&talent, &order, json!({})).await.unwrap();
     }
+    let reviewer = world.staff("reviewer").await;
+    let first = world.queue(&officer, json!({})).await[0].clone();
+    let accepted = world.done(&officer, "acceptApplication", &json!({ "id": first["applicationId"], "version": first["version"] }), json!({})).await;
+    world.done(&reviewer, "claimApplication", &accepted, json!({})).await;
     let document = "query($unit: ID!, $first: Int!, $after: String) { workQueue(unitId: $unit, first: $first, after: $after) {
-        edges { node { applicationId number itemName { value } applicantName state dueAt version } } pageInfo { hasNextPage endCursor } } }";
+        edges { node { applicationId number itemName { value } applicantName stepName { value } claimedByName state dueAt version } } pageInfo { hasNextPage endCursor } } }";
     let page = async |first: i32, after: Value| {
         let variables = json!({ "unit": world.units.window.global(), "first": first, "after": after });
         world.app.graphql(Some(&officer.token), document, variables).await.ok()["workQueue"].take()
@@ -681,7 +869,8 @@ async fn pages_of_the_queue_walk_every_row_once_in_five_statements(app: TestApp)
     let totals = |data: &Value| ["myApplications", "myOrders", "filledCarts", "myDocuments", "myMandates"].map(|list| data[list]["totalCount"].clone());
     assert_eq!(totals(&world.app.graphql(Some(&talent.token), mine, json!({})).await.ok()), [json!(57), json!(3), json!(0), json!(0), json!(0)]);
     assert_eq!(totals(&world.app.graphql(Some(&officer.token), mine, json!({})).await.ok()), [0, 0, 0, 0, 0].map(|none| json!(none)));
-    for first in [1, 50] {
+    // The last row has a step and somebody who claimed it.
+    for first in [1, 57] {
         let (statements, answer) = world.app.statements(page(first, Value::Null)).await;
         assert_eq!(answer["edges"].as_array().unwrap().len(), usize::try_from(first).unwrap());
         assert!(statements <= 5, "{statements} statements for {first} rows");
@@ -695,7 +884,11 @@ async fn pages_of_the_queue_walk_every_row_once_in_five_statements(app: TestApp)
             let due = instant(&edge["node"]["dueAt"]);
             assert!(last <= due);
             last = due;
-            assert_eq!((&edge["node"]["applicantName"], &edge["node"]["state"]), (&json!("人才甲"), &json!("RECEIVED")));
+            let claimed = edge["node"]["applicationId"] == accepted["id"];
+            let wanted =
+                if claimed { (json!("ACCEPTED"), json!({ "value": "审查" }), json!("审查甲")) } else { (json!("RECEIVED"), Value::Null, Value::Null) };
+            assert_eq!((&edge["node"]["state"], &edge["node"]["stepName"], &edge["node"]["claimedByName"]), (&wanted.0, &wanted.1, &wanted.2));
+            assert_eq!(edge["node"]["applicantName"], "人才甲");
             assert!(!edge["node"]["itemName"]["value"].as_str().unwrap().is_empty());
         }
         pages += 1;
@@ -753,6 +946,28 @@ async fn fifty_equal_submissions_give_one_order(app: TestApp) {
         numbers.insert(made["applications"][0]["number"].as_str().unwrap().to_owned());
     }
     assert_eq!((numbers.len(), world.stored_events().await), (1, 1));
+}
+
+/// The card of another case came between the submission and the decision.
+async fn a_second_card_of_a_product_is_not_approved(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let (officer, confirmer) = (world.staff("officer").await, world.staff("confirmer").await);
+    let (reviewer, province, approver) = (world.staff("reviewer").await, world.staff("reviewer2").await, world.staff("approver").await);
+    let case = world.card_case(&talent).await;
+    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
+    let mut case = world.done(&confirmer, "completeStep", &case, json!({ "stepKey": "employer_confirmation", "outcome": "POSITIVE" })).await;
+    for (by, step) in [(&reviewer, "city_review"), (&province, "province_review")] {
+        case = world.done(by, "completeStep", &case, json!({ "stepKey": step, "outcome": "POSITIVE" })).await;
+    }
+    let by = Actor::anonymous("test");
+    crate::talent_card::issue(&world.app, crate::talent_card::order(&world.app, talent.person), &by).await.unwrap();
+    let noes = no(world.act(&approver, "decideApplication", &case, json!({ "decision": "APPROVED" })).await);
+    assert_eq!((codes(&noes), &noes[0]["message"]), (vec!["CARD_EXISTS"], &json!("已持有同类有效卡。")));
+    let now = world.read(&talent, &case, CASE).await;
+    assert_eq!((&now["state"], &now["decision"], &now["version"]), (&json!("IN_REVIEW"), &Value::Null, &case["version"]));
+    let cards = world.app.graphql(Some(&talent.token), "{ myCards { id } }", json!({})).await.ok();
+    assert_eq!(cards["myCards"].as_array().unwrap().len(), 1);
 }
 
 async fn a_row_changed_by_hand_is_found(app: TestApp) {

@@ -96,4 +96,19 @@ impl Projection {
             provisional: [due, promised, statutory].into_iter().flatten().any(|d| d.provisional),
         }
     }
+
+    /// `stored` with the days of this one.
+    #[must_use]
+    pub fn days_into(&self, stored: &Self) -> Self {
+        Self {
+            deemed_at: self.deemed_at,
+            promised_due_at: self.promised_due_at,
+            statutory_due_at: self.statutory_due_at,
+            near_breach_at: self.near_breach_at,
+            next_clock_at: self.next_clock_at,
+            due_at: self.due_at,
+            provisional: self.provisional,
+            ..stored.clone()
+        }
+    }
 }

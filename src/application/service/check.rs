@@ -1,10 +1,7 @@
 //! `check projections`: what is stored beside the events is recomputed from them.
 
-use crate::application::model::case::Case;
-use crate::application::model::projection::Projection;
 use crate::application::service::engine;
 use crate::application::store;
-use crate::catalogue::service as catalogue;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::ApplicationId;
 use crate::organisation::service as organisation;
@@ -29,16 +26,8 @@ pub async fn check_projections(portal: &Portal, mut progress: impl FnMut(u64)) -
         let rows = store::walk(db, after, 200).await?;
         let Some(last) = rows.last() else { return Ok(report) };
         after = Some(last.id);
-        let ids: Vec<ApplicationId> = rows.iter().map(|r| r.id).collect();
-        let offerings = catalogue::offerings_by_ids(db, &rows.iter().filter_map(|r| r.offering_id).collect::<Vec<_>>()).await?;
-        let events = store::events_of(db, &ids).await?;
-        for row in &rows {
-            let own: Vec<_> = events.iter().filter(|e| e.application_id == row.id).cloned().collect();
-            let read = engine::read_events(&own)?;
-            let case = Case::fold(read.iter().map(|(e, at)| (e, *at)));
-            let clock = engine::clock_of(portal, &calendar, &case, case.offering.and_then(|id| offerings.get(&id)));
-            let numbered = own.iter().zip(1..).all(|(e, seq)| e.seq == seq);
-            if (!numbered || Projection::of(&case, clock.as_ref()) != store::stored_projection(row)) && report.different.len() < 100 {
+        for (row, (projection, numbered)) in rows.iter().zip(engine::projections(portal, db, &calendar, &rows).await?) {
+            if (!numbered || projection != store::stored_projection(row)) && report.different.len() < 100 {
                 report.different.push(row.id);
             }
             report.compared += 1;

@@ -84,6 +84,25 @@ pub fn read_events(rows: &[store::EventRow]) -> Result<Vec<(Event, DateTime<Utc>
     rows.iter().map(|row| Ok((serde_json::from_str(&row.payload).map_err(Fault::internal)?, row.at))).collect()
 }
 
+/// What the events of cases come to, in the order of their rows, and whether the events are numbered from 1 without a gap.
+/// Two statements.
+pub async fn projections(portal: &Portal, db: &impl ConnectionTrait, calendar: &Calendar, rows: &[store::CaseRow]) -> Result<Vec<(Projection, bool)>, Fault> {
+    let offerings = catalogue::offerings_by_ids(db, &rows.iter().filter_map(|row| row.offering_id).collect::<Vec<_>>()).await?;
+    let mut events: HashMap<ApplicationId, Vec<store::EventRow>> = HashMap::new();
+    for event in store::events_of(db, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await? {
+        events.entry(event.application_id).or_default().push(event);
+    }
+    let project = |row: &store::CaseRow| {
+        let own = events.remove(&row.id).unwrap_or_default();
+        let read = read_events(&own)?;
+        let case = Case::fold(read.iter().map(|(event, at)| (event, *at)));
+        let clock = clock_of(portal, calendar, &case, case.offering.and_then(|id| offerings.get(&id)));
+        let numbered = own.iter().zip(1..).all(|(event, seq)| event.seq == seq);
+        Ok((Projection::of(&case, clock.as_ref()), numbered))
+    };
+    rows.iter().map(project).collect()
+}
+
 /// Loads a case for the caller, or NOT_FOUND where nothing ties her to it.
 ///
 /// The calendar is fetched before a transaction begins: whoever waits for a second connection inside one may wait for
@@ -368,13 +387,24 @@ pub async fn advance_with(
 
 /// Announces that a case changed, to whom it concerns; `left` is the unit where it was before.
 pub async fn tell(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded, left: Option<UnitId>) -> Result<(), Fault> {
+    tell_of(txn, portal, &loaded.row, loaded.case.version, (loaded.case.unit, left)).await
+}
+
+/// The same for a case that is not in the hands of the engine: its version, the unit where it is, and the one it left.
+pub async fn tell_of(
+    txn: &DatabaseTransaction,
+    portal: &Portal,
+    row: &store::CaseRow,
+    version: i64,
+    (unit, left): (Option<UnitId>, Option<UnitId>),
+) -> Result<(), Fault> {
     let data = serde_json::json!({
-        "version": loaded.case.version,
-        "unit": loaded.case.unit.map(|u| u.0),
-        "left": left.filter(|left| Some(*left) != loaded.case.unit).map(|u| u.0),
-        "applicant": loaded.row.applicant_person_id.0,
+        "version": version,
+        "unit": unit.map(|u| u.0),
+        "left": left.filter(|left| Some(*left) != unit).map(|u| u.0),
+        "applicant": row.applicant_person_id.0,
     });
-    audit::announce(txn, portal, Message::new("APPLICATION_CHANGED", "APPLICATION", loaded.row.id.uuid()).data(data)).await
+    audit::announce(txn, portal, Message::new("APPLICATION_CHANGED", "APPLICATION", row.id.uuid()).data(data)).await
 }
 
 /// Who acts, for an event: the person, the role that entitles her, and the unit.

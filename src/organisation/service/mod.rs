@@ -18,7 +18,7 @@ use crate::organisation::model::unit::{NewUnit, Unit, UnitNode, path_below};
 use crate::organisation::store::{self, Written};
 use crate::portal::Portal;
 
-pub use crate::organisation::service::reference::{CalendarCache, calendar, calendar_in, publish_reference_data};
+pub use crate::organisation::service::reference::{CALENDAR_SECONDS, CalendarCache, calendar, calendar_in, publish_reference_data};
 
 /// The path of a unit, by which grants reach it. One statement.
 pub async fn unit_path(db: &impl ConnectionTrait, id: UnitId) -> Result<Option<String>, Fault> {

@@ -13,7 +13,7 @@ use crate::organisation::store;
 use crate::portal::Portal;
 
 /// Seconds for which a loaded calendar is used.
-const CALENDAR_SECONDS: i64 = 60;
+pub const CALENDAR_SECONDS: i64 = 60;
 
 /// The calendar of the process, installed by `app`.
 #[derive(Debug, Default)]
