@@ -162,7 +162,7 @@ impl DemoPerson {
 }
 
 /// E-mail addresses of all of them.
-pub const LOGINS: [&str; 13] = [
+pub const LOGINS: [&str; 16] = [
     "officer@demo.invalid",
     "reviewer@demo.invalid",
     "reviewer2@demo.invalid",
@@ -176,6 +176,9 @@ pub const LOGINS: [&str; 13] = [
     "audit@demo.invalid",
     "talent@demo.invalid",
     "talent2@demo.invalid",
+    "recruiter@demo.invalid",
+    "examiner@demo.invalid",
+    "assessor@demo.invalid",
 ];
 
 /// Staff of each role and two talents.
@@ -196,5 +199,8 @@ pub fn people(world: &World) -> Vec<DemoPerson> {
         person(LOGINS[10], "审计甲", "Audit One", vec![(Role::AuditAdmin, None, None)]),
         person(LOGINS[11], "人才甲", "Talent One", vec![]),
         person(LOGINS[12], "人才乙", "Talent Two", vec![]),
+        person(LOGINS[13], "招聘甲", "Recruiter One", vec![(Role::Recruiter, None, employer)]),
+        person(LOGINS[14], "考官甲", "Examiner One", vec![(Role::Examiner, province, None)]),
+        person(LOGINS[15], "评定甲", "Assessor One", vec![(Role::Assessor, province, None)]),
     ]
 }

@@ -14,8 +14,10 @@ use talent_portal::application::service::check::check_projections;
 use talent_portal::audit::model::Verdict;
 use talent_portal::audit::service as audit;
 use talent_portal::db::{Db, Engine};
+use talent_portal::demo;
 use talent_portal::kernel::env::Env;
 use talent_portal::kernel::ids::{ProcessId, TypedId as _};
+use talent_portal::kernel::role::Role;
 
 use crate::application::World;
 use crate::socket::{closed, connect_to, hear, say};
@@ -24,6 +26,7 @@ use crate::support::{TestApp, both_engines};
 
 both_engines!(
     what_is_written_meanwhile_is_no_finding,
+    the_demo_prints_passwords_and_tokens_that_work_for_each_role,
     an_administrator_is_made_by_a_token_or_a_link_once,
     each_request_is_one_line_without_a_word_of_the_client,
     a_proxy_that_is_believed_gives_the_id,
@@ -266,6 +269,37 @@ fn an_address_in_use_is_told_before_anything_is_made() {
     let (code, out, err) = finish(&mut portal(&["serve", "--demo", "--listen", &address, "--data-dir", &data]));
     assert!(code == 2 && out.is_empty() && err.contains(&address) && err.contains("in use"), "{code} {err}");
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+async fn the_demo_prints_passwords_and_tokens_that_work_for_each_role(app: TestApp) {
+    app.publish().await;
+    let portal = app.portal();
+    let lines = demo::fill(portal).await.unwrap();
+    let again = demo::fill(portal).await.unwrap();
+    let word = |line: &str, after: &str| line.split_whitespace().skip_while(|w| *w != after).nth(1).map(str::to_owned);
+    let held = async |token: &str| {
+        let viewer = app.graphql(Some(token), "{ viewer { secondFactorNeeded grants { role } } }", json!({})).await.ok();
+        assert_eq!(viewer["viewer"]["secondFactorNeeded"], false);
+        viewer["viewer"]["grants"].as_array().unwrap().iter().map(|r| r["role"].as_str().unwrap().parse::<Role>().unwrap()).collect::<Vec<_>>()
+    };
+    let mut roles = std::collections::BTreeSet::new();
+    for login in demo::LOGINS {
+        let line = lines.iter().find(|line| line.starts_with(&format!("{login} "))).unwrap_or_else(|| panic!("no line for {login}"));
+        let (password, token) = (word(line, "password").expect("a password"), word(line, "token").expect("a token"));
+        roles.extend(held(&token).await);
+        let document = "mutation($l: String!, $p: String!) { signIn(input: { contact: $l, password: $p }) { result { ... on SessionPair { accessToken } } \
+                        userErrors { code } } }";
+        let signed_in = app.graphql(None, document, json!({ "l": login, "p": password })).await.ok();
+        let own = signed_in["signIn"]["result"]["accessToken"].as_str().unwrap_or_else(|| panic!("{login}: {signed_in}"));
+        let viewer = app.graphql(Some(own), "{ viewer { person { id } } }", json!({})).await.ok();
+        assert!(viewer["viewer"]["person"]["id"].is_string(), "{login}: {viewer}");
+        // A second start prints tokens anew.
+        let later = again.iter().find(|line| line.starts_with(&format!("{login} "))).and_then(|line| word(line, "token")).expect("a token");
+        assert!(later != token && word(&lines[0], "password").is_none());
+        held(&later).await;
+    }
+    let staff: Vec<Role> = Role::ALL.iter().copied().filter(|role| role.is_staff()).collect();
+    assert_eq!(staff.iter().filter(|role| !roles.contains(role)).collect::<Vec<_>>(), Vec::<&Role>::new());
 }
 
 /// Runs `more` once, from inside a call that is not async.
