@@ -36,6 +36,7 @@ use crate::catalogue::service::succession::OfferingSuccession;
 use crate::catalogue::service::{CompiledVersions, FactSources, Handlers};
 use crate::config::{Bucket, Config};
 use crate::db::{self, Db, Engine, KEY_SCHEMA};
+use crate::http::rates::Rates;
 use crate::http::router::{Server, routes};
 use crate::http::server::{self, Bounds};
 use crate::http::sockets::Sockets;
@@ -324,6 +325,7 @@ pub fn router(portal: &Portal, config: &Config, metrics: Option<PrometheusHandle
         documents: Documents::default(),
         trusted_proxies: config.trusted_proxies.clone().into(),
         metrics,
+        rates: Arc::new(Rates::new(&portal.settings)),
         sockets: Sockets::default(),
         stopping,
     })

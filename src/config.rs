@@ -47,7 +47,8 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// Sender of mail.
     pub mail_from: String,
-    /// Address of clamd, `host:port` or a socket path; without it files are marked NOT_SCANNED.
+    /// Address of clamd, `host:port` or a socket path; without it files are marked NOT_SCANNED, which production must
+    /// choose by the word `none`.
     pub clamd: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
@@ -94,6 +95,10 @@ pub struct Settings {
     pub introspection: bool,
     /// Bytes of a request body, uploads apart.
     pub request_body_max: usize,
+    /// Requests per minute of one network, whoever they are from; 0: without bound.
+    pub requests_per_network: u32,
+    /// Requests per minute of one access token; 0: without bound.
+    pub requests_per_session: u32,
     /// WebSockets of one address of which no session is known.
     pub sockets_per_address: usize,
     /// WebSockets of one access token.
@@ -161,11 +166,13 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("log_addresses", "whether the log tells the addresses of clients, false by default"),
     ("smtp_url", "smtp://host:port or smtps://user:password@host"),
     ("mail_from", "sender of mail"),
-    ("clamd", "host:port or socket of clamd"),
+    ("clamd", "host:port or socket of clamd, or none, by which files stay NOT_SCANNED"),
     ("trusted_proxies", "addresses of proxies, by comma"),
     ("shutdown_seconds", "seconds of a graceful stop, 25 by default"),
     ("connections_max", "connections served at once, 4096 by default"),
     ("header_seconds", "seconds in which the headers of a request must come, 10 by default"),
+    ("requests_per_network", "requests per minute of one network (an IPv4 address, an IPv6 /64), 12000 by default, 0 without bound"),
+    ("requests_per_session", "requests per minute of one session, 1200 by default, 0 without bound"),
     ("sockets_per_address", "WebSockets of one address that are not signed in, 16 by default"),
     ("sockets_per_session", "WebSockets of one session, 16 by default"),
     ("socket_idle_seconds", "seconds after which an idle WebSocket that is not signed in is closed, 60 by default"),
@@ -340,6 +347,8 @@ impl Layers {
             front_end_url: self.text("front_end_url"),
             introspection: self.yes("introspection", !production),
             request_body_max: self.number("request_body_max", 1 << 20, 1 << 10, 16 << 20),
+            requests_per_network: self.number("requests_per_network", 12_000, 0, 10_000_000),
+            requests_per_session: self.number("requests_per_session", 1_200, 0, 10_000_000),
             sockets_per_address: self.number("sockets_per_address", 16, 1, 10_000),
             sockets_per_session: self.number("sockets_per_session", 16, 1, 1_000),
             socket_idle_seconds: self.number("socket_idle_seconds", 60, 1, 3_600),
@@ -380,7 +389,7 @@ impl Layers {
             log_filter: self.text("log_filter").unwrap_or_else(|| "info".into()),
             smtp_url: self.text("smtp_url"),
             mail_from: self.text("mail_from").unwrap_or_else(|| "portal@localhost".into()),
-            clamd: self.text("clamd"),
+            clamd: self.text("clamd").filter(|address| address != "none"),
             trusted_proxies: self.get("trusted_proxies", Vec::new(), |text| {
                 text.split(',').map(|a| a.trim().parse().map_err(|_| format!("'{}' is not an address", a.trim()))).collect()
             }),
@@ -394,7 +403,7 @@ impl Layers {
             self.problems.push("key_file: production must name a key file".into());
         }
         if production && config.clamd.is_none() && !self.found.contains_key("clamd") {
-            self.problems.push("clamd: production must name a scanner".into());
+            self.problems.push("clamd: production must name a scanner, or none".into());
         }
         if self.problems.is_empty() { Ok(config) } else { Err(self.problems) }
     }
@@ -447,7 +456,7 @@ mod tests {
                 "access_minutes in the configuration file: must be between 1 and 120",
                 "PORTAL_LISTEN: must be an address and a port",
                 "key_file: production must name a key file",
-                "clamd: production must name a scanner",
+                "clamd: production must name a scanner, or none",
             ]
         );
     }
@@ -490,6 +499,21 @@ mod tests {
                 "shared_files: is for a folder, and files_url names a store instead",
             ]
         );
+    }
+
+    #[test]
+    fn production_chooses_a_scanner_or_none() {
+        let build = |clamd: Option<&str>| {
+            let mut layers = Layers::default();
+            for (name, value) in [("production", Some("true")), ("key_file", Some("/keys")), ("clamd", clamd)] {
+                layers.flag(name, value.map(str::to_owned));
+            }
+            layers.build().map(|config| config.clamd)
+        };
+        assert_eq!(build(None).unwrap_err(), ["clamd: production must name a scanner, or none"]);
+        assert_eq!(build(Some("")).unwrap_err(), ["--clamd: is empty"]);
+        assert_eq!(build(Some("none")), Ok(None));
+        assert_eq!(build(Some("127.0.0.1:3310")), Ok(Some("127.0.0.1:3310".to_owned())));
     }
 
     #[test]

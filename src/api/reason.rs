@@ -118,6 +118,8 @@ coded_enum! {
         OriginForeign => "ORIGIN_FOREIGN",
         /// Too many sockets of this address are open.
         TooManySockets => "TOO_MANY_SOCKETS",
+        /// Too many requests came from this network, or of this session.
+        TooManyRequests => "TOO_MANY_REQUESTS",
     }
 }
 
@@ -128,7 +130,7 @@ impl Reason {
             Self::RouteUnknown => "NOT_FOUND",
             Self::Timeout => "UNAVAILABLE",
             Self::OriginForeign => "FORBIDDEN",
-            Self::TooManySockets => "RATE_LIMITED",
+            Self::TooManySockets | Self::TooManyRequests => "RATE_LIMITED",
             _ => "BAD_REQUEST",
         }
     }

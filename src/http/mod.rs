@@ -4,6 +4,7 @@ pub mod files;
 pub mod graphiql;
 pub mod graphql;
 pub mod health;
+pub mod rates;
 pub mod refusal;
 pub mod router;
 pub mod server;

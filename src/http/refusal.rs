@@ -13,18 +13,19 @@ use crate::api::reason::Reason;
 use crate::http::session;
 use crate::kernel::text::Language;
 
-/// Code, reason and message of an answer that has none of its own.
-fn of_status(status: StatusCode, language: Language) -> (&'static str, Option<Reason>, String) {
-    let reason = match status {
-        StatusCode::NOT_FOUND => Reason::RouteUnknown,
-        StatusCode::METHOD_NOT_ALLOWED => Reason::MethodNotAllowed,
-        StatusCode::NOT_ACCEPTABLE => Reason::NotAcceptable,
-        StatusCode::PAYLOAD_TOO_LARGE => Reason::BodyTooLarge,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Reason::MediaTypeNotSupported,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::SERVICE_UNAVAILABLE => Reason::Timeout,
-        StatusCode::FORBIDDEN => Reason::OriginForeign,
-        StatusCode::TOO_MANY_REQUESTS => Reason::TooManySockets,
-        other if other.is_server_error() => return ("INTERNAL", None, message(language, "INTERNAL", &[])),
+/// Code, reason and message of an answer that has none of its own, or the reason alone.
+fn of_status(status: StatusCode, given: Option<Reason>, language: Language) -> (&'static str, Option<Reason>, String) {
+    let reason = match (given, status) {
+        (Some(reason), _) => reason,
+        (None, StatusCode::NOT_FOUND) => Reason::RouteUnknown,
+        (None, StatusCode::METHOD_NOT_ALLOWED) => Reason::MethodNotAllowed,
+        (None, StatusCode::NOT_ACCEPTABLE) => Reason::NotAcceptable,
+        (None, StatusCode::PAYLOAD_TOO_LARGE) => Reason::BodyTooLarge,
+        (None, StatusCode::UNSUPPORTED_MEDIA_TYPE) => Reason::MediaTypeNotSupported,
+        (None, StatusCode::REQUEST_TIMEOUT | StatusCode::SERVICE_UNAVAILABLE) => Reason::Timeout,
+        (None, StatusCode::FORBIDDEN) => Reason::OriginForeign,
+        (None, StatusCode::TOO_MANY_REQUESTS) => Reason::TooManySockets,
+        (None, other) if other.is_server_error() => return ("INTERNAL", None, message(language, "INTERNAL", &[])),
         _ => Reason::RequestMalformed,
     };
     (reason.class(), Some(reason), reason.message(language, &[]))
@@ -43,7 +44,7 @@ pub async fn tell(request: Request, next: Next) -> Response {
     if probe || json || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let (code, reason, words) = of_status(status, language);
+    let (code, reason, words) = of_status(status, response.extensions().get().copied(), language);
     let wait = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     let mut told = json!({ "code": code });
     if let Some(reason) = reason {

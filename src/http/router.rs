@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, FromRef, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -19,7 +19,9 @@ use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 use tracing::Instrument as _;
 
 use crate::api::guard::Documents;
+use crate::api::reason::Reason;
 use crate::api::schema::PortalSchema;
+use crate::http::rates::Rates;
 use crate::http::sockets::Sockets;
 use crate::http::{files, graphiql, graphql, health, refusal, session, socket};
 use crate::kernel::actor::Actor;
@@ -38,6 +40,8 @@ pub struct Server {
     pub trusted_proxies: Arc<[IpAddr]>,
     /// Metrics, where they are collected.
     pub metrics: Option<PrometheusHandle>,
+    /// How many requests come.
+    pub rates: Arc<Rates>,
     /// WebSockets of the process.
     pub sockets: Sockets,
     /// Cancelled when the process stops.
@@ -73,6 +77,7 @@ pub fn routes(server: Server) -> Router {
         .merge(graphiql::routes())
         .merge(files::routes().with_state(server.portal.clone()).layer(middleware::from_fn_with_state(server.clone(), caller)))
         .route("/graphql/ws", get(socket::upgrade))
+        .layer(middleware::from_fn_with_state(server.clone(), bounded))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(refusal::tell))
         .layer(middleware::from_fn(headers))
@@ -83,6 +88,23 @@ pub fn routes(server: Server) -> Router {
 /// The answer where a handler panicked, which [`refusal::tell`] words. What it said is not looked at: it may hold what a person sent.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// Refuses who asks too often, before anything is read or looked up. The probes of a machine are not counted.
+async fn bounded(State(server): State<Server>, request: Request, next: Next) -> Response {
+    if matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics") {
+        return next.run(request).await;
+    }
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    let address = session::client_address(request.headers(), peer, &server.trusted_proxies);
+    match server.rates.take(&address, session::token(request.headers())) {
+        Ok(()) => next.run(request).await,
+        Err(seconds) => {
+            let mut response = (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())]).into_response();
+            response.extensions_mut().insert(Reason::TooManyRequests);
+            response
+        }
+    }
 }
 
 /// Puts the caller of a file route into the request; a token that is no session's is nobody's.

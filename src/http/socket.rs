@@ -24,6 +24,7 @@ use crate::account::service::sessions as account;
 use crate::api::context::{Ctx, Resumed};
 use crate::api::error::LANGUAGE;
 use crate::api::guard;
+use crate::api::reason::{Reason, request_error};
 use crate::http::graphql::{ParametersIn, admit, asked_for, bounded, internal, prepare};
 use crate::http::router::Server;
 use crate::http::session;
@@ -207,6 +208,12 @@ async fn converse(
                         if running.contains_key(id) { return Some(close(4409, "Subscriber already exists")) }
                         if running.len() >= SUBSCRIPTIONS { return Some(close(4429, "Too many subscriptions")) }
                         let Some(parameters) = ParametersIn::read(message["payload"].clone()) else { return Some(close(4400, "Invalid message")) };
+                        if let Err(seconds) = server.rates.take(&ctx.address, token.as_deref()) {
+                            let mut error = LANGUAGE.sync_scope(ctx.language, || request_error(Reason::TooManyRequests));
+                            error.extensions.get_or_insert_default().set("retryAfterSeconds", seconds);
+                            out.try_send(text(&json!({ "id": id, "type": "error", "payload": [error] }))).ok()?;
+                            continue;
+                        }
                         // An operation begins with the rights of its moment, not with those of the last look.
                         match look_again(server, token.as_deref(), &mut ctx).await {
                             Now::Over => return Some(close(4403, "Forbidden")),

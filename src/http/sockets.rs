@@ -72,8 +72,8 @@ impl Seat {
     }
 }
 
-/// An IPv6 caller has a whole network for herself.
-fn network(address: &str) -> String {
+/// What counts as one caller's network: an IPv6 caller has a /64 for herself.
+pub fn network(address: &str) -> String {
     match address.parse() {
         Ok(IpAddr::V6(v6)) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -44,6 +44,7 @@ both_engines!(
     a_control_character_is_refused_before_anything_runs,
     a_forged_cursor_is_no_cursor,
     metrics_are_for_this_machine,
+    who_asks_too_often_waits_and_costs_no_statement,
     stored_operations_run_by_their_id,
     every_answer_names_its_request_and_is_not_stored,
     keys_stand_in_the_order_of_the_document_and_null_stays_where_it_fell,
@@ -378,6 +379,58 @@ async fn a_forged_cursor_is_no_cursor(app: TestApp) {
     }
     let honest = Cursor::write("queue", &["1767574800000".to_owned(), id]);
     assert_eq!(app.graphql(Some(&token), queue, json!({ "a": honest, "u": unit.global() })).await.ok(), json!({ "workQueue": { "edges": [] } }));
+}
+
+async fn who_asks_too_often_waits_and_costs_no_statement(app: TestApp) {
+    let (token, _) = officer(&app).await;
+    let router = with_settings(&app, |settings| (settings.requests_per_network, settings.requests_per_session) = (4, 2));
+    let ask = async |path: &str, headers: &[(&str, &str)]| {
+        let mut request = if path == "/graphql" { Request::post(path).header(header::CONTENT_TYPE, "application/json") } else { Request::get(path) };
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = router.clone().oneshot(request.body(Body::from(today())).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        let wait = head.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+        (head.status, wait, http_body_util::BodyExt::collect(body).await.unwrap().to_bytes())
+    };
+    let bearer = format!("Bearer {token}");
+    let signed_in = [("authorization", bearer.as_str()), ("accept", MODERN), ("accept-language", "en")];
+    for _ in 0..2 {
+        assert_eq!(ask("/graphql", &signed_in).await.0, StatusCode::OK);
+    }
+    // The session's two are used; a wrong token has a bucket of its own, and the network pays for all of them.
+    let (statements, (status, wait, body)) = app.statements(ask("/graphql", &signed_in)).await;
+    assert_eq!((statements, status), (0, StatusCode::TOO_MANY_REQUESTS));
+    let wait = wait.expect("a time to wait");
+    assert!((1..=31).contains(&wait), "{wait}");
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((code(&told), reason(&told), told["errors"][0]["extensions"]["retryAfterSeconds"].as_u64()), ("RATE_LIMITED", "TOO_MANY_REQUESTS", Some(wait)));
+    assert!(told["errors"][0]["message"].as_str().unwrap().starts_with("Too many requests"), "{told}");
+    assert_eq!(ask("/graphql", &[("authorization", "Bearer nobody's")]).await.0, StatusCode::UNAUTHORIZED);
+    // Now the network's four are used: whoever asks, for whatever, and in the reader's language.
+    for path in ["/graphql", "/files/anything", "/.well-known/jwks.json", "/nowhere"] {
+        let (statements, (status, wait, _)) = app.statements(ask(path, &[])).await;
+        assert!(statements == 0 && status == StatusCode::TOO_MANY_REQUESTS && wait.is_some_and(|w| (1..=16).contains(&w)), "{path} {status} {wait:?}");
+    }
+    let (.., body) = ask("/graphql", &[("accept-language", "zh-Hant")]).await;
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["errors"][0]["message"], "請求過於頻繁，請稍後再試。");
+    // Machines that ask whether the portal lives are told.
+    for probe in ["/healthz", "/readyz"] {
+        assert_eq!(ask(probe, &[]).await.0, StatusCode::OK, "{probe}");
+    }
+    // Operations over a socket are counted alike.
+    let served = serve_router(with_settings(&app, |settings| settings.requests_per_session = 2), BOUNDS).await;
+    let mut socket = served.ready(json!({ "authorization": token })).await;
+    for id in ["1", "2"] {
+        say(&mut socket, &json!({ "id": id, "type": "subscribe", "payload": { "query": "{ today }" } })).await;
+        assert_eq!(hear(&mut socket).await["type"], "next");
+        assert_eq!(hear(&mut socket).await["type"], "complete");
+    }
+    say(&mut socket, &json!({ "id": "3", "type": "subscribe", "payload": { "query": "{ today }" } })).await;
+    let refused = hear(&mut socket).await;
+    assert_eq!((&refused["type"], &refused["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("RATE_LIMITED")));
+    assert!(refused["payload"][0]["extensions"]["retryAfterSeconds"].as_u64().is_some_and(|wait| (1..=31).contains(&wait)), "{refused}");
 }
 
 async fn metrics_are_for_this_machine(app: TestApp) {

@@ -157,3 +157,4 @@ REASON_BODY_TOO_LARGE = The body of the request is too large.
 REASON_TIMEOUT = It took too long. Try again.
 REASON_ORIGIN_FOREIGN = A page of another origin may not do this.
 REASON_TOO_MANY_SOCKETS = Too many sockets of this address are open. Wait a while.
+REASON_TOO_MANY_REQUESTS = Too many requests come from this network or of this session. Wait a while.

@@ -157,3 +157,4 @@ REASON_BODY_TOO_LARGE = O corpo do pedido é demasiado grande.
 REASON_TIMEOUT = Demorou demasiado. Tente de novo.
 REASON_ORIGIN_FOREIGN = Uma página de outra origem não pode fazer isto.
 REASON_TOO_MANY_SOCKETS = Há demasiadas ligações abertas deste endereço. Aguarde um pouco.
+REASON_TOO_MANY_REQUESTS = Há demasiados pedidos desta rede ou desta sessão. Aguarde um pouco.

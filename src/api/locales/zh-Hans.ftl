@@ -157,3 +157,4 @@ REASON_BODY_TOO_LARGE = 请求体过大。
 REASON_TIMEOUT = 超时，请重试。
 REASON_ORIGIN_FOREIGN = 来自其他网站的页面不能使用。
 REASON_TOO_MANY_SOCKETS = 此地址打开的连接过多，请稍后再试。
+REASON_TOO_MANY_REQUESTS = 请求过于频繁，请稍后再试。

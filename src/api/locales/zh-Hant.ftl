@@ -157,3 +157,4 @@ REASON_BODY_TOO_LARGE = 請求內容過大。
 REASON_TIMEOUT = 逾時，請重試。
 REASON_ORIGIN_FOREIGN = 來自其他網站的頁面不能使用。
 REASON_TOO_MANY_SOCKETS = 此地址開啟的連線過多，請稍後再試。
+REASON_TOO_MANY_REQUESTS = 請求過於頻繁，請稍後再試。
