@@ -43,7 +43,7 @@ pool_of_one!(
 );
 
 /// What the authenticator app shows now.
-fn shown(app: &TestApp, secret: &str) -> String {
+pub(crate) fn shown(app: &TestApp, secret: &str) -> String {
     shown_after(app, secret, 0)
 }
 

@@ -33,7 +33,7 @@ both_engines!(
 );
 
 /// The loops of the process that carry an event from its commit to the listeners, until dropped.
-struct Loops {
+pub(crate) struct Loops {
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -47,7 +47,7 @@ impl Drop for Loops {
     }
 }
 
-async fn loops(world: &World) -> Loops {
+pub(crate) async fn loops(world: &World) -> Loops {
     let stop = CancellationToken::new();
     let portal = world.app.portal();
     let tasks = vec![tokio::spawn(job::sequence(portal.clone(), stop.clone())), tokio::spawn(job::listen(portal.clone(), stop.clone()))];
@@ -97,7 +97,7 @@ async fn heard(socket: &mut Socket) -> Value {
 }
 
 /// What a `next` message of a subscription says.
-async fn told(socket: &mut Socket) -> Value {
+pub(crate) async fn told(socket: &mut Socket) -> Value {
     let mut message = heard(socket).await;
     assert_eq!(message["type"], "next", "{message}");
     assert!(message["payload"].get("errors").is_none(), "{message}");

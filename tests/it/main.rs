@@ -20,6 +20,7 @@ mod live;
 mod mail;
 mod material;
 mod migrations;
+mod operations;
 mod organisation;
 mod passwords;
 mod person;

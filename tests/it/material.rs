@@ -53,6 +53,7 @@ both_engines!(
     a_preview_is_small_upright_and_nothing_but_points,
     a_picture_that_promises_too_many_points_has_no_preview,
     a_preview_waits_for_the_scanner_like_the_original,
+    each_no_about_a_file_has_code_message_and_language,
 );
 
 /// A scanner that finds the word EICAR.
@@ -624,4 +625,107 @@ async fn a_preview_waits_for_the_scanner_like_the_original(app: TestApp) {
         let told: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
         assert_eq!((got, told["code"].as_str().unwrap_or_default()), (status, code));
     }
+}
+
+/// Over the routes of the product with a scanner that finds EICAR.
+async fn each_no_about_a_file_has_code_message_and_language(app: TestApp) {
+    let (config, base) = (app.config(), app.portal().clone());
+    let parts = talent_portal::app::parts(&config).unwrap().with(Scanning(Some(Arc::new(FindsEicar))));
+    let portal = Portal::new(base.db, base.env, base.keyring, base.settings, parts);
+    let router = talent_portal::app::router(&portal, &config, None, tokio_util::sync::CancellationToken::new());
+    mark_demo(&portal).await.unwrap();
+    let new = NewDemoAccount {
+        login: "one@demo.invalid".into(),
+        password: "seven green herons at dusk".into(),
+        name_zh: "测试".into(),
+        name_latin: "Test".into(),
+        birth_date: None,
+        roles: Vec::new(),
+    };
+    let token = demo_session(&portal, add_account(&portal, new).await.unwrap()).await.unwrap();
+    let ask = async |method: &str, path: &str, language: &str, kind: &str, body: Vec<u8>| {
+        let request = axum::http::Request::builder().method(method).uri(path).header("content-type", kind).header("content-length", body.len());
+        let request = request.header("authorization", format!("Bearer {token}")).header("accept-language", language);
+        let response = tower::ServiceExt::oneshot(router.clone(), request.body(axum::body::Body::from(body)).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        (head.status.as_u16(), serde_json::from_slice::<serde_json::Value>(&axum::body::to_bytes(body, usize::MAX).await.unwrap()).unwrap())
+    };
+    let run = async |language: &str, mutation: &str, shown: &str, input: serde_json::Value| {
+        let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
+        let query = format!("mutation($i: {kind}!) {{ result: {mutation}(input: $i) {{ {shown} userErrors {{ code message field }} }} }}");
+        let body = json!({ "query": query, "variables": { "i": input } }).to_string();
+        let (status, mut answer) = ask("POST", "/graphql", language, "application/json", body.into_bytes()).await;
+        assert!(status == 200 && answer["errors"].is_null(), "{answer}");
+        answer["data"]["result"].take()
+    };
+    let declared = |file: &[u8], size: usize, media_type: &str| json!({ "documentKind": "PASSPORT", "size": size, "mediaType": media_type, "sha256": hex::encode(&Sha256::digest(file)) });
+    let open = async |file: &[u8]| {
+        run("en", "createUpload", "upload { url }", declared(file, file.len(), "application/pdf")).await["upload"]["url"].as_str().unwrap().to_owned()
+    };
+    let no = |code: &str, message: &str, field: &[&str]| json!([{ "code": code, "message": message, "field": field }]);
+    let file = pdf(1000);
+    // Declared: too large, and of a type that is not taken.
+    let large = usize::try_from(portal.settings.upload_max).unwrap() + 1;
+    for (language, message) in
+        [("en", "The file is too large."), ("zh-Hans", "文件过大。"), ("zh-Hant", "檔案過大。"), ("pt", "O ficheiro é demasiado grande.")]
+    {
+        let refused = run(language, "createUpload", "upload { url }", declared(&file, large, "application/pdf")).await;
+        assert_eq!(refused, json!({ "upload": null, "userErrors": no("FILE_TOO_LARGE", message, &["input", "size"]) }));
+    }
+    let refused = run("pt", "createUpload", "upload { url }", declared(&file, 10, "text/html")).await;
+    assert_eq!(refused["userErrors"], no("MEDIA_TYPE_NOT_ALLOWED", "Este tipo de ficheiro não é aceite.", &["input", "mediaType"]));
+    // Sent: longer than declared, of another type than declared, with other bytes.
+    let html = b"<html><script>alert(1)</script></html>".to_vec();
+    let mut other = file.clone();
+    other[500] ^= 1;
+    for (of, sent, language, status, code, message) in [
+        (&file, pdf(2000), "en", 413, "FILE_TOO_LARGE", "The file is too large."),
+        (&html, html.clone(), "en", 415, "MEDIA_TYPE_NOT_ALLOWED", "This type of file is not accepted."),
+        (&file, other.clone(), "en", 400, "DIGEST_MISMATCH", "The bytes of the file do not have the SHA-256 that was declared."),
+        (&file, other, "pt", 400, "DIGEST_MISMATCH", "O conteúdo do ficheiro não corresponde ao SHA-256 declarado."),
+    ] {
+        let (got, answer) = ask("PUT", &open(of).await, language, "application/octet-stream", sent).await;
+        assert_eq!((got, answer), (status, json!({ "code": code, "message": message })));
+    }
+    // Kept, and not read before the scanner has looked, nor ever where it found something.
+    let infected = [b"%PDF-1.7 EICAR".to_vec(), pdf(10)].concat();
+    let mut versions = Vec::new();
+    for file in [&file, &infected] {
+        let (status, answer) = ask("PUT", &open(file).await, "en", "application/octet-stream", file.clone()).await;
+        assert_eq!((status, &answer["scanState"]), (201, &json!("PENDING")));
+        versions.push(answer["documentVersionId"].clone());
+    }
+    let read =
+        async |version: &serde_json::Value, language: &str| run(language, "createDownload", "download { url }", json!({ "documentVersionId": version })).await;
+    let pending = read(&versions[0], "en").await;
+    let message = "The file is still being checked for viruses; try again soon.";
+    assert_eq!(
+        (&pending["download"], &pending["userErrors"][0]["code"], &pending["userErrors"][0]["message"]),
+        (&json!(null), &json!("SCAN_PENDING"), &json!(message))
+    );
+    assert_eq!(scan::scan_pending(&portal).await.unwrap(), 2);
+    assert!(read(&versions[0], "en").await["download"]["url"].is_string());
+    for (language, message) in
+        [("en", "Something harmful was found in the file; it cannot be used."), ("pt", "Foi encontrado conteúdo nocivo no ficheiro; não pode ser usado.")]
+    {
+        let refused = read(&versions[1], language).await;
+        assert_eq!(
+            (&refused["download"], &refused["userErrors"][0]["code"], &refused["userErrors"][0]["message"]),
+            (&json!(null), &json!("FILE_INFECTED"), &json!(message))
+        );
+    }
+    // So many may be open: of the four above one was answered and is open still.
+    let mut opened = 0;
+    let refused = loop {
+        let answer = run("en", "createUpload", "upload { url }", declared(&file, file.len(), "application/pdf")).await;
+        if answer["upload"].is_null() {
+            break answer;
+        }
+        opened += 1;
+        assert!(opened <= 20, "no bound");
+    };
+    assert!(opened >= 16, "{opened}");
+    assert_eq!(refused["userErrors"], no("UPLOAD_QUOTA_EXCEEDED", "Too many uploads are open, or too many bytes wait to be handed in.", &["input", "size"]));
+    let refused = run("pt", "createUpload", "upload { url }", declared(&file, file.len(), "application/pdf")).await;
+    assert_eq!(refused["userErrors"][0]["message"], "Há demasiados carregamentos abertos ou por entregar.");
 }

@@ -51,6 +51,7 @@ both_engines!(
     an_officer_compares_so_many_originals_an_hour,
     a_number_that_tells_no_birth_date_proves_none,
     a_family_list_shows_what_the_talent_typed_after_a_merge_too,
+    persons_who_cannot_be_one_are_told_over_http,
 );
 pool_of_one!(
     a_claimed_number_is_sealed_masked_and_never_unique,
@@ -800,4 +801,58 @@ async fn a_family_list_shows_what_the_talent_typed_after_a_merge_too(app: TestAp
     typed["personId"].take();
     assert_eq!(shown, typed);
     assert_eq!((&shown["nameLatin"], &shown["birthDate"]), (&json!(null), &json!("1890-03-07")));
+}
+
+async fn persons_who_cannot_be_one_are_told_over_http(app: TestApp) {
+    let app = &app;
+    let (officer, talent, person) = window(app).await;
+    let verify = async |person: &str, kind: &str, number: &str, more: serde_json::Value| {
+        let mut input = json!({ "personId": person, "kind": kind, "documentNumber": number });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        mutate(app, &officer, "verifyIdentity", "document { id } mergedId", input).await
+    };
+    let no = |answer: &serde_json::Value, code: &str, field: &str| {
+        assert_eq!(answer["userErrors"], json!([{ "code": code, "field": ["input", field] }]));
+        assert!(answer["document"].is_null() && answer["mergedId"].is_null());
+    };
+    // A period that ends before it begins, of an original and of a place of work.
+    no(
+        &verify(&person, "HOME_RETURN_PERMIT", "H1234567801", json!({ "validFrom": "2025-01-02", "validUntil": "2025-01-01" })).await,
+        "PERIOD_REVERSED",
+        "validUntil",
+    );
+    let employment = json!({ "employerName": "某公司", "position": "工程师", "startedOn": "2025-01-02", "endedOn": "2025-01-01", "idempotencyKey": "employment-00001" });
+    let refused = mutate(app, &talent, "addEmployment", "employment { id }", employment).await;
+    assert_eq!(refused, json!({ "employment": null, "userErrors": [{ "code": "PERIOD_REVERSED", "field": ["input", "endedOn"] }] }));
+    // A walk-in with two originals; whoever comes later with the one and a number of her own for the other is somebody else.
+    let walk_in = json!({ "nameZh": "陈大文", "idempotencyKey": "walk-in-00000001" });
+    let walk_in = mutate(app, &officer, "registerPerson", "person { id }", walk_in).await["person"]["id"].as_str().unwrap().to_owned();
+    for (kind, number) in [("HKID", "A123456(3)"), ("RESIDENT_ID_CARD", CARD)] {
+        assert_eq!(verify(&walk_in, kind, number, json!({})).await["userErrors"], json!([]));
+    }
+    assert_eq!(verify(&person, "RESIDENT_ID_CARD", OTHER_CARD, json!({})).await["userErrors"], json!([]));
+    no(&verify(&person, "HKID", "A123456(3)", json!({})).await, "MERGE_IMPOSSIBLE", "personId");
+    // Two accounts are never one.
+    let new = NewDemoAccount {
+        login: "talent2@demo.invalid".into(),
+        password: "seven green herons at dusk".into(),
+        name_zh: "陈大武".into(),
+        name_latin: "Chan Tai Mou".into(),
+        birth_date: None,
+        roles: Vec::new(),
+    };
+    let second = demo_session(app.portal(), add_account(app.portal(), new).await.unwrap()).await.unwrap();
+    let second = app.graphql(Some(&second), "{ viewer { person { id } } }", json!({})).await.ok()["viewer"]["person"]["id"].as_str().unwrap().to_owned();
+    no(&verify(&second, "RESIDENT_ID_CARD", OTHER_CARD, json!({})).await, "DOCUMENT_TAKEN", "documentNumber");
+    // Each no is in the trail by its code, and in the reader's language.
+    let document = "mutation($input: VerifyIdentityInput!) { verifyIdentity(input: $input) { userErrors { code message } } }";
+    let input = json!({ "input": { "personId": second, "kind": "RESIDENT_ID_CARD", "documentNumber": OTHER_CARD } });
+    for (language, message) in [("en", "The number was verified for another person already."), ("pt", "O número já foi confirmado para outra pessoa.")] {
+        let request = axum::http::Request::post("/graphql").header("content-type", "application/json").header("accept-language", language);
+        let request = request.header("authorization", format!("Bearer {officer}"));
+        let body = json!({ "query": document, "variables": input }).to_string();
+        let (_, _, answer) = app.send(request.body(axum::body::Body::from(body)).unwrap()).await;
+        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["data"]["verifyIdentity"]["userErrors"], json!([{ "code": "DOCUMENT_TAKEN", "message": message }]));
+    }
 }

@@ -1,5 +1,8 @@
 //! Cards: issued once, shown once, checked for an allowed purpose, used up to the quota.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signature, VerifyingKey};
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
@@ -20,7 +23,7 @@ use talent_portal::talent_card::model::check::{CheckAnswer, CheckPurpose, Counte
 use talent_portal::talent_card::model::ledger::BalanceKey;
 use talent_portal::talent_card::model::number::CardNumber;
 use talent_portal::talent_card::model::product::{BenefitArea, ledger_year};
-use talent_portal::talent_card::service::check::{self, RecordUse, Shown};
+use talent_portal::talent_card::service::check::{self, Shown};
 use talent_portal::talent_card::service::fulfilment::CardFulfilment;
 use talent_portal::talent_card::service::issue::{self, IssueCard};
 use talent_portal::talent_card::service::{publish, view};
@@ -31,6 +34,10 @@ use crate::support::{TestApp, both_engines};
 both_engines!(
     a_token_is_spent_by_one_of_a_hundred_checks,
     the_last_unit_of_a_quota_is_used_once,
+    a_card_token_verifies_by_the_published_key,
+    a_card_that_ran_out_or_was_revoked_is_shown_by_no_token,
+    the_ledger_refuses_by_itself,
+    a_sub_card_uses_the_ledger_of_its_principal,
     a_holder_gets_one_card_of_a_product_and_sees_it_in_three_statements,
     a_counter_learns_what_its_purpose_needs_and_no_more,
     a_card_is_shown_checked_and_used_over_http,
@@ -109,44 +116,194 @@ fn codes<T: std::fmt::Debug>(result: Result<T, Refused>) -> Vec<Code> {
 
 async fn a_token_is_spent_by_one_of_a_hundred_checks(app: TestApp) {
     let app = &app;
-    let (talent, card, counter) = world(app).await;
-    let portal = app.portal();
-    let token = check::create_card_token(portal, &talent, card).await.unwrap().jws;
-    let tries = (0..100).map(|n| {
-        let (counter, token) = (counter.clone(), token.clone());
-        async move { check::check_card(portal, &counter, Shown::Token(token), CheckPurpose::Transport, &format!("token-check-{n:0>8}")).await }
-    });
-    let (won, lost): (Vec<_>, Vec<_>) = join_all(tries).await.into_iter().partition(Result::is_ok);
-    assert_eq!(won.len(), 1);
-    assert!(lost.into_iter().all(|r| codes(r) == [Code::CardTokenSpent]));
-    let late = check::create_card_token(portal, &talent, card).await.unwrap().jws;
-    app.advance(chrono::Duration::seconds(60));
-    let checked = check::check_card(portal, &counter, Shown::Token(late.clone()), CheckPurpose::Transport, "late-token-00001").await;
-    assert_eq!(codes(checked), [Code::CardTokenExpired]);
-    let forged = format!("{}A", &late[..late.len() - 1]);
-    let checked = check::check_card(portal, &counter, Shown::Token(forged), CheckPurpose::Transport, "forged-token-001").await;
-    assert_eq!(codes(checked), [Code::CardTokenInvalid]);
+    let desk = desk(app, str::to_owned, &["TRANSPORT"]).await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let holder = person_of(app, &talent).await;
+    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let token = token_of(app, &talent, card).await;
+    let tries = (0..100).map(|n| by_shown(app, &desk.counter, &token, "TRANSPORT", format!("token-check-{n:0>8}")));
+    let (won, lost): (Vec<_>, Vec<_>) = join_all(tries).await.into_iter().partition(|answer| answer["userErrors"] == json!([]));
+    assert_eq!((won.len(), won[0]["check"]["answer"].as_str()), (1, Some("VALID")));
+    let spent = json!([{ "code": "CARD_TOKEN_SPENT", "field": ["input", "by", "token"] }]);
+    assert!(lost.iter().all(|answer| answer["userErrors"] == spent && answer["check"].is_null()));
+    assert_eq!(count_rows(app, "SELECT COUNT(*) FROM card_check").await, 1);
 }
 
 async fn the_last_unit_of_a_quota_is_used_once(app: TestApp) {
     let app = &app;
-    let (talent, card, counter) = world(app).await;
+    let quota = |text: &str| text.replace("area = \"TRANSPORT\"\n", "area = \"TRANSPORT\"\nyearly_quota = 1\n");
+    let desk = desk(app, quota, &["TRANSPORT"]).await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let holder = person_of(app, &talent).await;
+    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let checked = by_token(app, &talent, &desk.counter, card, "TRANSPORT", "quota-check-0001").await;
+    let keys: Vec<String> = (0..100).map(|n| format!("quota-use-{n:0>8}")).collect();
+    let (won, lost): (Vec<_>, Vec<_>) =
+        join_all(keys.iter().map(|key| used(app, &desk.counter, &checked, key))).await.into_iter().partition(|answer| answer["userErrors"] == json!([]));
+    assert_eq!((won.len(), &won[0]["balance"]["used"], &won[0]["balance"]["remaining"]), (1, &json!(1), &json!(0)));
+    let exhausted = json!([{ "code": "QUOTA_EXHAUSTED", "field": ["input", "amount"] }]);
+    assert!(lost.iter().all(|answer| answer["userErrors"] == exhausted && answer["use"].is_null()));
+    assert_eq!(count_rows(app, "SELECT COUNT(*) FROM benefit_entry").await, 1);
+}
+
+/// Verified by nothing of ours but the published key, as a counter's own program would.
+async fn a_card_token_verifies_by_the_published_key(app: TestApp) {
+    let app = &app;
+    mark_demo(app.portal()).await.unwrap();
+    app.publish().await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let holder = person_of(app, &talent).await;
+    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let token = token_of(app, &talent, card).await;
+    let token = token.as_str().unwrap();
+    let request = axum::http::Request::get("/.well-known/jwks.json").body(axum::body::Body::empty()).unwrap();
+    let (status, headers, body) = app.send(request).await;
+    assert_eq!((status.as_u16(), headers["content-type"].to_str().unwrap()), (200, "application/json"));
+    let keys: Value = serde_json::from_slice(&body).unwrap();
+    let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let (head, claims) = signed.split_once('.').unwrap();
+    let read = |text: &str| -> Value { serde_json::from_slice(&bytes(text)).unwrap() };
+    let (head, claims) = (read(head), read(claims));
+    assert_eq!((&head["alg"], &head["typ"]), (&json!("EdDSA"), &json!("card-token+jws")));
+    let named: Vec<&Value> = keys["keys"].as_array().unwrap().iter().filter(|key| key["kid"] == head["kid"]).collect();
+    assert_eq!((named.len(), &named[0]["kty"], &named[0]["crv"], &named[0]["use"]), (1, &json!("OKP"), &json!("Ed25519"), &json!("sig")));
+    assert!(named[0].get("d").is_none(), "no key tells its secret");
+    let key = VerifyingKey::from_bytes(&bytes(named[0]["x"].as_str().unwrap()).try_into().unwrap()).unwrap();
+    let signature = Signature::from_slice(&bytes(signature)).unwrap();
+    key.verify_strict(signed.as_bytes(), &signature).unwrap();
+    assert!(key.verify_strict(&signed.as_bytes()[1..], &signature).is_err());
+    let now = app.portal().env.now().timestamp();
+    assert_eq!((&claims["sub"], claims["iat"].as_i64(), claims["exp"].as_i64()), (&json!(card.global()), Some(now), Some(now + 60)));
+    // Who she is stands nowhere in it.
+    assert_eq!(claims.as_object().unwrap().keys().collect::<Vec<_>>(), ["jti", "sub", "iat", "exp"]);
+}
+
+async fn a_card_that_ran_out_or_was_revoked_is_shown_by_no_token(app: TestApp) {
+    let app = &app;
+    let desk = desk(app, str::to_owned, &["TRANSPORT"]).await;
     let portal = app.portal();
-    let token = check::create_card_token(portal, &talent, card).await.unwrap().jws;
-    let checked = check::check_card(portal, &counter, Shown::Token(token), CheckPurpose::Transport, "quota-check-0001").await.unwrap();
-    let benefit = checked.benefits[0].0.id;
-    let command = |note: Option<&str>| RecordUse { check: checked.check.id, benefit, beneficiary: None, amount: 1, note: note.map(Into::into) };
-    let tries = (0..100).map(|n| {
-        let (counter, command) = (counter.clone(), command(None));
-        async move { check::record_benefit_use(portal, &counter, command, &format!("quota-use-{n:0>8}")).await }
-    });
-    let (won, lost): (Vec<_>, Vec<_>) = join_all(tries).await.into_iter().partition(Result::is_ok);
-    assert_eq!(won.len(), 1);
-    assert!(lost.into_iter().all(|r| codes(r) == [Code::QuotaExhausted]));
-    let seen = view::card(portal, &talent, card).await.unwrap();
-    assert_eq!(seen.balances.iter().map(|b| (b.key.benefit, b.used, b.remaining())).collect::<Vec<_>>(), [(benefit, 1, Some(0))]);
-    app.advance(chrono::Duration::minutes(15));
-    assert_eq!(codes(check::record_benefit_use(portal, &counter, command(None), "too-late-use-0001").await), [Code::CheckExpired]);
+    let inactive = json!([{ "code": "CARD_NOT_ACTIVE", "field": ["input", "cardId"] }]);
+    let refused = async |token: &str, card: CardId| {
+        let made = mutate(app, token, "createCardToken", "cardToken { token }", json!({ "cardId": card.global() })).await;
+        assert_eq!((&made["userErrors"], &made["cardToken"]), (&inactive, &Value::Null));
+    };
+    // One that is revoked between two checks, and one that ends with its contract.
+    let (first, second) = (signed_in(app, "talent@demo.invalid", None).await, signed_in(app, "talent2@demo.invalid", None).await);
+    let (one, two) = (person_of(app, &first).await, person_of(app, &second).await);
+    for (person, number) in [(one, CARD_OF_HOLDER), (two, OTHER_DOCUMENT)] {
+        assert_eq!(verify(app, &desk.officer, person, number).await["userErrors"], json!([]));
+    }
+    let ends = IssueCard { contract_until: Some("2026-01-05".parse().unwrap()), ..order(app, two) };
+    let order = order(app, one);
+    let application = order.application;
+    let revoked = issue(app, order, &actor(one, Vec::new())).await.unwrap();
+    let expires = issue(app, ends, &actor(two, Vec::new())).await.unwrap();
+    let numbers = [number_of(app, revoked).await, number_of(app, expires).await];
+    let shown = by_token(app, &first, &desk.counter, revoked, "TRANSPORT", "before-revoked-01").await;
+    let early = token_of(app, &first, revoked).await;
+    assert_eq!(by_number(app, &desk.counter, &numbers[0], CARD_OF_HOLDER, "TRANSPORT", "before-revoked-02").await["check"]["answer"], "VALID");
+    let key = person::keys::data_key(portal, one).await.unwrap();
+    let txn = portal.db.begin_write().await.unwrap();
+    assert_eq!(issue::revoke_card(&txn, portal, &actor(one, Vec::new()), application, "放弃", &key).await.unwrap(), Some(revoked));
+    portal.commit(txn).await.unwrap();
+    refused(&first, revoked).await;
+    // A token made before, the number, and a use under a check made before.
+    let nothing = |answer: &Value| {
+        assert_eq!((&answer["userErrors"], &answer["check"]["answer"], &answer["benefits"]), (&json!([]), &json!("NOT_VALID"), &json!([])));
+    };
+    nothing(&by_shown(app, &desk.counter, &early, "TRANSPORT", "after-revoked-001".into()).await);
+    nothing(&by_number(app, &desk.counter, &numbers[0], CARD_OF_HOLDER, "TRANSPORT", "after-revoked-002").await);
+    assert_eq!(used(app, &desk.counter, &shown, "use-after-revoked").await["userErrors"][0]["code"], "CARD_NOT_ACTIVE");
+    let last_moment = token_of(app, &second, expires).await;
+    app.set_time("2026-01-05T15:59:59Z".parse().unwrap());
+    assert_eq!(by_number(app, &desk.counter, &numbers[1], OTHER_DOCUMENT, "TRANSPORT", "before-midnight-1").await["check"]["answer"], "VALID");
+    let late = token_of(app, &second, expires).await;
+    // At UTC+8 the next day begins.
+    app.set_time("2026-01-05T16:00:00Z".parse().unwrap());
+    refused(&second, expires).await;
+    nothing(&by_shown(app, &desk.counter, &late, "TRANSPORT", "after-midnight-01".into()).await);
+    nothing(&by_number(app, &desk.counter, &numbers[1], OTHER_DOCUMENT, "TRANSPORT", "after-midnight-02").await);
+    let expired = by_shown(app, &desk.counter, &last_moment, "TRANSPORT", "after-midnight-03".into()).await;
+    assert_eq!(expired["userErrors"][0]["code"], "CARD_TOKEN_EXPIRED");
+    let cards = app.graphql(Some(&second), "{ myCards { status } }", json!({})).await.ok();
+    assert_eq!(cards["myCards"], json!([{ "status": "EXPIRED" }]));
+}
+
+/// Whoever writes past the portal is stopped by the database.
+async fn the_ledger_refuses_by_itself(app: TestApp) {
+    let app = &app;
+    let quota = |text: &str| text.replace("area = \"TRANSPORT\"\n", "area = \"TRANSPORT\"\nyearly_quota = 2\n");
+    let desk = desk(app, quota, &["TRANSPORT"]).await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let holder = person_of(app, &talent).await;
+    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let checked = by_token(app, &talent, &desk.counter, card, "TRANSPORT", "ledger-check-001").await;
+    assert_eq!(used(app, &desk.counter, &checked, "ledger-use-00001").await["userErrors"], json!([]));
+    let db = app.portal().db.writer();
+    let copy = |id: &str, delta: i64, reverses: &str| {
+        format!(
+            "INSERT INTO benefit_entry (id, card_id, benefit_id, beneficiary_person_id, year, delta, check_id, delivered_at, recorded_by_person_id, unit_id, \
+             body_id, channel, reverses_id) SELECT {id}, card_id, benefit_id, beneficiary_person_id, year, {delta}, check_id, delivered_at, \
+             recorded_by_person_id, unit_id, body_id, channel, {reverses} FROM benefit_entry WHERE delta > 0"
+        )
+    };
+    // The id of another row of the world, where an id is wanted that no entry has.
+    let other = "card_id";
+    for (what, statement) in [
+        ("more than the quota", "UPDATE benefit_balance SET used = quota + 1".to_owned()),
+        ("less than nothing", "UPDATE benefit_balance SET used = -1".to_owned()),
+        ("a changed entry", "UPDATE benefit_entry SET delta = 2".to_owned()),
+        ("an entry that is gone", "DELETE FROM benefit_entry".to_owned()),
+        ("an entry of nothing", copy(other, 0, "NULL")),
+        ("what is given back for nothing", copy(other, -1, "NULL")),
+        ("a use that reverses", copy(other, 1, "id")),
+        ("a second entry of one id", copy("id", 1, "NULL")),
+    ] {
+        let done = db.execute_unprepared(&statement).await;
+        assert!(done.is_err(), "{what}");
+    }
+    // It was no other column that was wrong: the same with a good delta is taken, and its reversal once.
+    db.execute_unprepared(&copy(other, -1, "id")).await.unwrap();
+    assert!(db.execute_unprepared(&copy("benefit_id", -1, "(SELECT reverses_id FROM benefit_entry WHERE delta < 0)")).await.is_err(), "reversed twice");
+    assert_eq!(count_rows(app, "SELECT used FROM benefit_balance").await, 1);
+    assert_eq!(count_rows(app, "SELECT COUNT(*) FROM benefit_entry").await, 2);
+}
+
+async fn a_sub_card_uses_the_ledger_of_its_principal(app: TestApp) {
+    let app = &app;
+    let quota = |text: &str| text.replace("area = \"SPOUSE_EMPLOYMENT\"\n", "area = \"SPOUSE_EMPLOYMENT\"\nyearly_quota = 2\n");
+    let desk = desk(app, quota, &["SPOUSE_EMPLOYMENT"]).await;
+    let (talent, spouse) = (signed_in(app, "talent@demo.invalid", None).await, signed_in(app, "talent2@demo.invalid", None).await);
+    let (holder, other) = (person_of(app, &talent).await, person_of(app, &spouse).await);
+    let principal = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let portal = app.portal();
+    let sub = CardId::new(&portal.env);
+    let txn = portal.db.begin_write().await.unwrap();
+    let insert = "INSERT INTO card (id, product_id, product_version_id, grade, holder_person_id, beneficiary, principal_card_id, valid_from, valid_to, status, \
+                  issued_at, version) SELECT $1, product_id, product_version_id, grade, $2, 'SPOUSE', id, valid_from, valid_to, status, issued_at, 1 \
+                  FROM card WHERE id = $3";
+    txn.execute_raw(sea_orm::Statement::from_sql_and_values(txn.get_database_backend(), insert, [sub.0.into(), other.0.into(), principal.0.into()]))
+        .await
+        .unwrap();
+    let number = CardNumber::compose("4400", "A", 900).unwrap();
+    store::insert_number(&txn, sub, number.as_str(), portal.env.now()).await.unwrap();
+    portal.commit(txn).await.unwrap();
+    let checked = by_token(app, &spouse, &desk.counter, sub, "SPOUSE_EMPLOYMENT", "sub-check-000001").await;
+    let first = used(app, &desk.counter, &checked, "sub-use-00000001").await;
+    assert_eq!((&first["userErrors"], &first["balance"]["beneficiaryId"]), (&json!([]), &json!(other.global())));
+    assert_eq!(
+        count_rows(app, "SELECT COUNT(*) FROM benefit_balance b JOIN card c ON c.id = b.card_id WHERE c.principal_card_id IS NULL AND b.used = 1").await,
+        1
+    );
+    assert_eq!(count_rows(app, "SELECT COUNT(*) FROM benefit_balance").await, 1);
+    // Under the principal card the same year goes on, and ends for both.
+    let checked_there = by_token(app, &talent, &desk.counter, principal, "SPOUSE_EMPLOYMENT", "sub-check-000002").await;
+    let input = |key: &str| json!({ "checkId": checked_there["check"]["id"], "benefitId": checked_there["benefits"][0]["id"], "beneficiaryId": other.global(), "amount": 1, "idempotencyKey": key });
+    let second = mutate(app, &desk.counter, "recordBenefitUse", "balance { used remaining }", input("sub-use-00000002")).await;
+    assert_eq!((&second["userErrors"], &second["balance"]), (&json!([]), &json!({ "used": 2, "remaining": 0 })));
+    assert_eq!(mutate(app, &desk.counter, "recordBenefitUse", "balance { used }", input("sub-use-00000003")).await["userErrors"][0]["code"], "QUOTA_EXHAUSTED");
+    assert_eq!(used(app, &desk.counter, &checked, "sub-use-00000004").await["userErrors"][0]["code"], "QUOTA_EXHAUSTED");
 }
 
 async fn a_holder_gets_one_card_of_a_product_and_sees_it_in_three_statements(app: TestApp) {
@@ -346,9 +503,21 @@ async fn by_number(app: &TestApp, counter: &str, number: &str, document: &str, p
     mutate(app, counter, "checkCard", "check { id answer counterName { value } purposeText } benefits { id } beneficiaries { id relation }", input).await
 }
 
+/// A token of a card, as its holder shows it.
+async fn token_of(app: &TestApp, holder: &str, card: CardId) -> Value {
+    let mut made = mutate(app, holder, "createCardToken", "cardToken { token }", json!({ "cardId": card.global() })).await;
+    assert_eq!(made["userErrors"], json!([]));
+    made["cardToken"]["token"].take()
+}
+
+/// A check of a token that is there already.
+async fn by_shown(app: &TestApp, counter: &str, token: &Value, purpose: &str, key: String) -> Value {
+    let input = json!({ "by": { "token": token }, "purpose": purpose, "idempotencyKey": key });
+    mutate(app, counter, "checkCard", "check { id answer } benefits { id }", input).await
+}
+
 async fn by_token(app: &TestApp, holder: &str, counter: &str, card: CardId, purpose: &str, key: &str) -> Value {
-    let made = mutate(app, holder, "createCardToken", "cardToken { token }", json!({ "cardId": card.global() })).await;
-    let input = json!({ "by": { "token": made["cardToken"]["token"] }, "purpose": purpose, "idempotencyKey": key });
+    let input = json!({ "by": { "token": token_of(app, holder, card).await }, "purpose": purpose, "idempotencyKey": key });
     mutate(app, counter, "checkCard", "check { id } benefits { id } beneficiaries { id relation }", input).await
 }
 
