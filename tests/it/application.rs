@@ -813,6 +813,12 @@ async fn another_setting_of_the_clock_moves_open_cases_at_the_next_start(app: Te
     let talent = world.talent("talent").await;
     let case = world.case(&talent).await;
     assert_eq!(instant(&case["deemedAcceptedAt"]), at("2026-01-12T16:00:00Z"));
+    // One that an officer accepts on the fourth day: in time, and a fact from then on.
+    let accepted = world.case(&talent).await;
+    world.app.set_time(at("2026-01-09T02:00:00Z"));
+    let officer = world.staff("officer").await;
+    let accepted = world.done(&officer, "acceptApplication", &accepted, json!({})).await;
+    assert_eq!(instant(&accepted["promisedDueAt"]), at("2026-01-20T16:00:00Z"));
     let mut changed = world.app.portal().clone();
     let mut settings = talent_portal::config::Settings::clone(&changed.settings);
     settings.acceptance_days = 3;
@@ -823,6 +829,8 @@ async fn another_setting_of_the_clock_moves_open_cases_at_the_next_start(app: Te
     assert_eq!(recount::recount(&changed).await.unwrap(), 1);
     assert!(!recount::is_behind(&changed, &basis).await.unwrap());
     assert_eq!(check_projections(&changed, |_| {}).await.unwrap().different, []);
+    let now = world.read(&officer, &accepted, CASE).await;
+    assert_eq!((&now["promisedDueAt"], &now["acceptedAt"]), (&accepted["promisedDueAt"], &accepted["acceptedAt"]));
     // What differs otherwise is not painted over.
     world.execute("UPDATE application SET step_index = 7 WHERE id = $1", [case_id(&case).into()]).await;
     assert_eq!(recount::recount(&changed).await.unwrap(), 0);

@@ -821,7 +821,8 @@ async fn persons_who_cannot_be_one_are_told_over_http(app: TestApp) {
         "PERIOD_REVERSED",
         "validUntil",
     );
-    let employment = json!({ "employerName": "某公司", "position": "工程师", "startedOn": "2025-01-02", "endedOn": "2025-01-01", "idempotencyKey": "employment-00001" });
+    let employment =
+        json!({ "employerName": "某公司", "position": "工程师", "startedOn": "2025-01-02", "endedOn": "2025-01-01", "idempotencyKey": "employment-00001" });
     let refused = mutate(app, &talent, "addEmployment", "employment { id }", employment).await;
     assert_eq!(refused, json!({ "employment": null, "userErrors": [{ "code": "PERIOD_REVERSED", "field": ["input", "endedOn"] }] }));
     // A walk-in with two originals; whoever comes later with the one and a number of her own for the other is somebody else.

@@ -332,6 +332,7 @@ impl Case {
                 self.go_to_step();
                 if let Some(timeline) = &mut self.timeline {
                     timeline.accepted_at = Some(at);
+                    timeline.accepted_in_time = timeline.lapsed.is_none();
                 }
             }
             Event::DeemedAccepted { at: lapse, as_of } => {

@@ -43,6 +43,8 @@ pub struct Timeline {
     pub supplements: Vec<Supplement>,
     /// When an officer accepted (受理). Acceptance by lapse is computed until it is written down.
     pub accepted_at: Option<DateTime<Utc>>,
+    /// Whether that acceptance was written down before any lapse was. It is a fact from then on, as a lapse is.
+    pub accepted_in_time: bool,
     /// Acceptance by lapse of time as it was written down. It is a fact from then on: neither another setting nor another
     /// calendar takes it back.
     pub lapsed: Option<Lapse>,
@@ -66,6 +68,7 @@ impl Timeline {
             entered_at: received_at,
             supplements: Vec::new(),
             accepted_at: None,
+            accepted_in_time: false,
             lapsed: None,
             pauses: Vec::new(),
             extensions: Vec::new(),
@@ -342,7 +345,7 @@ fn acceptance(timeline: &Timeline, calendar: &Calendar, settings: &ClockSettings
         due = period(receipt);
     }
     let acceptance = match timeline.accepted_at {
-        Some(at) if at < due.at => Acceptance::ByOfficer { at },
+        Some(at) if timeline.accepted_in_time || at < due.at => Acceptance::ByOfficer { at },
         None if closed_by(due.at) => Acceptance::Never,
         Some(_) | None => Acceptance::ByLapse { due, as_of: receipt.date },
     };

@@ -152,6 +152,18 @@ fn a_supplement_notice_or_an_acceptance_after_the_lapse_has_no_effect() {
 }
 
 #[test]
+fn an_acceptance_that_was_written_down_in_time_stays_one_under_another_setting() {
+    let shorter = ClockSettings { acceptance_days: 2, ..ClockSettings::default() };
+    // The third working day after the receipt, which was in time when it happened.
+    let mut timeline = accepted("2026-01-05 09:00", "2026-01-08 09:00");
+    assert!(matches!(compute(&timeline, &limits(7, 20), &official(), &shorter).acceptance, Acceptance::ByLapse { .. }));
+    timeline.accepted_in_time = true;
+    let state = compute(&timeline, &limits(7, 20), &official(), &shorter);
+    assert_eq!(state.acceptance, Acceptance::ByOfficer { at: at("2026-01-08 09:00") });
+    assert_eq!(state.promised, on("2026-01-19"));
+}
+
+#[test]
 fn a_pause_takes_out_the_days_after_its_begin_up_to_its_end() {
     // Accepted on Monday 2 March 2026; five counted days would end on Monday 9.
     let mut timeline = accepted("2026-03-02 09:00", "2026-03-02 10:00");
