@@ -458,6 +458,7 @@ struct Desk {
 async fn desk(app: &TestApp, edit: impl Fn(&str) -> String, purposes: &[&str]) -> Desk {
     let portal = app.portal();
     mark_demo(portal).await.unwrap();
+    talent_portal::organisation::service::publish_reference_data(portal).await.unwrap();
     let bundle = Bundle::parse(&edit(include_str!("../../catalogue/card_products.toml"))).unwrap();
     publish::publish(portal, &bundle).await.unwrap();
     app.publish().await;
