@@ -21,10 +21,10 @@ use talent_portal::kernel::actor::Actor;
 use talent_portal::kernel::code::Verification;
 use talent_portal::kernel::ids::{ApplicationId, OrderId, ProcessId, TypedId as _};
 use talent_portal::kernel::role::Role;
-use talent_portal::person::entity::person_key;
 use talent_portal::kernel::text::{Language, Text};
 use talent_portal::organisation::model::reference::{CalendarYear, HolidayPeriod};
 use talent_portal::organisation::store::put_calendar_year;
+use talent_portal::person::entity::person_key;
 use talent_portal::portal::Portal;
 
 use crate::support::{TestApp, both_engines, pool_of_one};
