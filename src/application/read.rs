@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select, Statement,
     Value,
@@ -193,11 +193,14 @@ pub async fn cases_of_person(db: &impl ConnectionTrait, person: PersonId, actor:
 /// Carts that a person fills for others and may go on filling: under a mandate that holds now, or, where she is one, as an
 /// officer. A mandate binds whom it was given to, whoever they have become since.
 fn filled(filler: &[PersonId], officer: bool, now: DateTime<Utc>) -> Select<order::Entity> {
-    let held = Expr::cust_with_values(
-        "EXISTS (SELECT 1 FROM mandate m WHERE m.id = application_order.mandate_id AND m.withdrawn_at IS NULL AND m.starts_at <= $1 AND m.ends_at > $2)",
-        [now, now],
-    );
-    let may = Condition::any().add(held);
+    let held = Query::select()
+        .column("id")
+        .from("mandate")
+        .and_where(Expr::col("withdrawn_at").is_null())
+        .and_where(Expr::col("starts_at").lte(now))
+        .and_where(Expr::col("ends_at").gt(now))
+        .to_owned();
+    let may = Condition::any().add(order::Column::MandateId.in_subquery(held));
     order::Entity::find()
         .filter(order::Column::CreatedBy.is_in(filler.iter().copied()))
         .filter(order::Column::ApplicantPersonId.is_not_in(filler.iter().copied()))

@@ -224,7 +224,7 @@ async fn a_walk_in_is_seen_in_full_by_who_registered_her(app: TestApp) {
     assert_eq!(read(&world, &officer, &walk_in).await, Ok(Vec::new()));
     let verified = verify(&world, &officer, &walk_in, "HKID", HKID).await;
     assert_eq!((&verified["userErrors"], &verified["mergedId"]), (&json!([]), &Value::Null));
-    let document = verified["document"]["id"].clone();
+    let document = verified["identityDocument"]["id"].clone();
     assert_eq!(reveal(&world, &officer, &walk_in, &document, "IDENTITY_CHECK").await, HKID);
     assert_eq!(read(&world, &other, &walk_in).await, Err("NOT_FOUND".into()));
     assert_eq!(reveal(&world, &other, &walk_in, &document, "IDENTITY_CHECK").await, "NOT_FOUND");

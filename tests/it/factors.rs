@@ -320,7 +320,7 @@ async fn roles_of_staff_wait_for_the_factor_and_the_viewer_tells_so(app: TestApp
     for token in [&talent.access, &security.access] {
         assert_eq!(app.graphql(Some(token), grants, json!({ "p": person })).await.code(), "FORBIDDEN");
         let input = json!({ "input": { "personId": PersonId::new(&app.portal().env).global(), "reason": "DEVICE_LOST" } });
-        assert_eq!(app.graphql(Some(token), &mutation("resetFactors", "personId"), input).await.code(), "FORBIDDEN");
+        assert_eq!(app.graphql(Some(token), &mutation("resetFactors", "person { id displayName }"), input).await.code(), "FORBIDDEN");
     }
     let (secret, _) = enrol(&app, &security.access).await;
     assert!(!needed(&security.access).await);
@@ -579,9 +579,9 @@ async fn security_administration_takes_a_factor_away_and_nobody_else(app: TestAp
     let (secret, _) = enrol(&app, &system.access).await;
     let person = person_of(&app, &system.access).await;
     let input = |person: &str| json!({ "personId": person, "reason": "DEVICE_LOST" });
-    let reset = async |person: &str| mutate(&app, Some(&security.access), "resetFactors", "personId", input(person)).await;
+    let reset = async |person: &str| mutate(&app, Some(&security.access), "resetFactors", "person { id displayName }", input(person)).await;
     for (token, code) in [(Some(&*system.access), "FORBIDDEN"), (None, "UNAUTHENTICATED")] {
-        assert_eq!(app.graphql(token, &mutation("resetFactors", "personId"), json!({ "input": input(&person) })).await.code(), code);
+        assert_eq!(app.graphql(token, &mutation("resetFactors", "person { id displayName }"), json!({ "input": input(&person) })).await.code(), code);
     }
     refused(&reset(&person_of(&app, &security.access).await).await, "NOT_ALLOWED", "input.personId");
     refused(&reset(&PersonId::new(&app.portal().env).global()).await, "NOT_FOUND", "input.personId");
@@ -590,7 +590,7 @@ async fn security_administration_takes_a_factor_away_and_nobody_else(app: TestAp
     assert!(lives(&app, &without.access).await && lives(&app, &system.access).await);
     app.advance(Duration::seconds(30));
     let waiting = half(&app, "system@example.com", PASSWORD).await;
-    assert_eq!(reset(&person).await["personId"], person);
+    assert_eq!(reset(&person).await["person"]["id"], person);
     assert!(!lives(&app, &system.access).await && lives(&app, &security.access).await);
     refused(&complete(&app, &waiting, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
     refused(&reset(&person).await, "NOT_FOUND", "input.personId");

@@ -561,13 +561,13 @@ async fn front_ends_get_what_they_ask_for(app: TestApp) {
     let (data, errors) = send(&app, &one, "profile/add-identity-document.graphql", input).await;
     assert_eq!(errors, [""; 0]);
     let refused = &data["addIdentityDocument"];
-    assert_eq!((&refused["document"], &refused["warnings"]), (&json!(null), &json!([])));
+    assert_eq!((&refused["identityDocument"], &refused["warnings"]), (&json!(null), &json!([])));
     assert_eq!((&refused["userErrors"][0]["code"], &refused["userErrors"][0]["field"]), (&json!("CHECK_DIGIT_WRONG"), &json!(["input", "documentNumber"])));
     assert!(!refused.to_string().contains("123456"), "nothing personal is echoed");
     let input = json!({ "input": { "kind": "HKID", "documentNumber": "A123456(3)", "idempotencyKey": key(1) } });
     let (data, _) = send(&app, &one, "profile/add-identity-document.graphql", input).await;
-    let document = data["addIdentityDocument"]["document"]["id"].clone();
-    assert_eq!(data["addIdentityDocument"]["document"]["maskedNumber"], "A*****6(3)");
+    let document = data["addIdentityDocument"]["identityDocument"]["id"].clone();
+    assert_eq!(data["addIdentityDocument"]["identityDocument"]["maskedNumber"], "A*****6(3)");
 
     let input =
         json!({ "input": { "personId": id.global(), "identityDocumentId": document, "kind": "HKID", "documentNumber": "A123456(3)", "expectedVersion": 2 } });
@@ -724,16 +724,16 @@ async fn an_original_is_judged_by_what_the_officer_reads(app: TestApp) {
     };
     let no = |answer: &serde_json::Value, code: &str, field: &str| {
         assert_eq!(answer["userErrors"], json!([{ "code": code, "field": ["input", field] }]));
-        assert!(answer["document"].is_null());
+        assert!(answer["identityDocument"].is_null());
     };
     no(&read(json!({ "validUntil": "2026-01-04" })).await, "DOCUMENT_EXPIRED", "validUntil");
     no(&read(json!({ "nameZh": "陈小文" })).await, "NAME_MISMATCH", "nameZh");
     no(&read(json!({ "nameZh": "陈大文", "nameLatin": "WONG Tai Man" })).await, "NAME_MISMATCH", "nameLatin");
     // The dates are those of the original, not those that were claimed; a renewed one has others.
     let good = read(json!({ "nameZh": "陈大文", "nameLatin": "CHAN TAI MAN", "validFrom": "2017-01-01", "validUntil": "2026-01-05" })).await;
-    assert_eq!((&good["document"]["validFrom"], &good["document"]["validUntil"]), (&json!("2017-01-01"), &json!("2026-01-05")));
+    assert_eq!((&good["identityDocument"]["validFrom"], &good["identityDocument"]["validUntil"]), (&json!("2017-01-01"), &json!("2026-01-05")));
     let renewed = read(json!({ "validFrom": "2026-01-02", "validUntil": "2036-01-01" })).await;
-    assert_eq!(renewed["document"]["validUntil"], "2036-01-01");
+    assert_eq!(renewed["identityDocument"]["validUntil"], "2036-01-01");
     let seen = app.graphql(Some(&talent), "{ viewer { person { identityDocuments { validUntil } } } }", json!({})).await.ok();
     assert_eq!(seen["viewer"]["person"]["identityDocuments"], json!([{ "validUntil": "2036-01-01" }]));
 }

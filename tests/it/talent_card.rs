@@ -686,7 +686,7 @@ async fn a_supervisor_sets_purposes_below_her_unit_and_not_above(app: TestApp) {
     let supervisor = signed_in(app, "supervisor@demo.invalid", Some((Role::Supervisor, Some(world.city)))).await;
     let allow = async |unit: UnitId| {
         let document = "mutation($input: SetCounterPurposeInput!) { setCounterPurpose(input: $input) { counterPurpose { allowed unitId unit { id } bodyId body { id } } userErrors { code } } }";
-        app.graphql(Some(&supervisor), document, json!({ "input": { "unitId": unit.global(), "purpose": "TRANSPORT" } })).await
+        app.graphql(Some(&supervisor), document, json!({ "input": { "unitId": unit.global(), "purpose": "TRANSPORT", "allowed": true } })).await
     };
     for below in [world.city, world.window] {
         assert_eq!(allow(below).await.ok()["setCounterPurpose"]["counterPurpose"]["allowed"], true);

@@ -353,7 +353,10 @@ impl World {
     pub(super) async fn paper(&self, by: Option<&Someone>, mutation: &str, case: &Value, version: &Value) -> Result<Value, String> {
         let shown =
             if mutation == "createCaseDownload" { "download { url }" } else { "application { version materials { documentVersion { id } originalSeenAt } }" };
-        let input = json!({ "applicationId": case["id"], "documentVersionId": version });
+        let mut input = json!({ "applicationId": case["id"], "documentVersionId": version });
+        if mutation == "markOriginalSeen" {
+            input["expectedVersion"] = case["version"].clone();
+        }
         let reply = self.app.graphql(by.map(|by| by.token.as_str()), &document(mutation, shown), json!({ "input": input })).await;
         if reply.errors.is_empty() { Ok(reply.data["result"].clone()) } else { Err(reply.code().to_owned()) }
     }
