@@ -334,8 +334,8 @@ pub struct VerifyIdentityInput {
     pub name_zh: Option<String>,
     /// The name in Latin letters as printed on the original; another than the person's is refused.
     pub name_latin: Option<String>,
-    /// The `version` of the person that was shown.
-    pub expected_version: i64,
+    /// The `version` of the person that was shown; may be left out where the officer has not seen her data yet.
+    pub expected_version: Option<i64>,
 }
 
 /// Answer of `verifyIdentity`.

@@ -42,6 +42,7 @@ const AGAIN: &str = "PORTAL_UPDATE_AUTHZ=1 cargo test --test it -- authz::";
 /// Types whose objects nobody is given here, with the reason. One that comes to be given, or is gone, is told.
 const UNREACHED: &[(&str, &str)] = &[
     ("BenefitBalance", "no yearly quota of any shipped benefit is known"),
+    ("CaseDocumentDelivery", "no case here is delivered; application.rs has one that is"),
     ("CaseDocumentEntry", "the decided case here is refused; case_units.rs has one that is approved"),
     ("FrequentQuestion", "the catalogue that is shipped has none"),
     ("SecondFactor", "nobody here has an authenticator app; factors.rs has"),
@@ -50,8 +51,19 @@ const UNREACHED: &[(&str, &str)] = &[
 ];
 
 /// Types whose fields are asked wherever a root field leads to them: several lists and payloads share them.
-const SHARED: &[&str] =
-    &["CardBenefit", "CardGrade", "CardProductVersion", "Conflict", "NamedPerson", "QueueEntry", "QueueEntryConnection", "QueueEntryEdge", "UserError"];
+const SHARED: &[&str] = &[
+    "CardBenefit",
+    "CardGrade",
+    "CardProductVersion",
+    "Conflict",
+    "NamedPerson",
+    "OrderConnection",
+    "OrderEdge",
+    "QueueEntry",
+    "QueueEntryConnection",
+    "QueueEntryEdge",
+    "UserError",
+];
 
 /// Mutations that are done without a row in the trail, with the reason.
 const SILENT: &[(&str, &str)] = &[];
@@ -60,12 +72,14 @@ const SILENT: &[(&str, &str)] = &[];
 const LIMITED: [&str; 6] = ["completeRecovery", "completeSignIn", "completeSignUp", "signIn", "startRecovery", "startSignUp"];
 
 /// Where to ask first: what is named by an id leads to the fields of its type. Then come the other root fields in order.
-const FIRST: [(&str, Option<&str>); 12] = [
+const FIRST: [(&str, Option<&str>); 14] = [
     // What everybody reads, for the type of all texts.
     ("talentClasses", None),
     ("regions", None),
     ("zones", None),
     ("unit", None),
+    ("serviceItem", None),
+    ("cardProducts", None),
     ("application", None),
     ("order", None),
     ("card", None),

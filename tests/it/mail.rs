@@ -134,7 +134,7 @@ async fn a_letter_goes_out_by_smtp_once_with_its_message_id(app: TestApp) {
     app.advance(Duration::minutes(9));
     assert_eq!(work_off(app.portal()).await.unwrap(), 0);
     assert_eq!(sink.letters().len(), 1);
-    let input = json!({ "challenge": challenge, "code": digits(&letters[0]), "password": PASSWORD, "nameZh": "陈大文" });
+    let input = json!({ "challengeId": challenge, "code": digits(&letters[0]), "password": PASSWORD, "nameZh": "陈大文" });
     assert!(mutate(&app, None, "completeSignUp", PAIR, input).await["session"].is_object());
     // Another letter has another id; one to a mobile goes by no mail.
     ask(&app, "two@example.com").await;
@@ -166,7 +166,7 @@ async fn a_letter_that_failed_is_sent_again_under_its_message_id(app: TestApp) {
     let ids: Vec<_> = letters.iter().map(|letter| header(letter, "Message-ID")).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     assert!(letters.iter().all(|letter| digits(letter) == digits(&letters[0])));
-    let input = json!({ "challenge": challenge, "code": digits(&letters[2]), "password": PASSWORD, "nameZh": "陈大文" });
+    let input = json!({ "challengeId": challenge, "code": digits(&letters[2]), "password": PASSWORD, "nameZh": "陈大文" });
     assert!(mutate(&app, None, "completeSignUp", PAIR, input).await["session"].is_object());
     // A server that cannot be reached is no other case.
     sink.task.abort();

@@ -93,7 +93,7 @@ async fn accounts(ops: &Operations<'_>) {
     let app = &ops.world.app;
     ops.send("sign-up/today", None, json!({})).await;
     let challenge = ops.send("sign-up/start-sign-up", None, json!({ "input": { "contact": ONE } })).await["challenge"]["id"].take();
-    let input = json!({ "challenge": challenge, "code": app.code_for(ONE).await, "password": PASSWORD, "nameZh": "陈大文" });
+    let input = json!({ "challengeId": challenge, "code": app.code_for(ONE).await, "password": PASSWORD, "nameZh": "陈大文" });
     let pair = ops.send("sign-up/complete-sign-up", None, json!({ "input": input })).await["session"].take();
     let pair = ops.send("sign-in/refresh-session", None, json!({ "input": { "refreshToken": pair["refreshToken"] } })).await["session"].take();
     let token = pair["accessToken"].as_str().unwrap();
@@ -102,12 +102,12 @@ async fn accounts(ops: &Operations<'_>) {
 
     app.advance(Duration::minutes(2));
     let challenge = ops.send("sign-in/start-recovery", None, json!({ "input": { "contact": ONE } })).await["challenge"]["id"].take();
-    let input = json!({ "challenge": challenge, "code": app.code_for(ONE).await, "password": OTHER_PASSWORD });
+    let input = json!({ "challengeId": challenge, "code": app.code_for(ONE).await, "password": OTHER_PASSWORD });
     ops.send("sign-in/complete-recovery", None, json!({ "input": input })).await;
     let credentials = json!({ "input": { "contact": ONE, "password": OTHER_PASSWORD } });
     let token = ops.send("sign-in/sign-in", None, credentials.clone()).await["result"]["accessToken"].as_str().unwrap().to_owned();
     let challenge = ops.send("sign-in/add-contact-point", Some(&token), json!({ "input": { "contact": "two@example.com" } })).await["challenge"]["id"].take();
-    let input = json!({ "challenge": challenge, "code": app.code_for("two@example.com").await });
+    let input = json!({ "challengeId": challenge, "code": app.code_for("two@example.com").await });
     ops.send("sign-in/confirm-contact-point", Some(&token), json!({ "input": input })).await;
     let invitation = create_admin_invitation(app.portal(), Role::AuditAdmin).await.unwrap();
     ops.send("security/accept-invitation", Some(&token), json!({ "input": { "token": invitation } })).await;
@@ -119,8 +119,8 @@ async fn accounts(ops: &Operations<'_>) {
     };
     let (secret, factor) = enrol(&token).await;
     app.advance(Duration::seconds(30));
-    let challenge = ops.send("sign-in/sign-in", None, credentials).await["result"]["challenge"].take();
-    let input = json!({ "challenge": challenge, "code": shown(app, &secret) });
+    let challenge = ops.send("sign-in/sign-in", None, credentials).await["result"]["challengeId"].take();
+    let input = json!({ "challengeId": challenge, "code": shown(app, &secret) });
     let token = ops.send("sign-in/complete-sign-in", None, json!({ "input": input })).await["session"]["accessToken"].as_str().unwrap().to_owned();
     ops.send("security/security", Some(&token), json!({})).await;
     ops.send("security/remove-factor", Some(&token), json!({ "input": { "factorId": factor } })).await;
@@ -146,7 +146,7 @@ async fn profile(ops: &Operations<'_>) {
     let category = ops.input("profile/claim-talent-category", &talent, entry(json!({ "category": "DOCTOR" }))).await;
     ops.send("profile/profile", mine, json!({})).await;
     ops.send("profile/family", mine, json!({})).await;
-    let own = json!({ "personId": talent.person.global(), "field": "IDENTITY_DOCUMENT_NUMBER", "documentId": made(&hkid), "purpose": "OWN_DATA" });
+    let own = json!({ "personId": talent.person.global(), "field": "IDENTITY_DOCUMENT_NUMBER", "identityDocumentId": made(&hkid), "purpose": "OWN_DATA" });
     ops.input("profile/reveal-personal-data", &talent, own).await;
     ops.send("profile/access-log", mine, json!({ "first": 5 })).await;
     ops.input("profile/end-employment", &talent, json!({ "employmentId": made(&employment), "endedOn": "2025-12-31" })).await;
@@ -154,13 +154,13 @@ async fn profile(ops: &Operations<'_>) {
         ("profile/remove-education", "educationId", &education),
         ("profile/remove-employment", "employmentId", &employment),
         ("profile/remove-family-member", "familyMemberId", &child),
-        ("profile/remove-identity-document", "documentId", &hkid),
+        ("profile/remove-identity-document", "identityDocumentId", &hkid),
         ("profile/withdraw-talent-category", "categoryId", &category),
     ] {
         ops.input(file, &talent, json!({ name: made(what) })).await;
     }
     let walk_in = ops.input("window/register-person", &officer, entry(json!({ "nameZh": "李小红" }))).await;
-    let original = json!({ "personId": made(&walk_in), "kind": "RESIDENT_ID_CARD", "documentNumber": "440305189508150029" });
+    let original = json!({ "personId": made(&walk_in), "kind": "RESIDENT_ID_CARD", "documentNumber": "440305189508150029", "expectedVersion": 1 });
     ops.input("window/verify-identity", &officer, original).await;
 }
 
@@ -213,7 +213,7 @@ async fn cases_and_cards(ops: &Operations<'_>) {
     let cards = ops.send("my-card/my-cards", mine, json!({})).await;
     let card = &cards[0]["id"];
     let system = world.staff("system").await;
-    ops.input("card-check/allow-counter-purpose", &system, json!({ "unitId": unit, "purpose": "TRANSPORT" })).await;
+    ops.input("card-check/set-counter-purpose", &system, json!({ "unitId": unit, "purpose": "TRANSPORT", "allowed": true })).await;
     let token = ops.input("my-card/create-card-token", &talent, json!({ "cardId": card })).await["cardToken"]["token"].take();
     let check = json!({ "by": { "token": token }, "purpose": "TRANSPORT", "idempotencyKey": world.key() });
     let checked = ops.input("card-check/check-card", &counter, check).await;

@@ -116,7 +116,7 @@ fn key(n: u32) -> String {
 /// A verification of the version of the person that is stored.
 async fn verify(portal: &talent_portal::portal::Portal, person: PersonId, document: Option<IdentityDocumentId>, original: AddDocument) -> VerifyIdentity {
     let expected_version = talent_portal::person::service::person(portal, person).await.map_or(0, |person| person.version);
-    VerifyIdentity { person, document, original, name: PersonName::default(), expected_version }
+    VerifyIdentity { person, document, original, name: PersonName::default(), expected_version: Some(expected_version) }
 }
 
 #[track_caller]
@@ -214,7 +214,7 @@ async fn what_is_not_the_claimed_document_is_refused(app: TestApp) {
     let own = officer.person().unwrap();
     let result = identity::verify_identity(app.portal(), &officer, verify(app.portal(), own, None, card(CARD)).await).await;
     assert_eq!(rejections(result), [Rejection::at(Code::OwnCase, "input.personId")]);
-    let stale = VerifyIdentity { expected_version: 1, ..verify(app.portal(), id, None, card(CARD)).await };
+    let stale = VerifyIdentity { expected_version: Some(1), ..verify(app.portal(), id, None, card(CARD)).await };
     let result = rejections(identity::verify_identity(app.portal(), &officer, stale).await);
     assert_eq!(result.iter().map(|r| r.code).collect::<Vec<_>>(), [Code::Conflict]);
     identity::verify_identity(app.portal(), &officer, verify(app.portal(), id, Some(claimed.id), card(CARD)).await).await.unwrap();
@@ -577,7 +577,7 @@ async fn front_ends_get_what_they_ask_for(app: TestApp) {
         data["verifyIdentity"],
         json!({
             "person": { "id": id.global(), "version": 3, "displayName": "陈大文", "assurance": "L2", "hasAccount": false },
-            "document": { "id": document, "kind": "HKID", "maskedNumber": "A*****6(3)", "verified": true, "verifiedAt": "2026-01-05T01:00:00+00:00" },
+            "identityDocument": { "id": document, "kind": "HKID", "maskedNumber": "A*****6(3)", "verified": true, "verifiedAt": "2026-01-05T01:00:00+00:00" },
             "mergedId": null, "warnings": [], "userErrors": [],
         })
     );
@@ -807,13 +807,13 @@ async fn persons_who_cannot_be_one_are_told_over_http(app: TestApp) {
     let app = &app;
     let (officer, talent, person) = window(app).await;
     let verify = async |person: &str, kind: &str, number: &str, more: serde_json::Value| {
-        let mut input = json!({ "personId": person, "kind": kind, "documentNumber": number });
+        let mut input = json!({ "personId": person, "kind": kind, "documentNumber": number, "expectedVersion": app.version_of(&json!(person)).await });
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        mutate(app, &officer, "verifyIdentity", "document { id } mergedId", input).await
+        mutate(app, &officer, "verifyIdentity", "identityDocument { id } mergedId", input).await
     };
     let no = |answer: &serde_json::Value, code: &str, field: &str| {
         assert_eq!(answer["userErrors"], json!([{ "code": code, "field": ["input", field] }]));
-        assert!(answer["document"].is_null() && answer["mergedId"].is_null());
+        assert!(answer["identityDocument"].is_null() && answer["mergedId"].is_null());
     };
     // A period that ends before it begins, of an original and of a place of work.
     no(
@@ -847,7 +847,7 @@ async fn persons_who_cannot_be_one_are_told_over_http(app: TestApp) {
     no(&verify(&second, "RESIDENT_ID_CARD", OTHER_CARD, json!({})).await, "DOCUMENT_TAKEN", "documentNumber");
     // Each no is in the trail by its code, and in the reader's language.
     let document = "mutation($input: VerifyIdentityInput!) { verifyIdentity(input: $input) { userErrors { code message } } }";
-    let input = json!({ "input": { "personId": second, "kind": "RESIDENT_ID_CARD", "documentNumber": OTHER_CARD } });
+    let input = json!({ "input": { "personId": second, "kind": "RESIDENT_ID_CARD", "documentNumber": OTHER_CARD, "expectedVersion": app.version_of(&json!(second)).await } });
     for (language, message) in [("en", "The number was verified for another person already."), ("pt", "O número já foi confirmado para outra pessoa.")] {
         let request = axum::http::Request::post("/graphql").header("content-type", "application/json").header("accept-language", language);
         let request = request.header("authorization", format!("Bearer {officer}"));

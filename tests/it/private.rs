@@ -32,7 +32,7 @@ async fn nothing_personal_is_in_the_clear_in_database_or_log(app: TestApp) {
     // An account with two contact points, its tokens, and a password.
     let first = sign_up(app, CONTACT).await;
     let asked = mutate(app, Some(&first.access), "addContactPoint", "challenge { id }", json!({ "contact": MOBILE })).await;
-    let input = json!({ "challenge": asked["challenge"]["id"], "code": app.code_for(&format!("+86{MOBILE}")).await });
+    let input = json!({ "challengeId": asked["challenge"]["id"], "code": app.code_for(&format!("+86{MOBILE}")).await });
     assert!(mutate(app, Some(&first.access), "confirmContactPoint", "contactPoint { id }", input).await["contactPoint"].is_object());
     let second = signed(&sign_in(app, CONTACT, PASSWORD).await["result"]);
     app.advance(chrono::Duration::minutes(1));
@@ -64,7 +64,7 @@ async fn nothing_personal_is_in_the_clear_in_database_or_log(app: TestApp) {
     };
     let not_accepted = world.done(&officer, "refuseAcceptance", &case().await, json!({ "reason": REASONS[0] })).await;
     let refused = world.done(&officer, "acceptApplication", &case().await, json!({})).await;
-    let number = json!({ "personId": talent.person.global(), "field": "IDENTITY_DOCUMENT_NUMBER", "documentId": document, "purpose": "CASE_HANDLING", "reason": REASONS[3] });
+    let number = json!({ "personId": talent.person.global(), "field": "IDENTITY_DOCUMENT_NUMBER", "identityDocumentId": document, "purpose": "CASE_HANDLING", "reason": REASONS[3] });
     let shown = world.app.graphql(
         Some(&officer.token),
         "mutation($i: RevealPersonalDataInput!) { revealPersonalData(input: $i) { value userErrors { code } } }",

@@ -22,8 +22,8 @@ pub struct MandateObject {
     parties: (PersonId, PersonId),
     /// Global id.
     id: ID,
-    /// Who gave it.
-    principal_id: ID,
+    /// Who gave it, where that is a person.
+    principal_id: Option<ID>,
     /// Who acts.
     agent_id: ID,
     /// Codes of the service items that it covers; `null` for all.
@@ -43,7 +43,7 @@ impl MandateObject {
         Self {
             parties: (mandate.principal, mandate.agent),
             id: encode(mandate.id),
-            principal_id: encode(mandate.principal),
+            principal_id: Some(encode(mandate.principal)),
             agent_id: encode(mandate.agent),
             in_force: mandate.holds_at(now),
             item_codes: match mandate.scope {

@@ -150,7 +150,7 @@ pub struct VerifyIdentity {
     /// The name as read from it, in Chinese characters, in Latin letters or both, where the officer typed it.
     pub name: PersonName,
     /// The version of the person that the officer saw.
-    pub expected_version: i64,
+    pub expected_version: Option<i64>,
 }
 
 /// What came of it.
@@ -214,7 +214,7 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
     let other = holder_id.and_then(take);
     // Somebody merged one of them between the look and the lock, or the officer saw another version.
     let stale = person.merged_into.or(other.as_ref().and_then(|o| o.merged_into)).is_some();
-    let expected = command.expected_version;
+    let expected = command.expected_version.unwrap_or(person.version);
     if stale || expected != person.version {
         return Err(conflict(&txn, &person, expected).await?.into());
     }
