@@ -690,20 +690,16 @@ pub struct GrantFilter {
 impl GrantFilter {
     /// The condition with its values.
     fn condition(&self) -> (String, Vec<Value>) {
-        let (mut text, mut values) = ("1 = 1".to_owned(), Vec::<Value>::new());
-        if let Some(holder) = &self.holder {
-            text.push_str(&format!(" AND person_id IN ({})", places(values.len(), holder.len())));
-            values.extend(holder.iter().map(|id| Value::from(*id)));
+        let mut values: Vec<Value> = self.holder.iter().flatten().map(|id| Value::from(*id)).collect();
+        let mut terms = vec!["1 = 1".to_owned()];
+        terms.extend(self.holder.as_ref().map(|holder| format!("person_id IN ({})", places(0, holder.len()))));
+        for (column, value) in [("unit_id", self.unit.map(Value::from)), ("body_id", self.body.map(Value::from))] {
+            if let Some(value) = value {
+                values.push(value);
+                terms.push(format!("{column} = ${}", values.len()));
+            }
         }
-        if let Some(unit) = self.unit {
-            values.push(unit.into());
-            text.push_str(&format!(" AND unit_id = ${}", values.len()));
-        }
-        if let Some(body) = self.body {
-            values.push(body.into());
-            text.push_str(&format!(" AND body_id = ${}", values.len()));
-        }
-        (text, values)
+        (terms.join(" AND "), values)
     }
 }
 
@@ -720,13 +716,12 @@ async fn newest(
     before: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<QueryResult>, DbErr> {
-    let mut text = format!("{select} WHERE {condition}");
-    if let Some(before) = before {
+    let earlier = before.map_or_else(String::new, |before| {
         values.push(before.into());
-        text.push_str(&format!(" AND id < ${}", values.len()));
-    }
+        format!(" AND id < ${}", values.len())
+    });
     values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-    text.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len()));
+    let text = format!("{select} WHERE {condition}{earlier} ORDER BY id DESC LIMIT ${}", values.len());
     db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, values)).await
 }
 

@@ -293,6 +293,7 @@ impl TalentCard {
         CardProductVersion(self.0.offer.clone())
     }
     /// Grade.
+    #[expect(clippy::unused_async, reason = "a resolver is one")]
     async fn grade(&self, ctx: &Context<'_>) -> Result<CardGrade, ApiError> {
         Ok(CardGrade::of(view::grade_of(&self.0.offer, &self.0.card.grade)?, ctx.language()))
     }
