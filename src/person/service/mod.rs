@@ -41,12 +41,11 @@ pub async fn person_in(txn: &impl ConnectionTrait, id: PersonId) -> Result<Perso
 
 /// The same, and nobody merges her before the transaction ends.
 pub async fn lock_person(txn: &impl ConnectionTrait, id: PersonId) -> Result<Person, Fault> {
-    let mut id = person_in(txn, id).await?.id;
+    let mut id = id;
     loop {
         let person = store::lock_persons(txn, &[id]).await?.pop().ok_or(Fault::NotFound)?;
         match person.merged_into {
             None => return Ok(person),
-            // Between the look and the lock.
             Some(survivor) => id = survivor,
         }
     }
