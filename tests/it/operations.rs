@@ -231,6 +231,8 @@ async fn subscriptions(ops: &Operations<'_>) {
     let case = world.case(&talent).await;
     let (served, _loops) = (serve(&world.app).await, loops(world).await);
     let bus = world.app.portal().part::<Bus>().unwrap();
+    // Each stays open, so that none ceases to listen while the next is awaited.
+    let mut open = Vec::new();
     for (by, file, variables) in [
         (&talent, "my-applications/application-changed", json!({ "id": case["id"] })),
         (&officer, "work-queue/work-queue-changed", json!({ "unitId": world.units.window.global() })),
@@ -246,5 +248,6 @@ async fn subscriptions(ops: &Operations<'_>) {
         let change = if now["claimed"] == true { "releaseApplication" } else { "claimApplication" };
         world.done(&officer, change, &now, json!({})).await;
         answers(file, &told(&mut socket).await);
+        open.push(socket);
     }
 }
