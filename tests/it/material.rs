@@ -12,7 +12,6 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
 use talent_portal::kernel::actor::{Actor, Grant, Member, Scope};
 use talent_portal::kernel::fault::{Fault, Refused};
 use talent_portal::kernel::hex;
@@ -34,7 +33,7 @@ use talent_portal::person::service::dealing::{Dealings, attend};
 use talent_portal::portal::{Parts, Portal};
 use uuid::Uuid;
 
-use crate::support::{TestApp, both_engines};
+use crate::support::{TestApp, both_engines, token_of_somebody};
 
 both_engines!(
     a_file_sent_at_once_becomes_a_version_and_is_read_back,
@@ -185,16 +184,7 @@ async fn a_file_sent_at_once_becomes_a_version_and_is_read_back(app: TestApp) {
 }
 
 async fn a_kind_that_no_item_asks_for_is_refused_and_not_written_down(app: TestApp) {
-    mark_demo(app.portal()).await.unwrap();
-    let new = NewDemoAccount {
-        login: "one@demo.invalid".into(),
-        password: "seven green herons at dusk".into(),
-        name_zh: "测试".into(),
-        name_latin: "Test".into(),
-        birth_date: None,
-        roles: Vec::new(),
-    };
-    let token = demo_session(app.portal(), add_account(app.portal(), new).await.unwrap()).await.unwrap();
+    let token = token_of_somebody(app.portal()).await;
     let document = "mutation($i: CreateUploadInput!) { createUpload(input: $i) { upload { url } userErrors { code field } } }";
     let declare = async |kind: &str| {
         let input = json!({ "documentKind": kind, "size": 100, "mediaType": "application/pdf", "sha256": "0".repeat(64) });
@@ -451,16 +441,7 @@ struct Client<'a> {
 
 impl<'a> Client<'a> {
     async fn new(app: &'a TestApp) -> Self {
-        mark_demo(app.portal()).await.unwrap();
-        let new = NewDemoAccount {
-            login: "one@demo.invalid".into(),
-            password: "seven green herons at dusk".into(),
-            name_zh: "测试".into(),
-            name_latin: "Test".into(),
-            birth_date: None,
-            roles: Vec::new(),
-        };
-        Self { app, token: demo_session(app.portal(), add_account(app.portal(), new).await.unwrap()).await.unwrap() }
+        Self { app, token: token_of_somebody(app.portal()).await }
     }
 
     async fn http(&self, method: &str, path: &str, file: &[u8]) -> (u16, axum::http::HeaderMap, Bytes) {
@@ -633,16 +614,7 @@ async fn each_no_about_a_file_has_code_message_and_language(app: TestApp) {
     let parts = talent_portal::app::parts(&config).unwrap().with(Scanning(Some(Arc::new(FindsEicar))));
     let portal = Portal::new(base.db, base.env, base.keyring, base.settings, parts);
     let router = talent_portal::app::router(&portal, &config, None, tokio_util::sync::CancellationToken::new());
-    mark_demo(&portal).await.unwrap();
-    let new = NewDemoAccount {
-        login: "one@demo.invalid".into(),
-        password: "seven green herons at dusk".into(),
-        name_zh: "测试".into(),
-        name_latin: "Test".into(),
-        birth_date: None,
-        roles: Vec::new(),
-    };
-    let token = demo_session(&portal, add_account(&portal, new).await.unwrap()).await.unwrap();
+    let token = token_of_somebody(&portal).await;
     let ask = async |method: &str, path: &str, language: &str, kind: &str, body: Vec<u8>| {
         let request = axum::http::Request::builder().method(method).uri(path).header("content-type", kind).header("content-length", body.len());
         let request = request.header("authorization", format!("Bearer {token}")).header("accept-language", language);

@@ -15,7 +15,6 @@ use http_body_util::BodyExt as _;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
 use talent_portal::app;
 use talent_portal::config::{Bucket, Config};
 use talent_portal::kernel::hex;
@@ -28,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::commands::{Server, finish, portal as command};
-use crate::support::{TestApp, both_engines};
+use crate::support::{TestApp, both_engines, token_of_somebody};
 
 both_engines!(
     a_file_goes_to_the_store_in_pieces_and_comes_back,
@@ -100,16 +99,7 @@ impl<'a> World<'a> {
         let base = app.portal().clone();
         let portal = Portal::new(base.db, base.env, base.keyring, base.settings, app::parts(&config).unwrap());
         let router = app::router(&portal, &config, None, CancellationToken::new());
-        mark_demo(&portal).await.unwrap();
-        let new = NewDemoAccount {
-            login: "one@demo.invalid".into(),
-            password: "seven green herons at dusk".into(),
-            name_zh: "测试".into(),
-            name_latin: "Test".into(),
-            birth_date: None,
-            roles: Vec::new(),
-        };
-        let token = demo_session(&portal, add_account(&portal, new).await.unwrap()).await.unwrap();
+        let token = token_of_somebody(&portal).await;
         Self { app, portal, router, store: s3.store(&prefix), token }
     }
 

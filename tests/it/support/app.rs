@@ -11,6 +11,7 @@ use chrono::{DateTime, Duration, TimeZone as _, Utc};
 use http_body_util::BodyExt as _;
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
+use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
 use talent_portal::app;
 use talent_portal::audit::service as audit;
 use talent_portal::config::{Config, Layers};
@@ -303,4 +304,18 @@ fn assemble(db: Db, env: Env, keyring: Arc<Keyring>, config: &Config) -> (Portal
     let portal = Portal::new(db, env, keyring, Arc::new(config.settings.clone()), parts);
     let router = app::router(&portal, config, None, CancellationToken::new());
     (portal, router)
+}
+
+/// The token of a person with an account and no role, on a portal that becomes a demo by it.
+pub async fn token_of_somebody(portal: &Portal) -> String {
+    mark_demo(portal).await.unwrap();
+    let new = NewDemoAccount {
+        login: "one@demo.invalid".into(),
+        password: "seven green herons at dusk".into(),
+        name_zh: "测试".into(),
+        name_latin: "Test".into(),
+        birth_date: None,
+        roles: Vec::new(),
+    };
+    demo_session(portal, add_account(portal, new).await.unwrap()).await.unwrap()
 }

@@ -12,7 +12,7 @@ pub mod database;
 pub mod postgres;
 pub mod search;
 
-pub use app::{Pool, TestApp};
+pub use app::{Pool, TestApp, token_of_somebody};
 use talent_portal::db::Engine;
 
 /// Runs a test on a portal of its own; where PostgreSQL is missing, that half is skipped, which is told once.
