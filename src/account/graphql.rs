@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject, Union};
 use chrono::{DateTime, Utc};
 
+use self::factor::SecondFactor;
 use crate::account::model::client::{AgentClass, Client};
 use crate::account::model::code::Challenge;
-use crate::account::model::factor;
 use crate::account::model::grant::{GrantScope, InvitationRow, RoleGrant};
 use crate::account::model::session::{self as model, SessionView, Transport};
 use crate::account::service::grants::{self, GrantRole, InviteStaff};
@@ -21,7 +21,6 @@ use crate::api::context::{ContextExt as _, RefreshCookie};
 use crate::api::error::{ApiError, UserError, payload};
 use crate::api::ids::{decode, decode_option, encode};
 use crate::api::text::ApiLanguage;
-use crate::kernel::fault::Fault;
 use crate::kernel::ids::PersonId;
 use crate::kernel::role::{Assurance, Role};
 use crate::organisation::graphql::{BodyObject, UnitObject, body_of, unit_of};
@@ -31,9 +30,6 @@ use crate::person::model::profile::PersonInput;
 crate::api_enum!(Transport, "SessionTransport", "How a client wants to hold its tokens.");
 crate::api_enum!(AgentClass, "ProgramClass", "Class of the program that a session was begun with.");
 crate::api_enum!(crate::account::model::contact::ContactKind, "ContactPointKind", "Kind of a contact point.");
-
-crate::api_enum!(factor::FactorKind, "SecondFactorKind", "Kind of a second factor.");
-crate::api_enum!(factor::FactorResetReason, "FactorResetReason", "Why security administration takes somebody's second factor away.");
 
 fn client(ctx: &Context<'_>) -> Client {
     let agent = ctx.data_opt::<AgentClass>().copied().unwrap_or(AgentClass::Unknown);
@@ -172,42 +168,6 @@ impl From<SessionView> for Session {
             ends_at: view.ends_at,
             current: view.current,
         }
-    }
-}
-
-/// A second factor of the viewer. Its secret was shown once, when it was enrolled.
-#[derive(SimpleObject)]
-pub struct SecondFactor {
-    /// Global id.
-    id: ID,
-    /// Kind.
-    kind: factor::FactorKind,
-    /// When it was enrolled.
-    created_at: DateTime<Utc>,
-    /// When a code of it was last taken.
-    last_used_at: Option<DateTime<Utc>>,
-}
-
-impl From<factor::Factor> for SecondFactor {
-    fn from(f: factor::Factor) -> Self {
-        Self { id: encode(f.id), kind: f.kind, created_at: f.created_at, last_used_at: f.last_used_at }
-    }
-}
-
-/// The secret for an authenticator app. It is shown this once.
-#[derive(SimpleObject)]
-pub struct TotpEnrolment {
-    /// The secret in base32, for an app into which it is typed (SHA-1, six digits, 30 seconds).
-    secret: String,
-    /// The same as `otpauth://…`, to be shown as a QR code.
-    uri: String,
-    /// Until when the first code must come.
-    expires_at: DateTime<Utc>,
-}
-
-impl From<factor::Enrolment> for TotpEnrolment {
-    fn from(e: factor::Enrolment) -> Self {
-        Self { secret: e.secret, uri: e.uri, expires_at: e.expires_at }
     }
 }
 
@@ -483,29 +443,6 @@ pub struct CompleteSignInInput {
     transport: Transport,
 }
 
-/// Confirms a second factor.
-#[derive(InputObject)]
-pub struct CompleteTotpEnrolmentInput {
-    /// The six digits that the authenticator app shows.
-    code: String,
-}
-
-/// Takes a second factor away.
-#[derive(InputObject)]
-pub struct RemoveFactorInput {
-    /// One of the viewer's factors.
-    factor_id: ID,
-}
-
-/// Takes the second factors of somebody away.
-#[derive(InputObject)]
-pub struct ResetFactorsInput {
-    /// Whose.
-    person_id: ID,
-    /// Why; it stands in the trail.
-    reason: factor::FactorResetReason,
-}
-
 /// Renews a session.
 #[derive(InputObject)]
 pub struct RefreshSessionInput {
@@ -624,18 +561,6 @@ payloads! {
     /// Answer of `completeSignIn`.
     CompleteSignInPayload { /// The new session.
         session: SessionPairObject }
-    /// Answer of `startTotpEnrolment`.
-    StartTotpEnrolmentPayload { /// The secret, which is shown this once.
-        enrolment: TotpEnrolment }
-    /// Answer of `completeTotpEnrolment`.
-    CompleteTotpEnrolmentPayload { /// The factor.
-        factor: SecondFactor }
-    /// Answer of `removeFactor`.
-    RemoveFactorPayload { /// The factor that was removed.
-        removed_id: ID }
-    /// Answer of `resetFactors`.
-    ResetFactorsPayload { /// Whose factors were taken away.
-        person: NamedPersonObject }
     /// Answer of `refreshSession`.
     RefreshSessionPayload { /// The renewed session.
         session: SessionPairObject }
@@ -688,6 +613,7 @@ fn scope(unit: Option<&ID>, body: Option<&ID>) -> Result<Result<GrantScope, crat
     Ok(GrantScope::parse(decode_option(unit, "input.unitId")?, decode_option(body, "input.bodyId")?).map_err(Into::into))
 }
 
+pub mod factor;
 pub mod mandate;
 
 /// Mutations of the slice.
@@ -800,62 +726,6 @@ impl AccountMutation {
         let challenge = read!(decode(&input.challenge_id, "input.challengeId"));
         let done = sign_in::complete_sign_in(ctx.portal(), ctx.actor(), &client(ctx), challenge, &input.code).await;
         payload(ctx.ctx(), done, |p| CompleteSignInPayload::done(SessionPairObject::of(ctx, p, input.transport)), CompleteSignInPayload::refused)
-    }
-
-    /// Makes the secret of a second factor for an authenticator app. Nobody is asked for it before its first code came with
-    /// `completeTotpEnrolment`; a second start takes the place of the first. Needs a session that began at most 15 minutes
-    /// ago. User errors: ALREADY_EXISTS (a factor is confirmed).
-    async fn start_totp_enrolment(&self, ctx: &Context<'_>) -> Answer<StartTotpEnrolmentPayload> {
-        let done = factors::start_totp_enrolment(ctx.portal(), ctx.actor()).await;
-        payload(ctx.ctx(), done, |e| StartTotpEnrolmentPayload::done(e.into()), StartTotpEnrolmentPayload::refused)
-    }
-
-    /// Confirms the second factor by a code of the app. This session counts as two-factor from now on: its tokens stay, roles
-    /// of staff are in force, and it lasts no longer than 12 hours, or 30 minutes without `refreshSession`. All other sessions
-    /// of the viewer end. User errors: CODE_INVALID.
-    async fn complete_totp_enrolment(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: CompleteTotpEnrolmentInput,
-    ) -> Answer<CompleteTotpEnrolmentPayload> {
-        let done = factors::complete_totp_enrolment(ctx.portal(), ctx.actor(), &client(ctx), &input.code).await;
-        payload(ctx.ctx(), done, |f| CompleteTotpEnrolmentPayload::done(f.into()), CompleteTotpEnrolmentPayload::refused)
-    }
-
-    /// Takes one of the viewer's second factors away. Roles of staff are out of force in this session, and all other sessions
-    /// of the viewer end. Needs a session that began at most 15 minutes ago and has shown the factor (REAUTH_REQUIRED). User
-    /// errors: NOT_FOUND.
-    async fn remove_factor(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: RemoveFactorInput,
-    ) -> Answer<RemoveFactorPayload> {
-        let id = read!(decode(&input.factor_id, "input.factorId"));
-        payload(
-            ctx.ctx(),
-            factors::remove_factor(ctx.portal(), ctx.actor(), id).await,
-            |id| RemoveFactorPayload::done(encode(id)),
-            RemoveFactorPayload::refused,
-        )
-    }
-
-    /// Takes all second factors of somebody away who lost her device, and ends her sessions; she signs in by password and
-    /// enrols anew. For security administration, not for oneself. User errors: NOT_FOUND (also: has none), NOT_ALLOWED.
-    async fn reset_factors(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: ResetFactorsInput,
-    ) -> Answer<ResetFactorsPayload> {
-        let person = read!(decode(&input.person_id, "input.personId"));
-        let done = factors::reset_factors(ctx.portal(), ctx.actor(), person, input.reason).await;
-        let whose = match done {
-            Ok(id) => match named(ctx, id).await {
-                Some(found) => Ok(read!(found)),
-                None => Err(Fault::NotFound.into()),
-            },
-            Err(refused) => Err(refused),
-        };
-        payload(ctx.ctx(), whose, ResetFactorsPayload::done, ResetFactorsPayload::refused)
     }
 
     /// A new pair for a refresh token, which is spent by it. A token spent before ends the session; within a minute, and

@@ -2,6 +2,7 @@
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
 
+use crate::account::graphql::factor::FactorMutation;
 use crate::account::graphql::mandate::{MandateMutation, MandateQuery};
 use crate::account::graphql::{AccountMutation, AccountQuery};
 use crate::api::guard::GuardFactory;
@@ -37,6 +38,7 @@ pub struct Query(
 pub struct Mutation(
     OrganisationMutation,
     AccountMutation,
+    FactorMutation,
     MandateMutation,
     PersonMutation,
     TalentMutation,
