@@ -285,6 +285,16 @@ pub struct Fact {
     pub origin: FactOrigin,
 }
 
+/// Facts that verified identity documents give, or give their origin.
+pub const FACTS_OF_DOCUMENTS: &[&str] = &["person.birth_date", "person.age", "person.origin", "person.document_kinds"];
+/// Facts that education gives.
+pub const FACTS_OF_EDUCATION: &[&str] = &["talent.highest_degree"];
+/// Facts that claimed categories give.
+pub const FACTS_OF_CATEGORIES: &[&str] = &["talent.category"];
+/// Facts that employment gives.
+pub const FACTS_OF_EMPLOYMENT: &[&str] =
+    &["employment.in_guangdong", "employment.post", "employment.employer", "employment.contract_until", "employment.employer_body"];
+
 /// What the portal knows about a person when facts are asked for.
 #[derive(Clone, Debug)]
 pub struct Known {
@@ -298,6 +308,13 @@ pub struct Known {
     pub employments: Vec<EmploymentEntry>,
     /// Claimed categories.
     pub categories: Vec<CategoryEntry>,
+}
+
+impl Known {
+    /// The person alone; the rest is read where it is asked for.
+    pub const fn of(person: Person) -> Self {
+        Self { person, verified_kinds: Vec::new(), educations: Vec::new(), employments: Vec::new(), categories: Vec::new() }
+    }
 }
 
 /// The facts that follow on a day, under the paths of the catalogue's data elements.
@@ -325,7 +342,7 @@ pub fn facts(known: &Known, today: NaiveDate) -> Vec<Fact> {
     if let Some(nationality) = &person.nationality {
         add("person.nationality", FactValue::Text(nationality.clone()), FactOrigin::Profile);
     }
-    if let Some(origin) = origin_of(&known.verified_kinds) {
+    if let Some(origin) = origin_of(&known.verified_kinds, person.nationality.as_deref()) {
         add("person.origin", FactValue::Text(origin.to_owned()), FactOrigin::VerifiedDocument);
     }
     add("person.document_kinds", FactValue::List(known.verified_kinds.iter().map(|k| k.code().to_owned()).collect()), FactOrigin::VerifiedDocument);
@@ -342,13 +359,17 @@ pub fn facts(known: &Known, today: NaiveDate) -> Vec<Fact> {
 }
 
 /// Where a person comes from, as her verified documents say; nothing where they say none or several.
-fn origin_of(kinds: &[IdentityDocumentKind]) -> Option<&'static str> {
+///
+/// Foreign nationals hold identity cards of Hong Kong and Macao, too: with another nationality (ISO 3166-1 alpha-3) in the
+/// profile those cards leave it open.
+fn origin_of(kinds: &[IdentityDocumentKind], nationality: Option<&str>) -> Option<&'static str> {
+    let chinese = nationality.is_none_or(|code| code == "CHN");
     let mut origins: Vec<&'static str> = kinds
         .iter()
         .filter_map(|kind| match kind {
             IdentityDocumentKind::ResidentIdCard => Some("MAINLAND"),
-            IdentityDocumentKind::Hkid => Some("HONG_KONG"),
-            IdentityDocumentKind::MacaoBir => Some("MACAO"),
+            IdentityDocumentKind::Hkid => chinese.then_some("HONG_KONG"),
+            IdentityDocumentKind::MacaoBir => chinese.then_some("MACAO"),
             IdentityDocumentKind::TaiwanPermit => Some("TAIWAN"),
             IdentityDocumentKind::ForeignPermanentResidentId => Some("FOREIGN"),
             // The kind alone does not say which of the regions or states it is.
@@ -419,13 +440,7 @@ mod tests {
 
     fn known(employments: Vec<(Option<BodyId>, Employment)>) -> Known {
         let entry = |(employer, details)| EmploymentEntry { id: EmploymentId(Uuid::nil()), employer, details };
-        Known {
-            person: nobody(1),
-            verified_kinds: Vec::new(),
-            educations: Vec::new(),
-            employments: employments.into_iter().map(entry).collect(),
-            categories: Vec::new(),
-        }
+        Known { employments: employments.into_iter().map(entry).collect(), ..Known::of(nobody(1)) }
     }
 
     fn value(known: &Known, name: &str) -> Option<FactValue> {
@@ -442,7 +457,7 @@ mod tests {
     fn age_degree_and_categories_are_facts() {
         let mut k = known(Vec::new());
         k.person.birth_date = Some(day(1890, 3, 7));
-        k.person.nationality = Some("PRT".into());
+        k.person.nationality = Some("CHN".into());
         k.verified_kinds = vec![IdentityDocumentKind::MacaoBir, IdentityDocumentKind::Passport];
         let study = |level, completed_on| Entry {
             id: EducationId(Uuid::nil()),
@@ -455,11 +470,13 @@ mod tests {
         ];
         k.categories = vec![CategoryEntry { id: TalentCategoryId(Uuid::nil()), category: "A01".into(), evidence: None }];
         assert_eq!(value(&k, "person.age"), Some(FactValue::Number(29)));
-        assert_eq!(value(&k, "person.nationality"), Some(FactValue::Text("PRT".into())));
+        assert_eq!(value(&k, "person.nationality"), Some(FactValue::Text("CHN".into())));
         assert_eq!(value(&k, "person.document_kinds"), Some(FactValue::List(vec!["MACAO_BIR".into(), "PASSPORT".into()])));
         assert_eq!(value(&k, "talent.highest_degree"), Some(FactValue::Text("MASTER".into())));
         assert_eq!(value(&k, "talent.category"), Some(FactValue::Text("A01".into())));
         assert_eq!(value(&k, "person.origin"), Some(FactValue::Text("MACAO".into())));
+        let foreign = Known { person: Person { nationality: Some("PRT".into()), ..k.person.clone() }, ..k.clone() };
+        assert_eq!((value(&foreign, "person.nationality"), value(&foreign, "person.origin")), (Some(FactValue::Text("PRT".into())), None));
         // A Macao card tells nothing about birth; a resident card does, and with both the origin is open.
         let origin = |k: &Known| facts(k, day(1920, 1, 1)).into_iter().find(|f| f.name == "person.birth_date").map(|f| f.origin);
         assert_eq!(origin(&k), Some(FactOrigin::Profile));

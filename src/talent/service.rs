@@ -2,6 +2,7 @@
 
 pub mod source;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -142,21 +143,31 @@ async fn categories_of(portal: &Portal, person: PersonId) -> Result<Vec<Category
     Ok(entries)
 }
 
-/// The facts about a person that rules may ask for, today. For services that have decided who may ask.
+/// The facts about a person among the asked paths (`person.birth_date`), today. For services that have decided who may ask.
 ///
-/// What nobody knows is missing. Six statements at most.
-pub async fn facts(portal: &Portal, person: PersonId) -> Result<Vec<Fact>, Fault> {
+/// What nobody knows is missing, and what nobody asks is neither read nor told. Six statements at most, one where nothing
+/// of the profile is asked.
+pub async fn facts(portal: &Portal, person: PersonId, asked: &BTreeSet<&str>) -> Result<Vec<Fact>, Fault> {
+    let wanted = |paths: &[&str]| paths.iter().any(|path| asked.contains(path));
     let person = person::person(portal, person).await?;
     let id = person.id;
     let db = portal.db.read();
-    let known = Known {
-        verified_kinds: verified_kinds(portal, id).await?,
-        educations: open_educations(portal, store::educations(db, id).await?).await?,
-        employments: open_employments(portal, store::employments(db, id).await?).await?,
-        categories: categories_of(portal, id).await?,
-        person,
-    };
-    Ok(model::facts(&known, portal.env.today()))
+    let mut known = Known::of(person);
+    if wanted(model::FACTS_OF_DOCUMENTS) {
+        known.verified_kinds = verified_kinds(portal, id).await?;
+    }
+    if wanted(model::FACTS_OF_EDUCATION) {
+        known.educations = open_educations(portal, store::educations(db, id).await?).await?;
+    }
+    if wanted(model::FACTS_OF_EMPLOYMENT) {
+        known.employments = open_employments(portal, store::employments(db, id).await?).await?;
+    }
+    if wanted(model::FACTS_OF_CATEGORIES) {
+        known.categories = categories_of(portal, id).await?;
+    }
+    let mut facts = model::facts(&known, portal.env.today());
+    facts.retain(|fact| asked.contains(fact.name));
+    Ok(facts)
 }
 
 /// Adds education to the caller's profile.

@@ -7,7 +7,7 @@ use chrono::{Duration, NaiveDate};
 use serde_json::{Value, json};
 use talent_portal::api::context::Ctx;
 use talent_portal::api::schema;
-use talent_portal::catalogue::model::bundle::{Bundle, digest};
+use talent_portal::catalogue::model::bundle::{Bundle, digest, vocabulary};
 use talent_portal::catalogue::model::facts::{Fact, FactOrigin, FactValue};
 use talent_portal::catalogue::model::item::{Version, VersionState};
 use talent_portal::catalogue::model::offering::{Channel, Maker, OfferingTerms, Route};
@@ -421,7 +421,8 @@ async fn what_the_profile_says_is_known_to_the_rules_with_its_source(app: TestAp
     let new = NewPerson { name, birth_date: Some(day("1990-01-06")), nationality: Some("CHN".to_owned()), ..NewPerson::default() };
     talent_portal::person::service::new_person(&txn, portal, id, new).await.unwrap();
     portal.commit(txn).await.unwrap();
-    let facts = ProfileFacts.facts(portal, id).await.unwrap();
+    let asked = vocabulary().unwrap().elements().map(|element| element.path.as_str()).collect();
+    let facts = ProfileFacts.facts(portal, id, &asked).await.unwrap();
     let told = |value| Some(Fact { value, origin: FactOrigin::Profile });
     assert_eq!(facts.get("person.birth_date").cloned(), told(FactValue::Date(day("1990-01-06"))));
     assert_eq!(facts.get("person.age").cloned(), told(FactValue::Integer(35)));

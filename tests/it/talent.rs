@@ -1,7 +1,10 @@
 //! A talent's profile: entries, their seals, and the facts that follow.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use sea_orm::{EntityTrait as _, PaginatorTrait as _};
+use talent_portal::catalogue::model::bundle::vocabulary;
 use talent_portal::catalogue::model::facts::FactOrigin;
 use talent_portal::catalogue::service::FactSource as _;
 use talent_portal::kernel::actor::{Actor, Member};
@@ -195,15 +198,16 @@ async fn a_profile_gives_facts_and_silence_gives_none(app: TestApp) {
     app.publish().await;
     let (id, one) = talent(&app).await;
     let portal = app.portal();
+    let asked: BTreeSet<&str> = vocabulary().unwrap().elements().map(|element| element.path.as_str()).collect();
     let names = |facts: &[talent_portal::talent::model::Fact]| facts.iter().map(|f| f.name).collect::<Vec<_>>();
     assert_eq!(
-        names(&service::facts(portal, id).await.unwrap()),
+        names(&service::facts(portal, id, &asked).await.unwrap()),
         ["person.name.chinese", "person.birth_date", "person.age", "person.nationality", "person.document_kinds"]
     );
     service::add_education(portal, &one, study("A"), &key(1)).await.unwrap();
     service::add_employment(portal, &one, None, work(Some("B")), &key(1)).await.unwrap();
     service::claim_category(portal, &one, "DOCTOR", None, &key(1)).await.unwrap();
-    let facts = service::facts(portal, id).await.unwrap();
+    let facts = service::facts(portal, id, &asked).await.unwrap();
     let value = |name| facts.iter().find(|f| f.name == name).map(|f| f.value.clone());
     assert_eq!(value("person.age"), Some(FactValue::Number(36)));
     assert_eq!(value("talent.highest_degree"), Some(FactValue::Text("DOCTOR".into())));
@@ -213,7 +217,7 @@ async fn a_profile_gives_facts_and_silence_gives_none(app: TestApp) {
     assert_eq!(value("employment.employer_body"), None);
 
     // The rules of the catalogue get those that it declares, with their source.
-    let declared = ProfileFacts.facts(portal, id).await.unwrap();
+    let declared = ProfileFacts.facts(portal, id, &asked).await.unwrap();
     let paths: Vec<&str> = declared.iter().map(|(path, _)| path).collect();
     assert_eq!(
         paths,
@@ -232,7 +236,11 @@ async fn a_profile_gives_facts_and_silence_gives_none(app: TestApp) {
     let verified: Vec<&str> = declared.iter().filter(|(_, fact)| fact.origin != FactOrigin::Profile).map(|(path, _)| path).collect();
     assert_eq!(verified, ["person.document_kinds"]);
     assert_eq!(declared.get("person.document_kinds").map(|f| f.origin), Some(FactOrigin::Verified));
-    assert!(matches!(ProfileFacts.facts(portal, PersonId::new(&portal.env)).await, Err(Fault::NotFound)));
+    assert!(matches!(ProfileFacts.facts(portal, PersonId::new(&portal.env), &asked).await, Err(Fault::NotFound)));
+    // One that is asked alone is the same as among all, and nothing comes with it.
+    for fact in &facts {
+        assert_eq!(service::facts(portal, id, &BTreeSet::from([fact.name])).await.unwrap(), std::slice::from_ref(fact));
+    }
 }
 
 async fn a_profile_costs_six_statements(app: TestApp) {
@@ -242,9 +250,12 @@ async fn a_profile_costs_six_statements(app: TestApp) {
         service::add_education(portal, &one, study("A"), &key(n)).await.unwrap();
         service::add_employment(portal, &one, None, work(Some("B")), &key(n)).await.unwrap();
     }
-    let (statements, facts) = app.statements(service::facts(portal, id)).await;
+    let asked: BTreeSet<&str> = vocabulary().unwrap().elements().map(|element| element.path.as_str()).collect();
+    let (statements, facts) = app.statements(service::facts(portal, id, &asked)).await;
     assert_eq!(facts.unwrap().len(), 10);
     assert!(statements <= 6, "{statements}");
+    let (statements, facts) = app.statements(service::facts(portal, id, &BTreeSet::from(["person.nationality"]))).await;
+    assert_eq!((statements, facts.unwrap().len()), (1, 1));
     let profile = async {
         let found = person::person_for(portal, &one, id).await.unwrap();
         person::identity::documents(portal, &one, &found).await.unwrap();

@@ -307,7 +307,7 @@ async fn judge(
     }
     let vocabulary = vocabulary().map_err(|p| Fault::internal(anyhow::anyhow!("the vocabulary does not load: {p:?}")))?;
     let mut facts = about.facts.clone();
-    facts.extend(version.form.facts(&about.answers, vocabulary));
+    facts.claim(version.form.facts(&about.answers, vocabulary));
     facts.set_today(today);
     let bound = store::materials_of(txn, &[row.id]).await?;
     let ids: Vec<DocumentVersionId> = bound.iter().filter_map(|b| b.document_version_id).collect();

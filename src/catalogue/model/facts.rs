@@ -196,4 +196,15 @@ impl Facts {
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
+
+    /// Adds what a person claims in a form. It goes before what her profile says, and not before what an officer or an
+    /// authority has found.
+    pub fn claim(&mut self, claimed: Self) {
+        for (path, fact) in claimed.0 {
+            let found = |known: &Fact| matches!(known.origin, FactOrigin::Verified | FactOrigin::Register | FactOrigin::Officer);
+            if !self.0.get(&path).is_some_and(found) {
+                self.0.insert(path, fact);
+            }
+        }
+    }
 }

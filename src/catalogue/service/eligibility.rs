@@ -1,5 +1,6 @@
 //! Eligibility: facts from the slices that know them, and what the asker supposes, judged by the rules of a version.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,8 +20,8 @@ pub trait FactSource: Send + Sync {
     /// First words of the paths that it knows, for example `employment`.
     fn roots(&self) -> &'static [&'static str];
 
-    /// What is known of a person. What is not known is left out.
-    async fn facts(&self, portal: &Portal, person: PersonId) -> Result<Facts, Fault>;
+    /// What is known of a person among the asked paths. What is not known is left out, what nobody asks is not read.
+    async fn facts(&self, portal: &Portal, person: PersonId, asked: &BTreeSet<&str>) -> Result<Facts, Fault>;
 }
 
 /// The registered sources, a [`Portal`] part. Later ones win where two know the same fact.
@@ -61,7 +62,7 @@ pub async fn known_facts(portal: &Portal, person: PersonId, version: &CompiledVe
     let mut facts = Facts::new();
     for source in &portal.part::<FactSources>()?.0 {
         if source.roots().iter().any(|root| asked.iter().any(|path| path.split('.').next() == Some(root))) {
-            facts.extend(source.facts(portal, person).await?);
+            facts.extend(source.facts(portal, person, &asked).await?);
         }
     }
     facts.set_today(portal.env.today());

@@ -1,5 +1,7 @@
 //! What the portal knows of a person, for the rules of the catalogue. Registered in `app`.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use crate::catalogue::model::bundle::vocabulary;
@@ -21,10 +23,10 @@ impl FactSource for ProfileFacts {
         &["person", "talent", "employment"]
     }
 
-    async fn facts(&self, portal: &Portal, person: PersonId) -> Result<Facts, Fault> {
+    async fn facts(&self, portal: &Portal, person: PersonId, asked: &BTreeSet<&str>) -> Result<Facts, Fault> {
         let vocabulary = vocabulary().map_err(|problem| Fault::internal(anyhow::anyhow!("{problem}")))?;
         let mut facts = Facts::new();
-        for fact in known(portal, person).await? {
+        for fact in known(portal, person, asked).await? {
             // What no rule may ask, and a claimed category that is none of the catalogue's, is left out: unknown.
             let _undeclared = facts.insert(vocabulary, fact.name, value(fact.value), origin(fact.origin));
         }
