@@ -29,6 +29,7 @@ use crate::api::schema;
 use crate::application::service::dealing::CaseDealing;
 use crate::application::service::fulfilment::Fulfilments;
 use crate::application::service::merge::OpenCases;
+use crate::application::service::papers::BoundPapers;
 use crate::application::service::steps::{EmployerConfirmation, Review, StepKinds};
 use crate::application::service::succession::NoOpenCases;
 use crate::audit::service::{Bus, Worker, Workers};
@@ -46,6 +47,7 @@ use crate::kernel::seal::Keyring;
 use crate::material::adapter::{Clamd, FOLDER, local_store, s3_store};
 use crate::material::model::scan::{Scanner, Scanning};
 use crate::material::service::Claims;
+use crate::material::service::Holders;
 use crate::material::service::download::Previews;
 use crate::organisation::service::CalendarCache;
 use crate::organisation::service::units::UnitFollowers;
@@ -111,6 +113,7 @@ fn parts_over(config: &Config, files: Arc<dyn ObjectStore>) -> anyhow::Result<Pa
         .with(files)
         .with(Scanning(scanner))
         .with(Previews::default())
+        .with(Holders::default().with(Arc::new(BoundPapers)))
         .with(handlers())
         .with(fulfilments())
         .with(step_kinds())

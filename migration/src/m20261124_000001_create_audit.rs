@@ -35,6 +35,7 @@ impl MigrationTrait for Migration {
             .await?;
         manager.create_index(index("trail", "trail_object", &["object_id", "id"])).await?;
         manager.create_index(index("trail", "trail_subject", &["subject_id", "id"])).await?;
+        manager.create_index(index("trail", "trail_person", &["person_id", "id"])).await?;
         manager
             .create_table(
                 table("outbox")

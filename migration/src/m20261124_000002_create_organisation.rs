@@ -92,10 +92,12 @@ impl MigrationTrait for Migration {
             .to_owned();
         manager.create_table(year).await?;
         let day = table("calendar_day")
-            .col(date("day").primary_key())
+            // The notice of a year may name days of its neighbours: the year is that of the notice.
+            .col(date("day"))
             .col(int("year"))
             .col(code("kind", &["DAY_OFF", "MAKE_UP"]))
             .col(text("name"))
+            .primary_key(Index::create().col("day").col("year"))
             .foreign_key(&mut refers_code("calendar_day", "year", "calendar_year", "year"))
             .to_owned();
         manager.create_table(day).await?;

@@ -10,18 +10,6 @@ use crate::schema::{
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-const KINDS: [&str; 9] = [
-    "RESIDENT_ID_CARD",
-    "HK_MACAO_TAIWAN_RESIDENCE_PERMIT",
-    "HOME_RETURN_PERMIT",
-    "HOME_RETURN_PERMIT_NON_CHINESE",
-    "HKID",
-    "MACAO_BIR",
-    "PASSPORT",
-    "TAIWAN_PERMIT",
-    "FOREIGN_PERMANENT_RESIDENT_ID",
-];
-
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -32,7 +20,7 @@ impl MigrationTrait for Migration {
                     .col(text_null("name_zh"))
                     .col(text_null("name_latin"))
                     .col(date_null("birth_date"))
-                    .col(text_null("sex").check(Expr::col("sex").is_in(["MALE", "FEMALE"])))
+                    .col(text_null("sex"))
                     .col(text_null("nationality"))
                     .col(code("assurance", &["L1", "L2", "L3"]))
                     .col(boolean("has_account"))
@@ -64,7 +52,7 @@ impl MigrationTrait for Migration {
                 table("identity_document")
                     .col(id())
                     .col(uuid("person_id"))
-                    .col(code("kind", &KINDS))
+                    .col(text("kind"))
                     .col(text_null("issuing_state"))
                     .col(bytes("number_sealed"))
                     .col(bytes("number_index"))

@@ -50,7 +50,7 @@ async fn sign_in(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             table("account")
                 .col(id())
                 .col(uuid("person_id"))
-                .col(code("status", &["ACTIVE", "DISABLED"]))
+                .col(code("status", &["ACTIVE", "DISABLED", "CLOSED"]))
                 .col(code("language", &LANGUAGES))
                 .col(text_null("password_hash"))
                 .col(instant_null("password_changed_at"))
@@ -146,6 +146,10 @@ async fn sign_in(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .await?;
     manager.create_index(unique("session", "session_access", &["access_hash"])).await?;
     manager.create_index(index("session", "session_account", &["account_id", "created_at"])).await?;
+    // For the hourly sweep.
+    manager.create_index(index("session", "session_ends", &["ends_at"])).await?;
+    let networks = index("session", "session_network", &["created_at"]).and_where(Expr::col("network_hash").is_not_null()).to_owned();
+    manager.create_index(networks).await?;
     manager
         .create_table(
             table("second_factor")
@@ -209,6 +213,8 @@ async fn roles(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .await?;
     manager.create_index(index("role_grant", "role_grant_person", &["person_id", "id"])).await?;
+    manager.create_index(index("role_grant", "role_grant_unit", &["unit_id", "id"])).await?;
+    manager.create_index(index("role_grant", "role_grant_body", &["body_id", "id"])).await?;
     manager
         .create_table(
             table("invitation")
@@ -237,6 +243,7 @@ async fn roles(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .await?;
     manager.create_index(unique("invitation", "invitation_token", &["token_hash"])).await?;
+    manager.create_index(index("invitation", "invitation_expires", &["expires_at"])).await?;
     manager
         .create_table(
             table("mandate")
@@ -260,5 +267,6 @@ async fn roles(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .await?;
     manager.create_index(index("mandate", "mandate_principal", &["principal_person_id"])).await?;
+    manager.create_index(index("mandate", "mandate_body", &["principal_body_id"])).await?;
     manager.create_index(index("mandate", "mandate_agent", &["agent_id"])).await
 }

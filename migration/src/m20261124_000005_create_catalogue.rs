@@ -3,7 +3,8 @@
 use sea_orm_migration::prelude::*;
 
 use crate::schema::{
-    bigint, code, date, date_null, id, index, instant, instant_null, int, int_null, json, refers, refers_code, sort_text, table, text, text_null, unique, uuid,
+    bigint, code, code_null, date, date_null, id, index, instant, instant_null, int, int_null, json, refers, refers_code, sort_text, table, text, text_null,
+    unique, uuid,
 };
 
 #[derive(DeriveMigrationName)]
@@ -61,6 +62,7 @@ impl MigrationTrait for Migration {
                     .col(date_null("in_force_to"))
                     .col(instant("created_at"))
                     .check(Expr::cust("state = 'DRAFT' OR (number IS NOT NULL AND in_force_from IS NOT NULL)"))
+                    .check(Expr::cust("in_force_to >= in_force_from"))
                     .foreign_key(&mut refers("item_version", "item_id", "service_item"))
                     .to_owned(),
             )
@@ -77,10 +79,11 @@ impl MigrationTrait for Migration {
                     .col(text("region_code"))
                     .col(text_null("zone_code"))
                     .col(json("authority"))
-                    .col(int("promised_days"))
-                    .col(int("statutory_days"))
-                    .col(code("promised_verification", VERIFICATIONS))
-                    .col(code("statutory_verification", VERIFICATIONS))
+                    // A limit that nobody knows is empty, and so is its mark.
+                    .col(int_null("promised_days"))
+                    .col(int_null("statutory_days"))
+                    .col(code_null("promised_verification", VERIFICATIONS))
+                    .col(code_null("statutory_verification", VERIFICATIONS))
                     .col(json("channels"))
                     .col(json("intake"))
                     .col(int_null("quota"))
@@ -93,6 +96,8 @@ impl MigrationTrait for Migration {
                     // Where another took its place before its first day was over: it is offered no more, whatever its period.
                     .col(instant_null("withdrawn_at"))
                     .check(Expr::cust("promised_days >= 0 AND statutory_days >= 0"))
+                    .check(Expr::cust("(promised_days IS NULL) = (promised_verification IS NULL)"))
+                    .check(Expr::cust("(statutory_days IS NULL) = (statutory_verification IS NULL)"))
                     .check(Expr::cust("effective_to IS NULL OR effective_to >= effective_from"))
                     .foreign_key(&mut refers("item_offering", "item_id", "service_item"))
                     .foreign_key(&mut refers("item_offering", "version_id", "item_version"))
@@ -106,6 +111,7 @@ impl MigrationTrait for Migration {
         let start = unique("item_offering", "uq_item_offering_start", &["item_id", "unit_id", "effective_from"]);
         manager.create_index(start.clone().and_where(Expr::col("withdrawn_at").is_null()).to_owned()).await?;
         manager.create_index(index("item_offering", "item_offering_unit", &["unit_id"])).await?;
+        manager.create_index(index("item_offering", "item_offering_version", &["version_id"])).await?;
 
         manager
             .create_table(
@@ -137,7 +143,8 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        manager.create_index(index("item_route", "ix_item_route_item", &["item_id"])).await?;
+        let once = "item_id, COALESCE(region_code, ''), COALESCE(zone_code, ''), COALESCE(category, ''), unit_id";
+        manager.get_connection().execute_unprepared(&format!("CREATE UNIQUE INDEX uq_item_route_once ON item_route ({once})")).await?;
         manager.create_index(index("item_route", "ix_item_route_unit", &["unit_id"])).await?;
 
         manager

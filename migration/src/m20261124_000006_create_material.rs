@@ -63,6 +63,8 @@ impl MigrationTrait for Migration {
         manager
             .create_index(index("document_version", "ix_document_version_pending", &["id"]).and_where(Expr::col("scan_state").eq("PENDING")).to_owned())
             .await?;
+        let unattached = index("document_version", "ix_document_version_unattached", &["id"]);
+        manager.create_index(unattached.clone().and_where(Expr::col("attached_at").is_null()).to_owned()).await?;
         manager
             .create_index(
                 index("document_version", "ix_document_version_waiting", &["owner_person", "created_at"])

@@ -3,8 +3,8 @@
 use sea_orm_migration::prelude::*;
 
 use crate::schema::{
-    append_only, bigint, boolean, bytes, bytes_null, code, date_null, id, index, instant, instant_null, int, refers, refers_code, table, text, text_null,
-    unique, uuid, uuid_null,
+    append_only, bigint, boolean, bytes, bytes_null, code, date_null, id, index, instant, instant_null, int, refers, refers_code, sort_text, table, text,
+    text_null, unique, uuid, uuid_null,
 };
 
 #[derive(DeriveMigrationName)]
@@ -46,11 +46,15 @@ impl MigrationTrait for Migration {
         manager.create_index(index("application_order", "application_order_applicant", &["applicant_person_id", "id"])).await?;
         manager.create_index(index("application_order", "application_order_body", &["applicant_body_id", "id"])).await?;
         manager.create_index(index("application_order", "application_order_filler", &["created_by", "id"])).await?;
+        let carts = index("application_order", "application_order_cart", &["created_by", "id"]);
+        manager.create_index(carts.clone().and_where(Expr::col("state").eq("CART")).to_owned()).await?;
         manager
             .create_table(
                 table("application")
                     .col(id())
                     .col(uuid("order_id"))
+                    // Place in its order, from 0.
+                    .col(int("position"))
                     .col(text_null("number"))
                     .col(uuid("item_id"))
                     .col(uuid("version_id"))
@@ -74,6 +78,7 @@ impl MigrationTrait for Migration {
                     .col(text_null("termination_reason"))
                     .col(int("step_index"))
                     .col(text_null("step_key"))
+                    .col(text_null("step_kind"))
                     .col(bigint("version"))
                     .col(uuid_null("claimed_by"))
                     .col(instant_null("claimed_at"))
@@ -115,7 +120,8 @@ impl MigrationTrait for Migration {
                     .foreign_key(&mut refers_code("application", "category", "talent_class", "code"))
                     .check(Expr::cust("(applicant_person_id IS NULL) <> (applicant_body_id IS NULL)"))
                     .check(Expr::cust("(claimed_by IS NULL) = (claimed_at IS NULL)"))
-                    .check(Expr::cust("step_index >= 0 AND version >= 0"))
+                    .check(Expr::cust("step_index >= 0 AND version >= 0 AND position >= 0"))
+                    .check(Expr::cust("(step_key IS NULL) = (step_kind IS NULL)"))
                     // What was handed in has a number, an offering, a unit and a receipt; a draft has none of them.
                     .check(Expr::cust("(state = 'DRAFT') = (number IS NULL)"))
                     .check(Expr::cust("(number IS NULL) = (offering_id IS NULL)"))
@@ -130,7 +136,7 @@ impl MigrationTrait for Migration {
             .await?;
         manager.create_index(unique("application", "application_number", &["number"])).await?;
         manager.create_index(unique("application", "application_open_key", &["open_key"])).await?;
-        manager.create_index(index("application", "application_order_lines", &["order_id", "id"])).await?;
+        manager.create_index(index("application", "application_order_lines", &["order_id", "position"])).await?;
         manager.create_index(index("application", "application_applicant", &["applicant_person_id", "id"])).await?;
         let open = Expr::col("state").is_in(["RECEIVED", "SUPPLEMENT_REQUESTED", "ACCEPTED", "IN_REVIEW", "DECIDED"]);
         manager.create_index(index("application", "application_queue", &["current_unit_id", "due_at", "id"]).and_where(open.clone()).to_owned()).await?;
@@ -141,7 +147,7 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 index("application", "application_employer", &["employer_body_id", "due_at", "id"])
-                    .and_where(Expr::col("state").is_in(["RECEIVED", "ACCEPTED", "IN_REVIEW"]))
+                    .and_where(Expr::col("step_kind").eq("EMPLOYER_CONFIRMATION"))
                     .to_owned(),
             )
             .await?;
@@ -193,9 +199,9 @@ impl MigrationTrait for Migration {
                 table("application_material")
                     .col(id())
                     .col(uuid("application_id"))
-                    .col(text("material_key"))
-                    // A document, what an authority shares, or a signed undertaking (告知承诺) in its stead.
-                    .col(code("basis", &["DOCUMENT", "SHARED", "UNDERTAKING"]))
+                    .col(sort_text("material_key", manager))
+                    // For example DOCUMENT; SHARED by an authority; UNDERTAKING, signed in its stead (告知承诺).
+                    .col(text("basis"))
                     .col(uuid_null("document_version_id"))
                     .col(instant_null("original_seen_at"))
                     .col(uuid_null("original_seen_by"))

@@ -12,7 +12,6 @@ use crate::schema::{
 pub struct Migration;
 
 const VERIFICATION: &[&str] = &["OFFICIAL", "REPORTED", "STAND_IN"];
-const BENEFICIARY: &[&str] = &["HOLDER", "SPOUSE", "CHILD", "PARENT"];
 
 /// Tables in the order in which they are made; they are dropped the other way round.
 const TABLES: &[&str] = &[
@@ -104,7 +103,7 @@ async fn products(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(text("code"))
                 .col(text("area"))
                 .col(text("grade"))
-                .col(code("beneficiary", BENEFICIARY))
+                .col(text("beneficiary"))
                 // NULL: the whole province.
                 .col(text_null("region_code"))
                 .col(json("authority"))
@@ -125,6 +124,7 @@ async fn products(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .to_owned(),
         )
         .await?;
+    manager.create_index(index("benefit", "ix_benefit_position", &["product_version_id", "position"])).await?;
     let key = &["product_version_id", "code", "grade", "beneficiary"];
     manager.create_index(unique("benefit", "uq_benefit_province", key).and_where(Expr::col("region_code").is_null()).to_owned()).await?;
     let key = &["product_version_id", "code", "grade", "beneficiary", "region_code"];
@@ -141,7 +141,7 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(text("grade"))
                 .col(uuid("holder_person_id"))
                 // Who the holder is to the principal card: HOLDER on the principal card itself.
-                .col(code("beneficiary", BENEFICIARY))
+                .col(text("beneficiary"))
                 .col(uuid_null("principal_card_id"))
                 .col(uuid_null("application_id"))
                 .col(date("valid_from"))
@@ -153,6 +153,7 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .foreign_key(&mut refers("card", "product_version_id", "card_product_version"))
                 .foreign_key(&mut refers("card", "holder_person_id", "person"))
                 .foreign_key(&mut refers("card", "principal_card_id", "card"))
+                .foreign_key(&mut refers("card", "application_id", "application"))
                 .check(Expr::cust("valid_from <= valid_to"))
                 .check(Expr::cust("(beneficiary = 'HOLDER') = (principal_card_id IS NULL)"))
                 .to_owned(),
@@ -161,6 +162,13 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.create_index(index("card", "ix_card_holder", &["holder_person_id", "id"])).await?;
     manager.create_index(index("card", "ix_card_principal", &["principal_card_id"])).await?;
     manager.create_index(unique("card", "uq_card_application", &["application_id", "holder_person_id"])).await?;
+    manager
+        .create_index(
+            unique("card", "uq_card_one_sub_card", &["principal_card_id", "holder_person_id"])
+                .and_where(Expr::cust("status IN ('ACTIVE', 'SUSPENDED')"))
+                .to_owned(),
+        )
+        .await?;
     manager
         .create_index(
             unique("card", "uq_card_one_in_force", &["holder_person_id", "product_id"])
@@ -181,6 +189,7 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(bytes_null("reason_sealed"))
                 .foreign_key(&mut refers("card_event", "card_id", "card"))
                 .foreign_key(&mut refers("card_event", "by_person_id", "person"))
+                .foreign_key(&mut refers("card_event", "application_id", "application"))
                 .to_owned(),
         )
         .await?;
@@ -193,11 +202,7 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(uuid("card_id"))
                 .col(instant("issued_at"))
                 .col(instant_null("ended_at"))
-                .col(
-                    text_null("end_reason")
-                        .check(Expr::col("end_reason").is_in(["LOST", "DAMAGED", "CORRECTED", "RENEWED", "REVOKED", "EXPIRED", "PRINCIPAL_ENDED"]))
-                        .to_owned(),
-                )
+                .col(text_null("end_reason"))
                 .foreign_key(&mut refers("card_number", "card_id", "card"))
                 .check(Expr::cust("(ended_at IS NULL) = (end_reason IS NULL)"))
                 .to_owned(),
@@ -259,7 +264,8 @@ async fn checks(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .to_owned(),
         )
         .await?;
-    manager.create_index(index("card_check", "ix_card_check_card", &["card_id", "id"])).await
+    manager.create_index(index("card_check", "ix_card_check_card", &["card_id", "id"])).await?;
+    manager.create_index(index("card_check", "ix_card_check_checker", &["checked_by_person_id", "id"])).await
 }
 
 async fn ledger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -290,13 +296,16 @@ async fn ledger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(uuid("benefit_id"))
                 .col(uuid("beneficiary_person_id"))
                 .col(int("year"))
+                // A use; one taken back; or what the portal itself corrects, as where two persons become one.
+                .col(code("kind", &["USE", "REVERSAL", "ADJUSTMENT"]))
                 .col(bigint("delta"))
                 .col(uuid_null("check_id"))
                 .col(instant("delivered_at"))
-                .col(uuid("recorded_by_person_id"))
+                // Empty where the portal itself corrects.
+                .col(uuid_null("recorded_by_person_id"))
                 .col(uuid_null("unit_id"))
                 .col(uuid_null("body_id"))
-                .col(code("channel", &["ONLINE", "WINDOW"]))
+                .col(text("channel"))
                 .col(uuid_null("reverses_id"))
                 // Words of a note or of the reason of a reversal, under the holder's data key.
                 .col(bytes_null("note_sealed"))
@@ -310,7 +319,9 @@ async fn ledger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .check(Expr::cust("unit_id IS NULL OR body_id IS NULL"))
                 .foreign_key(&mut refers("benefit_entry", "reverses_id", "benefit_entry"))
                 .check(Expr::cust("delta <> 0"))
-                .check(Expr::cust("(delta < 0) = (reverses_id IS NOT NULL)"))
+                .check(Expr::cust("recorded_by_person_id IS NOT NULL OR kind = 'ADJUSTMENT'"))
+                .check(Expr::cust("(kind = 'REVERSAL') = (reverses_id IS NOT NULL)"))
+                .check(Expr::cust("(kind = 'USE' AND delta > 0) OR (kind = 'REVERSAL' AND delta < 0) OR kind = 'ADJUSTMENT'"))
                 .to_owned(),
         )
         .await?;

@@ -41,6 +41,11 @@ pub fn code(name: &'static str, codes: &[&'static str]) -> ColumnDef {
     text(name).check(Expr::col(name).is_in(codes.iter().copied())).to_owned()
 }
 
+/// Text that is one of `codes`, or nothing.
+pub fn code_null(name: &'static str, codes: &[&'static str]) -> ColumnDef {
+    text_null(name).check(Expr::col(name).is_in(codes.iter().copied())).to_owned()
+}
+
 /// NOT NULL text that sorts by bytes on both engines, for sort keys.
 pub fn sort_text(name: &'static str, manager: &SchemaManager<'_>) -> ColumnDef {
     let mut column = text(name);

@@ -40,6 +40,7 @@ pub mod application {
 
     use crate::application::model::case::{Decision, State};
     use crate::catalogue::model::offering::Channel;
+    use crate::catalogue::model::version::StepKindCode;
     use crate::kernel::ids::{ApplicationId, BodyId, ItemId, ItemVersionId, MandateId, OfferingId, OrderId, PersonId, UnitId};
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -48,6 +49,7 @@ pub mod application {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: ApplicationId,
         pub order_id: OrderId,
+        pub position: i32,
         pub number: Option<String>,
         pub item_id: ItemId,
         pub version_id: ItemVersionId,
@@ -68,6 +70,7 @@ pub mod application {
         pub decision: Option<Decision>,
         pub step_index: i32,
         pub step_key: Option<String>,
+        pub step_kind: Option<StepKindCode>,
         pub version: i64,
         pub claimed_by: Option<PersonId>,
         pub claimed_at: Option<DateTime<Utc>>,

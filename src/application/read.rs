@@ -16,7 +16,7 @@ use crate::application::model::case::State;
 use crate::application::model::order::OrderState;
 use crate::application::model::person::CaseOfPerson;
 use crate::application::model::queue::{QueueFilter, QueueRow};
-use crate::kernel::ids::{BodyId, ItemId, ItemVersionId, PersonId, UnitId};
+use crate::kernel::ids::{BodyId, ItemId, PersonId, UnitId};
 use crate::kernel::page::COUNT_CAP;
 use crate::kernel::text::Text;
 
@@ -124,10 +124,7 @@ fn open_cases(columns: &str, unit: UnitId, filter: &QueueFilter, now: DateTime<U
 
 /// How many cases the list of a unit shows, up to [`COUNT_CAP`].
 pub async fn count_queue(db: &impl ConnectionTrait, unit: UnitId, filter: &QueueFilter, now: DateTime<Utc>) -> Result<u64, DbErr> {
-    let sql = open_cases("SELECT 1 FROM application a", unit, filter, now);
-    let text = format!("SELECT COUNT(*) FROM ({} LIMIT {COUNT_CAP}) found", sql.text);
-    let row = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), text, sql.values)).await?;
-    row.map_or(Ok(0), |row| row.try_get_by_index::<i64>(0).map(i64::unsigned_abs))
+    count(db, open_cases("SELECT 1 FROM application a", unit, filter, now)).await
 }
 
 /// Open cases of a unit, what is due first.
@@ -142,7 +139,7 @@ pub async fn queue(
     run(db, open_cases(COLUMNS, unit, filter, now), after, limit, now).await
 }
 
-/// Cases in which an employer is named, under review; also those that count as accepted by lapse of time.
+/// Cases that wait for the confirmation of an employer.
 pub async fn employer_queue(
     db: &impl ConnectionTrait,
     body: BodyId,
@@ -150,23 +147,24 @@ pub async fn employer_queue(
     limit: u64,
     now: DateTime<Utc>,
 ) -> Result<Vec<QueueRow>, DbErr> {
-    run(db, employed(COLUMNS, body, now), after, limit, now).await
+    run(db, employed(COLUMNS, body), after, limit, now).await
 }
 
-fn employed(columns: &str, body: BodyId, now: DateTime<Utc>) -> Sql {
-    let mut sql = Sql { text: format!("{columns} WHERE a.state IN ('RECEIVED', 'ACCEPTED', 'IN_REVIEW')"), values: Vec::new() };
+fn employed(columns: &str, body: BodyId) -> Sql {
+    let mut sql = Sql { text: format!("{columns} WHERE a.step_kind = 'EMPLOYER_CONFIRMATION'"), values: Vec::new() };
     sql.and(" AND a.employer_body_id = ?", body.0);
-    sql.and(" AND (a.state <> 'RECEIVED' OR a.deemed_at <= ?)", now);
     sql
 }
 
-/// How many cases name an employer and are under review, by the version to which they are pinned and the step that is due.
-pub async fn count_employer_queue(db: &impl ConnectionTrait, body: BodyId, now: DateTime<Utc>) -> Result<Vec<(ItemVersionId, Option<String>, u64)>, DbErr> {
-    let sql = employed("SELECT a.version_id, a.step_key, COUNT(*) FROM application a", body, now);
-    let text = format!("{} GROUP BY a.version_id, a.step_key ORDER BY a.version_id", sql.text);
-    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, sql.values)).await?;
-    let group = |row: &QueryResult| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index::<i64>(2)?.unsigned_abs()));
-    rows.iter().map(group).collect()
+/// How many cases wait for the confirmation of an employer, up to [`COUNT_CAP`].
+pub async fn count_employer_queue(db: &impl ConnectionTrait, body: BodyId) -> Result<u64, DbErr> {
+    count(db, employed("SELECT 1 FROM application a", body)).await
+}
+
+async fn count(db: &impl ConnectionTrait, sql: Sql) -> Result<u64, DbErr> {
+    let text = format!("SELECT COUNT(*) FROM ({} LIMIT {COUNT_CAP}) found", sql.text);
+    let row = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), text, sql.values)).await?;
+    row.map_or(Ok(0), |row| row.try_get_by_index::<i64>(0).map(i64::unsigned_abs))
 }
 
 /// The cases that a person handed in or is a beneficiary of, but for those in which `actor` has a part herself: as

@@ -5,8 +5,10 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, PaginatorTrait as _,
-    QueryFilter, QueryOrder, QueryResult, QuerySelect, Select, SqlErr, Statement,
+    ActiveModelTrait as _,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, PaginatorTrait as _, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+    Select, SqlErr, Statement,
 };
 use uuid::Uuid;
 
@@ -99,12 +101,17 @@ pub async fn open_carts(txn: &impl ConnectionTrait, filler: PersonId, since: Dat
     row.map_or(Ok(0), |r| r.try_get_by_index(0))
 }
 
-/// The lines of orders, in the order in which they were made.
+/// The lines of orders, by their place in it.
 pub async fn lines_of(db: &impl ConnectionTrait, orders: &[OrderId]) -> Result<Vec<application::Model>, DbErr> {
     if orders.is_empty() {
         return Ok(Vec::new());
     }
-    application::Entity::find().filter(application::Column::OrderId.is_in(orders.iter().copied())).order_by_asc(application::Column::Id).all(db).await
+    application::Entity::find()
+        .filter(application::Column::OrderId.is_in(orders.iter().copied()))
+        .order_by_asc(application::Column::OrderId)
+        .order_by_asc(application::Column::Position)
+        .all(db)
+        .await
 }
 
 /// A case by id.
@@ -142,10 +149,10 @@ fn is_draft() -> Condition {
     Condition::all().add(application::Column::State.eq(State::Draft)).add(application::Column::Version.eq(0))
 }
 
-/// Writes all columns of a draft, if it is one still.
+/// Writes all columns of a draft but when it was made, if it is one still.
 pub async fn update_draft(txn: &impl ConnectionTrait, row: application::Model) -> Result<bool, DbErr> {
     let id = row.id;
-    let change = row.into_active_model().reset_all();
+    let change = application::ActiveModel { created_at: NotSet, ..row.into_active_model().reset_all() };
     let result = application::Entity::update_many().set(change).filter(application::Column::Id.eq(id)).filter(is_draft()).exec(txn).await?;
     Ok(result.rows_affected == 1)
 }
@@ -170,10 +177,10 @@ pub async fn clear_bindings(txn: &impl ConnectionTrait, ids: &[ApplicationId]) -
     beneficiary::Entity::delete_many().filter(beneficiary::Column::ApplicationId.in_subquery(drafts())).exec(txn).await.map(|_| ())
 }
 
-/// Binds document versions by key of the material.
-pub async fn bind_materials(txn: &impl ConnectionTrait, env: &Env, id: ApplicationId, bound: &[(String, DocumentVersionId)]) -> Result<(), DbErr> {
+/// Binds document versions by key of the material; `false` where one of them is not there.
+pub async fn bind_materials(txn: &impl ConnectionTrait, env: &Env, id: ApplicationId, bound: &[(String, DocumentVersionId)]) -> Result<bool, DbErr> {
     if bound.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let rows = bound.iter().map(|(key, version)| material::ActiveModel {
         id: Set(BoundMaterialId::new(env)),
@@ -184,7 +191,18 @@ pub async fn bind_materials(txn: &impl ConnectionTrait, env: &Env, id: Applicati
         original_seen_at: Set(None),
         original_seen_by: Set(None),
     });
-    material::Entity::insert_many(rows).exec_without_returning(txn).await.map(|_| ())
+    match material::Entity::insert_many(rows).exec_without_returning(txn).await {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Those of the versions that a draft or case binds.
+pub async fn bound_versions(db: &impl ConnectionTrait, ids: &[DocumentVersionId]) -> Result<HashSet<DocumentVersionId>, DbErr> {
+    let bound = material::Entity::find().filter(material::Column::DocumentVersionId.is_in(ids.iter().copied()));
+    let rows: Vec<Option<DocumentVersionId>> = bound.select_only().column(material::Column::DocumentVersionId).distinct().into_tuple().all(db).await?;
+    Ok(rows.into_iter().flatten().collect())
 }
 
 /// Adds beneficiaries.
@@ -354,7 +372,7 @@ pub async fn write_submission(txn: &impl ConnectionTrait, row: &application::Mod
     match update {
         Ok(result) if result.rows_affected == 1 => Ok(Written::Done),
         Ok(_) => Ok(Written::Stale),
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(Written::OneOpenAlready),
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(which)) if which.contains("open_key")) => Ok(Written::OneOpenAlready),
         Err(error) => Err(error),
     }
 }
@@ -365,6 +383,7 @@ fn columns(p: &Projection, now: DateTime<Utc>) -> application::ActiveModel {
         decision: Set(p.decision),
         step_index: Set(p.step_index),
         step_key: Set(p.step_key.clone()),
+        step_kind: Set(p.step_kind),
         current_unit_id: Set(p.unit),
         version: Set(p.version),
         claimed_by: Set(p.claimed_by),
@@ -391,6 +410,7 @@ pub fn project(row: &mut application::Model, p: &Projection, now: DateTime<Utc>)
     row.decision = p.decision;
     row.step_index = p.step_index;
     row.step_key = p.step_key;
+    row.step_kind = p.step_kind;
     row.current_unit_id = p.unit;
     row.version = p.version;
     row.claimed_by = p.claimed_by;
@@ -415,6 +435,7 @@ pub fn stored_projection(row: &application::Model) -> Projection {
         decision: row.decision,
         step_index: row.step_index,
         step_key: row.step_key.clone(),
+        step_kind: row.step_kind,
         unit: row.current_unit_id,
         version: row.version,
         claimed_by: row.claimed_by,

@@ -95,8 +95,8 @@ pub mod item_version {
         pub item_code: String,
         /// Which edition of the rules.
         pub edition: String,
-        /// Counts from 1 within the item.
-        pub number: i32,
+        /// Counts from 1 within the item; a draft has none.
+        pub number: Option<i32>,
         /// SHA-256 of the content.
         pub digest: String,
         /// Where it stands.
@@ -105,8 +105,8 @@ pub mod item_version {
         pub maker: Maker,
         /// The content.
         pub content: Json,
-        /// First day of the edition.
-        pub in_force_from: NaiveDate,
+        /// First day of the edition, which a draft may lack.
+        pub in_force_from: Option<NaiveDate>,
         /// Last day of the edition.
         pub in_force_to: Option<NaiveDate>,
         /// When.
@@ -149,13 +149,13 @@ pub mod item_offering {
         /// The authority.
         pub authority: Json,
         /// Promised limit, working days.
-        pub promised_days: i32,
+        pub promised_days: Option<i32>,
         /// Statutory limit, working days.
-        pub statutory_days: i32,
+        pub statutory_days: Option<i32>,
         /// How far the promised limit may be relied on.
-        pub promised_verification: Verification,
+        pub promised_verification: Option<Verification>,
         /// How far the statutory limit may be relied on.
-        pub statutory_verification: Verification,
+        pub statutory_verification: Option<Verification>,
         /// Ways of applying.
         pub channels: Json,
         /// Yearly intake periods.

@@ -344,21 +344,21 @@ impl ServiceOffering {
     async fn authority(&self, ctx: &Context<'_>) -> LocalizedText {
         text(&self.0.terms.authority, ctx)
     }
-    /// Promised limit (承诺办结时限) in working days; 0: settled on the spot.
-    async fn promised_days(&self) -> i32 {
-        int(self.0.terms.promised_days)
+    /// Promised limit (承诺办结时限) in working days; 0: settled on the spot; null: not known.
+    async fn promised_days(&self) -> Option<i32> {
+        self.0.terms.promised.map(|limit| int(limit.days))
     }
-    /// Statutory limit (法定办结时限) in working days.
-    async fn statutory_days(&self) -> i32 {
-        int(self.0.terms.statutory_days)
+    /// Statutory limit (法定办结时限) in working days; null: not known.
+    async fn statutory_days(&self) -> Option<i32> {
+        self.0.terms.statutory.map(|limit| int(limit.days))
     }
     /// How far the promised limit may be relied on. Show it.
-    async fn promised_verification(&self) -> Verification {
-        self.0.terms.promised_verification
+    async fn promised_verification(&self) -> Option<Verification> {
+        self.0.terms.promised.map(|limit| limit.verification)
     }
     /// How far the statutory limit may be relied on. Show it.
-    async fn statutory_verification(&self) -> Verification {
-        self.0.terms.statutory_verification
+    async fn statutory_verification(&self) -> Option<Verification> {
+        self.0.terms.statutory.map(|limit| limit.verification)
     }
     /// Ways of applying.
     async fn channels(&self) -> &[Channel] {

@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::catalogue::entity::{catalogue_state, item_audience, item_offering, item_route, item_version, service_item, talent_class};
-use crate::catalogue::model::item::{Item, ItemArea, TalentClass, Version};
-use crate::catalogue::model::offering::{Maker, Offering, OfferingTerms, RouteRule};
+use crate::catalogue::model::item::{Item, ItemArea, TalentClass, Version, VersionState};
+use crate::catalogue::model::offering::{Limit, Maker, Offering, OfferingTerms, RouteRule};
 use crate::catalogue::model::version::Audience;
+use crate::kernel::code::Verification;
 use crate::kernel::ids::{ItemId, ItemVersionId, OfferingId, RoutingId, UnitId};
 use crate::kernel::page::COUNT_CAP;
 
@@ -29,6 +30,8 @@ pub struct VersionHead {
     pub number: i32,
     /// SHA-256 of the content.
     pub digest: String,
+    /// Where it stands; never a draft.
+    pub state: VersionState,
     /// Who made it.
     pub maker: Maker,
     /// First day of the edition.
@@ -57,18 +60,26 @@ fn item(m: service_item::Model) -> Result<Item, DbErr> {
     Ok(Item { id: m.id, code: m.code, area: m.area, name: read(m.name)?, verification: m.verification, maker: m.maker })
 }
 
+fn unnumbered(id: ItemVersionId) -> DbErr {
+    DbErr::Type(format!("version {id} has no number"))
+}
+
 fn version(m: item_version::Model) -> Result<Version, DbErr> {
     Ok(Version {
         id: m.id,
         item: m.item_id,
         item_code: m.item_code,
         edition: m.edition,
-        number: m.number,
+        number: m.number.ok_or_else(|| unnumbered(m.id))?,
         digest: m.digest,
         state: m.state,
         maker: m.maker,
         content: read(m.content)?,
     })
+}
+
+fn limit(days: Option<i32>, verification: Option<Verification>) -> Result<Option<Limit>, DbErr> {
+    days.zip(verification).map(|(days, verification)| Ok(Limit { days: count(days)?, verification })).transpose()
 }
 
 fn offering(m: item_offering::Model) -> Result<Offering, DbErr> {
@@ -81,10 +92,8 @@ fn offering(m: item_offering::Model) -> Result<Offering, DbErr> {
         zone: m.zone_code,
         terms: OfferingTerms {
             authority: read(m.authority)?,
-            promised_days: count(m.promised_days)?,
-            statutory_days: count(m.statutory_days)?,
-            promised_verification: m.promised_verification,
-            statutory_verification: m.statutory_verification,
+            promised: limit(m.promised_days, m.promised_verification)?,
+            statutory: limit(m.statutory_days, m.statutory_verification)?,
             channels: read(m.channels)?,
             intake: read(m.intake)?,
             quota: m.quota.map(count).transpose()?,
@@ -117,6 +126,19 @@ pub async fn bundle_number(db: &impl ConnectionTrait) -> Result<i64, DbErr> {
 /// Every item by code.
 pub async fn all_items(db: &impl ConnectionTrait) -> Result<Vec<Item>, DbErr> {
     service_item::Entity::find().order_by_asc(service_item::Column::Code).all(db).await?.into_iter().map(item).collect()
+}
+
+/// The units that offer anything on a day or later.
+pub async fn offering_units(db: &impl ConnectionTrait, from: NaiveDate) -> Result<Vec<UnitId>, DbErr> {
+    use item_offering::Column as C;
+    let live = item_offering::Entity::find().filter(C::WithdrawnAt.is_null()).filter(C::EffectiveTo.is_null().or(C::EffectiveTo.gte(from)));
+    live.select_only().column(C::UnitId).distinct().into_tuple().all(db).await
+}
+
+/// Locks every item until the transaction ends, in the order of their ids.
+pub async fn lock_items(txn: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let ids = service_item::Entity::find().select_only().column(service_item::Column::Id).order_by_asc(service_item::Column::Id);
+    ids.lock_exclusive().into_tuple::<ItemId>().all(txn).await.map(|_| ())
 }
 
 fn items_where(area: Option<ItemArea>, audience: Option<Audience>) -> Select<service_item::Entity> {
@@ -214,22 +236,24 @@ pub async fn set_audience(txn: &impl ConnectionTrait, item: ItemId, audience: &[
     Ok(())
 }
 
-/// Versions of items without their contents, oldest first.
+/// Versions of items that were published, also those retired since, without their contents, oldest first.
 pub async fn version_heads(db: &impl ConnectionTrait, items: &[ItemId]) -> Result<Vec<VersionHead>, DbErr> {
     use item_version::Column as C;
     item_version::Entity::find()
         .select_only()
-        .columns([C::Id, C::ItemId, C::Edition, C::Number, C::Digest, C::Maker, C::InForceFrom, C::InForceTo])
+        .columns([C::Id, C::ItemId, C::Edition, C::Number, C::Digest, C::State, C::Maker, C::InForceFrom, C::InForceTo])
         .filter(C::ItemId.is_in(items.iter().copied()))
+        .filter(C::State.ne(VersionState::Draft))
         .order_by_asc(C::Number)
         .into_model::<VersionHead>()
         .all(db)
         .await
 }
 
-/// Versions by id.
+/// Versions by id, but for drafts.
 pub async fn versions(db: &impl ConnectionTrait, ids: &[ItemVersionId]) -> Result<Vec<Version>, DbErr> {
-    item_version::Entity::find().filter(item_version::Column::Id.is_in(ids.iter().copied())).all(db).await?.into_iter().map(version).collect()
+    let found = item_version::Entity::find().filter(item_version::Column::Id.is_in(ids.iter().copied()));
+    found.filter(item_version::Column::State.ne(VersionState::Draft)).all(db).await?.into_iter().map(version).collect()
 }
 
 /// Adds a version.
@@ -239,12 +263,12 @@ pub async fn insert_version(txn: &impl ConnectionTrait, version: &Version, now: 
         item_id: Set(version.item),
         item_code: Set(version.item_code.clone()),
         edition: Set(version.edition.clone()),
-        number: Set(version.number),
+        number: Set(Some(version.number)),
         digest: Set(version.digest.clone()),
         state: Set(version.state),
         maker: Set(version.maker),
         content: Set(write(&version.content)?),
-        in_force_from: Set(version.content.in_force_from),
+        in_force_from: Set(Some(version.content.in_force_from)),
         in_force_to: Set(version.content.in_force_to),
         created_at: Set(now),
     };
@@ -299,10 +323,10 @@ pub async fn insert_offering(txn: &impl ConnectionTrait, offering: &Offering, no
         region_code: Set(offering.region.clone()),
         zone_code: Set(offering.zone.clone()),
         authority: Set(write(&terms.authority)?),
-        promised_days: Set(number(terms.promised_days)?),
-        statutory_days: Set(number(terms.statutory_days)?),
-        promised_verification: Set(terms.promised_verification),
-        statutory_verification: Set(terms.statutory_verification),
+        promised_days: Set(terms.promised.map(|l| number(l.days)).transpose()?),
+        statutory_days: Set(terms.statutory.map(|l| number(l.days)).transpose()?),
+        promised_verification: Set(terms.promised.map(|l| l.verification)),
+        statutory_verification: Set(terms.statutory.map(|l| l.verification)),
         channels: Set(write(&terms.channels)?),
         intake: Set(write(&terms.intake)?),
         quota: Set(terms.quota.map(number).transpose()?),

@@ -1,8 +1,8 @@
 //! The world as a service sees it: time and chance, both passed in.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -48,12 +48,22 @@ pub struct Env {
     pub clock: Arc<dyn Clock>,
     /// The chance.
     pub entropy: Arc<dyn Entropy>,
+    /// Milliseconds and chance (74 bits) of the last id.
+    last: Arc<Mutex<(u64, u128)>>,
 }
 
+/// Chance in a UUIDv7.
+const CHANCE: u128 = (1 << 74) - 1;
+
 impl Env {
+    /// This clock, this generator.
+    pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { clock, entropy, last: Arc::default() }
+    }
+
     /// The machine's clock and generator.
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+        Self::new(Arc::new(SystemClock), Arc::new(SystemEntropy))
     }
 
     /// The present instant, UTC, milliseconds.
@@ -66,10 +76,26 @@ impl Env {
         self.clock.today()
     }
 
-    /// A new UUIDv7 of now.
+    /// A new UUIDv7 of now, greater than each that this process made before (RFC 9562, 6.2, method 2): rows sort by id in
+    /// the order in which they were made.
     pub fn uuid(&self) -> Uuid {
         let millis = u64::try_from(self.now().timestamp_millis()).unwrap_or(0);
-        uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes::<10>()).into_uuid()
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = if millis > last.0 {
+            (millis, u128::from_be_bytes(self.bytes()) & CHANCE)
+        } else {
+            match last.1 + 1 + u128::from(u32::from_be_bytes(self.bytes())) {
+                full if full > CHANCE => (last.0 + 1, full & CHANCE),
+                next => (last.0, next),
+            }
+        };
+        let (millis, chance) = *last;
+        drop(last);
+        // Twelve bits beside the version, sixty-two beside the variant.
+        let mut bytes = [0; 10];
+        bytes[..2].copy_from_slice(&((chance >> 62) as u16).to_be_bytes());
+        bytes[2..].copy_from_slice(&((chance & ((1 << 62) - 1)) as u64).to_be_bytes());
+        uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
 
     /// `N` bytes of chance.

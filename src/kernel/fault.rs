@@ -102,6 +102,8 @@ impl From<sea_orm::DbErr> for Fault {
             "too many clients",
             "statement timeout",
             "lock timeout",
+            "deadlock detected",
+            "could not serialize access",
         ];
         if lost.iter().any(|sign| text.contains(sign)) { Self::unavailable(error) } else { Self::internal(error) }
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select,
+    QuerySelect as _, QueryTrait as _, Select,
 };
 use uuid::Uuid;
 
@@ -379,11 +379,17 @@ pub async fn delete_uploads(db: &impl ConnectionTrait, ids: &[UploadId]) -> Resu
 }
 
 /// Versions that came before `before` and were never handed in.
-pub async fn waiting_versions(db: &impl ConnectionTrait, before: DateTime<Utc>, limit: u64) -> Result<Vec<DocumentVersion>, DbErr> {
+pub async fn waiting_versions(
+    db: &impl ConnectionTrait,
+    before: DateTime<Utc>,
+    after: Option<DocumentVersionId>,
+    limit: u64,
+) -> Result<Vec<DocumentVersion>, DbErr> {
     let rows = document_version::Entity::find()
         .filter(document_version::Column::AttachedAt.is_null())
         .filter(document_version::Column::CreatedAt.lte(before))
-        .order_by_asc(document_version::Column::CreatedAt)
+        .apply_if(after, |query, after| query.filter(document_version::Column::Id.gt(after)))
+        .order_by_asc(document_version::Column::Id)
         .limit(limit)
         .all(db)
         .await?;

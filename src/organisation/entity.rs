@@ -151,6 +151,7 @@ pub mod calendar_day {
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub day: NaiveDate,
+        #[sea_orm(primary_key, auto_increment = false)]
         pub year: i32,
         pub kind: DayKind,
         pub name: String,

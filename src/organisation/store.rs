@@ -168,19 +168,13 @@ pub async fn put_calendar_year(txn: &impl ConnectionTrait, year: &CalendarYear) 
     let conflict = OnConflict::column(calendar_year::Column::Year).update_columns(changed).to_owned();
     calendar_year::Entity::insert(row).on_conflict(conflict).exec_without_returning(txn).await?;
     let days = year.days();
-    calendar_day::Entity::delete_many()
-        .filter(calendar_day::Column::Year.eq(year.year))
-        .filter(calendar_day::Column::Day.is_not_in(days.iter().map(|d| d.day)))
-        .exec(txn)
-        .await?;
+    calendar_day::Entity::delete_many().filter(calendar_day::Column::Year.eq(year.year)).exec(txn).await?;
     let rows: Vec<calendar_day::ActiveModel> =
         days.into_iter().map(|d| calendar_day::ActiveModel { day: Set(d.day), year: Set(year.year), kind: Set(d.kind), name: Set(d.name) }).collect();
     if rows.is_empty() {
         return Ok(());
     }
-    let changed = [calendar_day::Column::Year, calendar_day::Column::Kind, calendar_day::Column::Name];
-    let conflict = OnConflict::column(calendar_day::Column::Day).update_columns(changed).to_owned();
-    calendar_day::Entity::insert_many(rows).on_conflict(conflict).exec_without_returning(txn).await.map(|_| ())
+    calendar_day::Entity::insert_many(rows).exec_without_returning(txn).await.map(|_| ())
 }
 
 /// The years whose notice is known, oldest first, each with its number, date and source as they identify the notice.
@@ -189,10 +183,12 @@ pub async fn calendar_years(db: &impl ConnectionTrait) -> Result<Vec<(i32, Strin
     Ok(rows.into_iter().map(|m| (m.year, m.number, m.issued_on, m.source)).collect())
 }
 
-/// The days that differ from their weekday, oldest first.
+/// The days that differ from their weekday, oldest first; where the notices of two years name one, as the later says.
 pub async fn calendar_days(db: &impl ConnectionTrait) -> Result<Vec<(NaiveDate, DayKind)>, DbErr> {
-    let rows = calendar_day::Entity::find().order_by_asc(calendar_day::Column::Day).all(db).await?;
-    Ok(rows.into_iter().map(|m| (m.day, m.kind)).collect())
+    let rows = calendar_day::Entity::find().order_by_asc(calendar_day::Column::Day).order_by_desc(calendar_day::Column::Year).all(db).await?;
+    let mut days: Vec<(NaiveDate, DayKind)> = rows.into_iter().map(|m| (m.day, m.kind)).collect();
+    days.dedup_by_key(|(day, _)| *day);
+    Ok(days)
 }
 
 /// The body with this id.

@@ -589,8 +589,8 @@ pub struct NewEntry {
 
 /// Adds an entry to the ledger.
 pub async fn insert_entry(txn: &impl ConnectionTrait, e: NewEntry) -> Result<(), DbErr> {
-    let sql = "INSERT INTO benefit_entry (id, card_id, benefit_id, beneficiary_person_id, year, delta, check_id, delivered_at, recorded_by_person_id, unit_id, \
-               body_id, channel, note_sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'WINDOW', $12)";
+    let sql = "INSERT INTO benefit_entry (id, card_id, benefit_id, beneficiary_person_id, year, kind, delta, check_id, delivered_at, recorded_by_person_id, \
+               unit_id, body_id, channel, note_sealed) VALUES ($1, $2, $3, $4, $5, 'USE', $6, $7, $8, $9, $10, $11, 'WINDOW', $12)";
     let values = vec![
         e.id.0.into(),
         e.key.card.0.into(),

@@ -10,7 +10,7 @@ use talent_portal::api::schema;
 use talent_portal::catalogue::model::bundle::{Bundle, digest, vocabulary};
 use talent_portal::catalogue::model::facts::{Fact, FactOrigin, FactValue};
 use talent_portal::catalogue::model::item::{Version, VersionState};
-use talent_portal::catalogue::model::offering::{Channel, Maker, OfferingTerms, Route};
+use talent_portal::catalogue::model::offering::{Channel, Limit, Maker, OfferingTerms, Route};
 use talent_portal::catalogue::model::version::StepKindCode;
 use talent_portal::catalogue::service::{self, FactSource as _, Offer, UnitPlace};
 use talent_portal::catalogue::store;
@@ -177,10 +177,8 @@ async fn card_offer(app: &TestApp, unit: UnitId, from: &str, to: Option<&str>) -
     let version = service::current_versions(app.portal(), &[item.id], app.portal().env.today()).await.unwrap()[&item.id].id;
     let terms = OfferingTerms {
         authority: Text::simplified("演示", Origin::Human),
-        promised_days: 5,
-        statutory_days: 20,
-        promised_verification: Verification::StandIn,
-        statutory_verification: Verification::StandIn,
+        promised: Some(Limit { days: 5, verification: Verification::StandIn }),
+        statutory: Some(Limit { days: 20, verification: Verification::StandIn }),
         channels: vec![Channel::Online],
         intake: Vec::new(),
         quota: None,

@@ -25,7 +25,7 @@ use talent_portal::material::model::scan::{Scanner, Scanning, Verdict};
 use talent_portal::material::model::upload::CreateUpload;
 use talent_portal::material::service::download::Previews;
 use talent_portal::material::service::upload::{NotReceived, Received, Standing};
-use talent_portal::material::service::{self, download, files, scan, sweep, upload};
+use talent_portal::material::service::{self, Holders, download, files, scan, sweep, upload};
 use talent_portal::person;
 use talent_portal::person::model::dealing::AttendanceKind;
 use talent_portal::person::model::profile::NewPerson;
@@ -82,7 +82,8 @@ fn world(app: &TestApp, scanner: Option<Arc<dyn Scanner>>) -> World {
         .with(Dealings::default())
         .with(Arc::clone(&store))
         .with(Scanning(scanner))
-        .with(Previews::default());
+        .with(Previews::default())
+        .with(Holders::default());
     World { portal: Portal::new(base.db, base.env, base.keyring, base.settings, parts), store }
 }
 
@@ -342,7 +343,7 @@ async fn an_infected_file_is_neither_read_nor_handed_in(app: TestApp) {
     let usable = service::usable_versions(world.portal.db.read(), &[wong.person().unwrap()], &[bad.id, good.id]).await.unwrap();
     assert_eq!(usable.iter().map(|v| v.id).collect::<Vec<_>>(), [good.id]);
     let txn = world.portal.db.begin_write().await.unwrap();
-    let refused = service::attach(&txn, &world.portal, wong.person().unwrap(), &[bad.id, good.id], "input.materials").await.unwrap_err();
+    let refused = service::attach(&txn, &world.portal, &[wong.person().unwrap()], &[bad.id, good.id], "input.materials").await.unwrap_err();
     assert_eq!(codes(&refused), [Code::MaterialUnusable]);
 }
 
@@ -355,7 +356,7 @@ async fn what_was_never_handed_in_is_swept_after_a_day(app: TestApp) {
     let part = pdf(300)[..100].to_vec();
     world.put(&wong, &open, bytes(0, 99, pdf(300).len()), &part).await.unwrap();
     let txn = world.portal.db.begin_write().await.unwrap();
-    service::attach(&txn, &world.portal, wong.person().unwrap(), &[kept.id, kept.id], "input.materials").await.unwrap();
+    service::attach(&txn, &world.portal, &[wong.person().unwrap()], &[kept.id, kept.id], "input.materials").await.unwrap();
     world.portal.commit(txn).await.unwrap();
     app.advance(Duration::hours(23));
     assert_eq!((sweep::sweep(&world.portal).await.unwrap().versions, world.objects().await), (0, 3));

@@ -214,7 +214,7 @@ async fn an_object_that_no_row_names_is_swept_and_the_others_stay(app: TestApp) 
     let id = DocumentVersionId::parse_global(&version).unwrap();
     let row = service::versions_by_ids(world.portal.db.read(), &[id]).await.unwrap().remove(0);
     let txn = world.portal.db.begin_write().await.unwrap();
-    service::attach(&txn, &world.portal, row.owner, &[id], "input").await.unwrap();
+    service::attach(&txn, &world.portal, &[row.owner], &[id], "input").await.unwrap();
     world.portal.commit(txn).await.unwrap();
     let orphan = files::path(world.portal.env.uuid());
     world.store.put(&orphan, lost.into()).await.unwrap();

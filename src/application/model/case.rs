@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::application::model::clock::{Acceptance, ClockState, Lapse, Timeline};
-use crate::catalogue::model::version::StepDefinition;
+use crate::catalogue::model::version::{StepDefinition, StepKindCode};
 use crate::coded_enum;
 use crate::kernel::ids::{OfferingId, PersonId, UnitId};
 use crate::kernel::rejection::Code;
@@ -152,6 +152,8 @@ impl EventKind {
 pub struct PinnedStep {
     /// Key of the step.
     pub key: String,
+    /// Kind of the step.
+    pub kind: StepKindCode,
     /// The unit that works on it; `None` leaves the case where it is then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<UnitId>,
@@ -163,7 +165,7 @@ pub struct PinnedStep {
 /// districts) the step is done where the case is.
 pub fn pin(steps: &[StepDefinition], lineage: &[UnitNode]) -> Vec<PinnedStep> {
     let unit = |step: &StepDefinition| lineage.iter().find(|unit| Some(unit.level) == step.unit_level).map(|unit| unit.id);
-    steps.iter().map(|step| PinnedStep { key: step.key.clone(), unit: unit(step) }).collect()
+    steps.iter().map(|step| PinnedStep { key: step.key.clone(), kind: step.kind, unit: unit(step) }).collect()
 }
 
 /// What has happened to a case. Ids and codes only.
@@ -648,7 +650,7 @@ mod tests {
             offering: OfferingId(Uuid::from_u128(5)),
             unit: UnitId(Uuid::from_u128(6)),
             received_at: at(0),
-            steps: ["employer", "review"].map(|key| PinnedStep { key: key.into(), unit: None }).into(),
+            steps: ["employer", "review"].map(|key| PinnedStep { key: key.into(), kind: StepKindCode::Review, unit: None }).into(),
         }
     }
 
@@ -748,7 +750,7 @@ mod tests {
     fn a_case_goes_to_the_unit_of_each_step_and_back_for_the_delivery() {
         let [window, city, province] = [6, 7, 8].map(|id| UnitId(Uuid::from_u128(id)));
         let steps = [("employer", None), ("city", Some(city)), ("province", Some(province))];
-        let steps = steps.map(|(key, unit)| PinnedStep { key: key.into(), unit }).into();
+        let steps = steps.map(|(key, unit)| PinnedStep { key: key.into(), kind: StepKindCode::Review, unit }).into();
         let submitted = Event::Submitted { offering: OfferingId(Uuid::from_u128(5)), unit: window, received_at: at(0), steps };
         let done = |key: &str| Event::StepCompleted { key: key.into(), by: OFFICER, outcome: StepOutcome::Positive };
         let mut case = Case::draft();

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use crate::application::model::case::{Case, Decision, State};
 use crate::application::model::clock::{Acceptance, ClockState, DueAt};
+use crate::catalogue::model::version::StepKindCode;
 use crate::kernel::ids::{PersonId, UnitId};
 
 /// The columns that follow from the events, the calendar and the settings.
@@ -17,6 +18,8 @@ pub struct Projection {
     pub step_index: i32,
     /// The step that is due.
     pub step_key: Option<String>,
+    /// Its kind.
+    pub step_kind: Option<StepKindCode>,
     /// The unit that works on it.
     pub unit: Option<UnitId>,
     /// Number of the last event.
@@ -74,12 +77,14 @@ impl Projection {
             State::Draft | State::NotAccepted | State::Delivered | State::Withdrawn | State::Terminated => None,
         };
         let timeline = case.timeline.as_ref();
+        let step = case.pinned_step().filter(|_| matches!(case.state, State::Accepted | State::InReview));
         let deemed_at = (case.state == State::Received).then_some(lapse).flatten().map(|d| d.at);
         Self {
             state: case.state,
             decision: case.decision,
             step_index: i32::try_from(case.done.len()).unwrap_or(i32::MAX),
-            step_key: matches!(case.state, State::Accepted | State::InReview).then(|| case.step().map(str::to_owned)).flatten(),
+            step_key: step.map(|step| step.key.clone()),
+            step_kind: step.map(|step| step.kind),
             unit: case.unit,
             version: case.version,
             claimed_by: case.claimed.map(|(by, _)| by),

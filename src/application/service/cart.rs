@@ -114,11 +114,12 @@ pub async fn save_cart(portal: &Portal, actor: &Actor, command: SaveCart, key: &
     if !store::delete_drafts(&txn, &gone).await? {
         return Err(Rejection::at(Code::WrongState, "input.orderId").into());
     }
+    let identities = persons::identities(&txn, applicant).await?;
     for (at, line) in command.lines.iter().enumerate() {
         let Some(version) = versions.get(&line.item) else { continue };
         let case = line.application.unwrap_or_else(|| ApplicationId::new(&portal.env));
         let answers = serde_json::to_vec(&line.answers).map_err(Fault::internal)?;
-        let mut row = draft(case, id, applicant, version.id, &command, line, now);
+        let mut row = draft((case, at), id, applicant, version.id, &command, line, now);
         row.mandate_id = mandate;
         row.form_sealed = Some(data_key.seal(&portal.env, Place::new("application", "form_sealed", case.0), &answers));
         if line.application.is_none() {
@@ -128,7 +129,7 @@ pub async fn save_cart(portal: &Portal, actor: &Actor, command: SaveCart, key: &
         } else {
             return Err(no_draft(at).into());
         }
-        bind(portal, &txn, applicant, case, at, line).await?;
+        bind(portal, &txn, (applicant, &identities), case, at, line).await?;
     }
     let entry = Entry::new("SAVE_CART").object("ORDER", id.0).person(applicant).detail("lines", command.lines.len().to_string());
     let entry = if applicant == member.person { entry } else { entry.on_behalf(applicant, command.mandate) };
@@ -182,10 +183,19 @@ async fn problems(
     Ok(wrong)
 }
 
-fn draft(id: ApplicationId, order: OrderId, applicant: PersonId, version: ItemVersionId, cart: &SaveCart, line: &Line, now: DateTime<Utc>) -> store::CaseRow {
+fn draft(
+    (id, position): (ApplicationId, usize),
+    order: OrderId,
+    applicant: PersonId,
+    version: ItemVersionId,
+    cart: &SaveCart,
+    line: &Line,
+    now: DateTime<Utc>,
+) -> store::CaseRow {
     store::CaseRow {
         id,
         order_id: order,
+        position: i32::try_from(position).unwrap_or(i32::MAX),
         number: None,
         item_id: line.item,
         version_id: version,
@@ -206,6 +216,7 @@ fn draft(id: ApplicationId, order: OrderId, applicant: PersonId, version: ItemVe
         decision: None,
         step_index: 0,
         step_key: None,
+        step_kind: None,
         version: 0,
         claimed_by: None,
         claimed_at: None,
@@ -230,13 +241,23 @@ fn draft(id: ApplicationId, order: OrderId, applicant: PersonId, version: ItemVe
     }
 }
 
-async fn bind(portal: &Portal, txn: &DatabaseTransaction, applicant: PersonId, case: ApplicationId, at: usize, line: &Line) -> Result<(), Refused> {
+async fn bind(
+    portal: &Portal,
+    txn: &DatabaseTransaction,
+    (applicant, identities): (PersonId, &[PersonId]),
+    case: ApplicationId,
+    at: usize,
+    line: &Line,
+) -> Result<(), Refused> {
     let mut bound = line.materials.clone();
     bound.sort();
     bound.dedup();
     let ids: Vec<DocumentVersionId> = bound.iter().map(|(_, id)| *id).collect();
-    material::attach(txn, portal, applicant, &ids, &format!("input.lines.{at}.materials")).await?;
-    store::bind_materials(txn, &portal.env, case, &bound).await?;
+    let usable = material::usable_versions(txn, identities, &ids).await?;
+    // One that is swept this moment is found by the database.
+    if ids.iter().any(|id| usable.iter().all(|version| version.id != *id)) || !store::bind_materials(txn, &portal.env, case, &bound).await? {
+        return Err(Rejection::at(Code::MaterialUnusable, &format!("input.lines.{at}.materials")).into());
+    }
     let mut beneficiaries = line.beneficiaries.clone();
     beneficiaries.sort();
     beneficiaries.dedup();

@@ -70,7 +70,7 @@ pub fn clock_settings(portal: &Portal) -> ClockSettings {
 
 /// The limits of an offering.
 pub fn limits(offering: &Offering) -> Limits {
-    Limits { promised_days: Some(offering.terms.promised_days), statutory_days: Some(offering.terms.statutory_days) }
+    Limits { promised_days: offering.terms.promised.map(|l| l.days), statutory_days: offering.terms.statutory.map(|l| l.days) }
 }
 
 /// The clock of a case; a draft has none.
@@ -258,6 +258,7 @@ impl Loaded {
         if let Some(case) = self.lapsed(now) {
             self.row.current_unit_id = case.unit;
             self.row.step_key = case.step().map(str::to_owned);
+            self.row.step_kind = case.pinned_step().map(|step| step.kind);
             self.row.accepted_at = case.accepted_at;
             (self.row.claimed_by, self.row.claimed_at) = (None, None);
             self.case = Case { version: self.case.version, ..case };

@@ -1,6 +1,9 @@
 //! The papers of a case: opened by the staff who work on it, and their originals compared.
 
-use sea_orm::DatabaseTransaction;
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use sea_orm::{DatabaseConnection, DatabaseTransaction};
 
 use crate::application::model::case::State;
 use crate::application::policy::{self, Standing};
@@ -13,6 +16,7 @@ use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, DocumentVersionId, TypedId};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
+use crate::material::service::Holder;
 use crate::material::service::download::{self, Granted};
 use crate::organisation::service as organisation;
 use crate::portal::Portal;
@@ -82,4 +86,15 @@ pub async fn mark_original_seen(portal: &Portal, actor: &Actor, paper: Paper, ex
         portal.commit(txn).await?;
     }
     Ok(paper.application)
+}
+
+/// Drafts and cases hold the documents that are bound to them.
+#[derive(Clone, Copy, Debug)]
+pub struct BoundPapers;
+
+#[async_trait]
+impl Holder for BoundPapers {
+    async fn held(&self, db: &DatabaseConnection, ids: &[DocumentVersionId]) -> Result<HashSet<DocumentVersionId>, Fault> {
+        Ok(store::bound_versions(db, ids).await?)
+    }
 }

@@ -1,6 +1,6 @@
 //! Handing a cart in: every line is judged, numbered, receipted, and becomes a case with a clock of its own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -128,8 +128,15 @@ pub async fn submit_cart(portal: &Portal, actor: &Actor, command: SubmitCart, ke
     }
     // Numbers are counted per prefix. All who hand in take them in one order, so that two carts never wait for each other.
     ready.sort_by_cached_key(|line| number_prefix(&line.offering.region, &line.about.version.item_code, portal.env.today()));
-    let entry =
-        Handed { side, channel, now, received_at: command.received_at, reason: command.received_reason.as_deref().map(str::trim), applicant: &applicant };
+    let entry = Handed {
+        side,
+        channel,
+        now,
+        received_at: command.received_at,
+        reason: command.received_reason.as_deref().map(str::trim),
+        applicant: &applicant,
+        identities: &identities,
+    };
     let mut opened = Vec::with_capacity(ready.len());
     for line in ready {
         let id = line.row.id;
@@ -196,6 +203,8 @@ struct Handed<'a> {
     reason: Option<&'a str>,
     /// The applicant, redirects followed.
     applicant: &'a Person,
+    /// The ids that mean her.
+    identities: &'a [PersonId],
 }
 
 /// A line that nothing speaks against.
@@ -210,8 +219,8 @@ struct Ready<'a> {
 /// What the judgement of a line rests on.
 struct Judged {
     facts: Facts,
-    /// Keys of the materials that are bound.
-    materials: HashSet<String>,
+    /// The materials that are bound.
+    bound: Vec<store::MaterialRow>,
 }
 
 /// What submission asks of catalogue, profile and organisation.
@@ -334,7 +343,7 @@ async fn judge(
         }
     }
     match offering {
-        Some(offering) if wrong.is_empty() => Ok((offering, Judged { facts, materials: bound.into_iter().map(|b| b.material_key).collect() })),
+        Some(offering) if wrong.is_empty() => Ok((offering, Judged { facts, bound })),
         _ => Err(Refused::Rejected(wrong)),
     }
 }
@@ -348,7 +357,7 @@ async fn open_case(
     entry: &Handed<'_>,
 ) -> Result<store::CaseRow, Refused> {
     let Ready { mut row, about, offering, judged, path } = line;
-    let Judged { facts, materials: line_materials } = judged;
+    let Judged { facts, bound } = judged;
     let (version, now, today) = (about.version.clone(), entry.now, portal.env.today());
     let received_at = entry.received_at.unwrap_or(now);
     let sequence = store::next_number(txn, &number_prefix(&offering.region, &version.item_code, today)).await?;
@@ -358,6 +367,8 @@ async fn open_case(
     let reason = entry.received_at.and(entry.reason).map(|why| seal("received_reason_sealed", why.as_bytes()));
     let facts = seal("facts_sealed", &facts);
     row.number = Some(case_number(&offering.region, &version.item_code, today, sequence));
+    // Whoever acts under a mandate is named with it; what she filled and the applicant hands in herself is the applicant's.
+    row.mandate_id = row.mandate_id.filter(|_| entry.side == Side::Agent);
     row.version_id = version.id;
     row.offering_id = Some(offering.id);
     row.employer_body_id = about.employer.clone().ok().flatten();
@@ -400,6 +411,8 @@ async fn open_case(
         Written::OneOpenAlready => return Err(Rejection::at(Code::OpenCaseExists, &path).into()),
         Written::Stale => return Err(Rejection::at(Code::WrongState, "input.orderId").into()),
     }
+    let papers: Vec<DocumentVersionId> = bound.iter().filter_map(|b| b.document_version_id).collect();
+    material::attach(txn, portal, entry.identities, &papers, &format!("{path}.materials")).await?;
     // The unit may have closed since the line was routed.
     let receiving = loaded.case.unit.ok_or_else(|| Fault::bug("a submitted case has no unit"))?;
     if !organisation::is_open(txn, receiving).await? {
@@ -408,7 +421,8 @@ async fn open_case(
     let by = engine::by(actor, entry.side.role(), &loaded);
     store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, (&event, None), now, by).await?;
     let content = &loaded.version.content;
-    let materials = content.materials.iter().filter(|material| line_materials.contains(&material.key)).map(|material| material.name.clone()).collect();
+    let materials =
+        content.materials.iter().filter(|material| bound.iter().any(|b| b.material_key == material.key)).map(|material| material.name.clone()).collect();
     let unit = about.lineage.first().map(|unit| (unit.id, unit.name.clone()));
     let parties = Parties { applicant: entry.applicant.name.display().to_owned(), unit };
     let wording = Wording { materials, ..Wording::default() };

@@ -18,7 +18,6 @@ use crate::application::read;
 use crate::application::service::engine::{self, Loaded};
 use crate::application::{policy, store};
 use crate::catalogue::model::item::CompiledVersion;
-use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::cursor::Cursor;
@@ -367,37 +366,11 @@ pub async fn employer_queue(portal: &Portal, actor: &Actor, body: BodyId, reques
     if !actor.reaches_body(Role::EmployerConfirmer, body) {
         return Err(Fault::NotFound);
     }
-    let limit = usize::try_from(request.limit()).unwrap_or(usize::MAX);
-    let (mut after, mut asked, mut known) = (after_due(&request)?, Vec::new(), HashMap::new());
-    // Cases of the body that are at another step are none of hers now. Which kind a step is stands in the pinned version.
-    loop {
-        let rows = read::employer_queue(portal.db.read(), body, after, request.limit(), portal.env.now()).await?;
-        let last = rows.len() < limit;
-        after = rows.last().map(|row| (row.due_at, row.id.0));
-        let versions = pinned(portal, &rows).await?;
-        let kind = |row: &QueueRow| versions.get(&row.pinned)?.content.step(row.step_key.as_deref()?).map(|step| step.kind);
-        asked.extend(rows.into_iter().filter(|row| kind(row) == Some(StepKindCode::EmployerConfirmation)));
-        known.extend(versions);
-        if last || asked.len() >= limit {
-            break;
-        }
-    }
-    asked.truncate(limit);
-    let Queue { page, versions } = Queue::cut(asked, known, &request);
-    Ok(Queue { page: page.counted(&request, count_asked(portal, body)).await?, versions })
-}
-
-/// How many cases wait for the confirmation of an employer. One statement, and one for versions that were not read before.
-async fn count_asked(portal: &Portal, body: BodyId) -> Result<u64, Fault> {
-    let groups = read::count_employer_queue(portal.db.read(), body, portal.env.now()).await?;
-    let mut pinned: Vec<_> = groups.iter().map(|(version, _, _)| *version).collect();
-    pinned.dedup();
-    let versions = catalogue::versions(portal, &pinned).await?;
-    let asked = |version: &ItemVersionId, step: &Option<String>| {
-        let step = versions.get(version)?.content.step(step.as_deref()?)?;
-        (step.kind == StepKindCode::EmployerConfirmation).then_some(())
-    };
-    Ok(groups.iter().filter(|(version, step, _)| asked(version, step).is_some()).map(|(_, _, cases)| cases).sum())
+    let db = portal.db.read();
+    let rows = read::employer_queue(db, body, after_due(&request)?, request.limit(), portal.env.now()).await?;
+    let versions = pinned(portal, &rows).await?;
+    let Queue { page, versions } = Queue::cut(rows, versions, &request);
+    Ok(Queue { page: page.counted(&request, read::count_employer_queue(db, body)).await?, versions })
 }
 
 fn after_due(request: &PageRequest) -> Result<Option<(DateTime<Utc>, Uuid)>, Fault> {

@@ -21,7 +21,7 @@ use super::elements::Vocabulary;
 use super::facts::{FactOrigin, Facts};
 use super::form::canonical;
 use super::item::{CompiledVersion, ItemArea, Version, VersionState, not_by_others};
-use super::offering::{Channel, IntakePeriod, Maker};
+use super::offering::{Channel, IntakePeriod, Limit, Maker};
 use super::rule::Outcome;
 use super::version::VersionContent;
 use crate::organisation::model::unit::UnitLevel;
@@ -87,14 +87,12 @@ pub struct BundleOffering {
     pub regions: Vec<String>,
     /// The authority (实施主体).
     pub authority: Text,
-    /// Promised limit, working days.
-    pub promised_days: u32,
-    /// Statutory limit, working days.
-    pub statutory_days: u32,
-    /// How far the promised limit may be relied on.
-    pub promised_verification: Verification,
-    /// How far the statutory limit may be relied on.
-    pub statutory_verification: Verification,
+    /// Promised limit, where one is known.
+    #[serde(default)]
+    pub promised: Option<Limit>,
+    /// Statutory limit, where one is known.
+    #[serde(default)]
+    pub statutory: Option<Limit>,
     /// Ways of applying.
     pub channels: Vec<Channel>,
     /// Yearly intake periods; empty: all year.
@@ -226,10 +224,10 @@ struct ServiceRow {
     area: ItemArea,
     name: Text,
     authority: Text,
-    promised_days: u32,
-    statutory_days: u32,
-    promised_verification: Verification,
-    statutory_verification: Verification,
+    #[serde(default)]
+    promised: Option<Limit>,
+    #[serde(default)]
+    statutory: Option<Limit>,
     #[serde(default)]
     intake: Vec<IntakePeriod>,
     #[serde(default)]
@@ -312,10 +310,8 @@ impl ServiceRow {
             level: UnitLevel::Window,
             regions: Vec::new(),
             authority: self.authority,
-            promised_days: self.promised_days,
-            statutory_days: self.statutory_days,
-            promised_verification: self.promised_verification,
-            statutory_verification: self.statutory_verification,
+            promised: self.promised,
+            statutory: self.statutory,
             channels: vec![Channel::Online, Channel::Window],
             intake: self.intake,
             quota: None,
@@ -409,7 +405,9 @@ impl Bundle {
                 if offering.channels.is_empty() {
                     wrong(&place, "no channel".to_owned());
                 }
-                if offering.promised_days > offering.statutory_days {
+                if let (Some(promised), Some(statutory)) = (offering.promised, offering.statutory)
+                    && promised.days > statutory.days
+                {
                     wrong(&place, "the promised limit is longer than the statutory one".to_owned());
                 }
                 if offering.effective_to.is_some_and(|to| to < offering.effective_from) {
@@ -520,9 +518,9 @@ mod tests {
         let (mut promised, mut statutory) = (Vec::new(), Vec::new());
         for item in Bundle::embedded().unwrap().items {
             for offering in item.offerings {
-                let of = |verification, days| (verification != Verification::StandIn).then(|| (item.code.clone(), verification, days));
-                promised.extend(of(offering.promised_verification, offering.promised_days));
-                statutory.extend(of(offering.statutory_verification, offering.statutory_days));
+                let of = |limit: Option<Limit>| limit.filter(|l| l.verification != Verification::StandIn).map(|l| (item.code.clone(), l.verification, l.days));
+                promised.extend(of(offering.promised));
+                statutory.extend(of(offering.statutory));
             }
         }
         let reported = |rows: &[(&str, u32)]| -> Vec<_> { rows.iter().map(|(code, days)| ((*code).to_owned(), Verification::Reported, *days)).collect() };

@@ -85,19 +85,25 @@ impl IntakePeriod {
     }
 }
 
+/// How long a case may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Working days; 0 for items settled on the spot.
+    pub days: u32,
+    /// How far it may be relied on.
+    pub verification: Verification,
+}
+
 /// What an offering says, without its ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferingTerms {
     /// The authority in whose name it is done (实施主体).
     pub authority: Text,
-    /// Promised limit (承诺办结时限), working days; 0 for items settled on the spot.
-    pub promised_days: u32,
-    /// Statutory limit (法定办结时限), working days.
-    pub statutory_days: u32,
-    /// How far the promised limit may be relied on.
-    pub promised_verification: Verification,
-    /// How far the statutory limit may be relied on.
-    pub statutory_verification: Verification,
+    /// Promised limit (承诺办结时限), where one is known.
+    pub promised: Option<Limit>,
+    /// Statutory limit (法定办结时限), where one is known.
+    pub statutory: Option<Limit>,
     /// Ways of applying.
     pub channels: Vec<Channel>,
     /// Yearly intake periods; empty: all year.

@@ -17,6 +17,7 @@ use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ItemId, ItemVersionId, OfferingId, RoutingId, TypedId as _, UnitId};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::organisation::model::unit::UnitLevel;
+use crate::organisation::service as organisation;
 use crate::portal::Portal;
 
 /// What a publication did.
@@ -136,6 +137,9 @@ pub async fn publish_given(portal: &Portal, bundle: &Bundle) -> Result<PublishRe
         txn.rollback().await?;
         return Ok(report);
     }
+    // Units before items, both by id, as where a unit closes: else the two could wait for each other.
+    organisation::lock_units(&txn, &store::offering_units(&txn, portal.env.today()).await?).await?;
+    store::lock_items(&txn).await?;
     for (position, class) in (1..).zip(&bundle.classes) {
         let class =
             TalentClass { code: class.code.clone(), position, name: class.name.clone(), verification: class.verification, source: class.source.clone() };
@@ -240,6 +244,7 @@ async fn publish_item(
             edition: version.edition,
             number,
             digest: version.digest,
+            state: VersionState::Published,
             maker: Maker::Bundle,
             in_force_from: version.content.in_force_from,
             in_force_to: version.content.in_force_to,
@@ -253,7 +258,6 @@ async fn publish_item(
 /// before today are withdrawn for one of the new version. Ended ones stay as they were, and so does what cases are pinned to.
 async fn carry_over(txn: &impl ConnectionTrait, portal: &Portal, item: ItemId, replaced: &[ItemVersionId], version: ItemVersionId) -> Result<(), Fault> {
     let today = portal.env.today();
-    store::lock_item(txn, item).await?;
     for old in store::offerings_of_items(txn, &[item], Some(today)).await? {
         if old.maker != Maker::Bundle || !replaced.contains(&old.version) {
             continue;
@@ -297,7 +301,7 @@ pub(super) async fn bind_items(txn: &impl ConnectionTrait, portal: &Portal, unit
         for unit in units {
             let mut offers = false;
             for wanted in source.offerings.iter().filter(|o| fits(o, unit)) {
-                let Some(version) = heads.iter().rev().find(|h| h.edition == wanted.edition) else { continue };
+                let Some(version) = heads.iter().rev().find(|h| h.edition == wanted.edition && h.state == VersionState::Published) else { continue };
                 offers = true;
                 let offering = Offering {
                     id: OfferingId::new(&portal.env),
@@ -329,10 +333,8 @@ pub(super) async fn bind_items(txn: &impl ConnectionTrait, portal: &Portal, unit
 fn terms(source: &BundleOffering) -> OfferingTerms {
     OfferingTerms {
         authority: source.authority.clone(),
-        promised_days: source.promised_days,
-        statutory_days: source.statutory_days,
-        promised_verification: source.promised_verification,
-        statutory_verification: source.statutory_verification,
+        promised: source.promised,
+        statutory: source.statutory,
         channels: source.channels.clone(),
         intake: source.intake.clone(),
         quota: source.quota,

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 
 use crate::catalogue::model::bundle::vocabulary;
-use crate::catalogue::model::item::{CompiledVersion, Item, ItemArea, TalentClass};
+use crate::catalogue::model::item::{CompiledVersion, Item, ItemArea, TalentClass, VersionState};
 use crate::catalogue::model::offering::{Offering, Route};
 use crate::catalogue::model::version::Audience;
 use crate::catalogue::{policy, store};
@@ -108,12 +108,12 @@ pub async fn versions_in(portal: &Portal, db: &impl ConnectionTrait, ids: &[Item
     Ok(found)
 }
 
-/// The version of each item that is in force on a day: of the newest edition in force, the newest version.
+/// The version of each item that is published and in force on a day: of the newest edition in force, the newest version.
 pub async fn current_versions(portal: &Portal, items: &[ItemId], on: NaiveDate) -> Result<HashMap<ItemId, Arc<CompiledVersion>>, Fault> {
     let heads = store::version_heads(portal.db.read(), items).await?;
     let mut current: HashMap<ItemId, store::VersionHead> = HashMap::new();
     for head in heads {
-        if head.in_force_from > on || head.in_force_to.is_some_and(|to| to < on) {
+        if head.state != VersionState::Published || head.in_force_from > on || head.in_force_to.is_some_and(|to| to < on) {
             continue;
         }
         let newer = current.get(&head.item_id).is_none_or(|c| (c.in_force_from, c.number) < (head.in_force_from, head.number));

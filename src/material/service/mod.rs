@@ -8,8 +8,11 @@ pub mod scan;
 pub mod sweep;
 pub mod upload;
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 
 use crate::catalogue::model::bundle::talent_class;
 use crate::kernel::actor::Actor;
@@ -111,6 +114,32 @@ pub async fn versions_of_documents(db: &impl ConnectionTrait, ids: &[DocumentId]
     Ok(store::versions_of_documents(db, ids).await?)
 }
 
+/// Knows what holds versions that are not handed in yet, such as a draft. Later slices implement it, and `app` registers it.
+#[async_trait]
+pub trait Holder: Send + Sync {
+    /// Those of the versions that are held, so that they are not swept. One statement.
+    async fn held(&self, db: &DatabaseConnection, ids: &[DocumentVersionId]) -> Result<HashSet<DocumentVersionId>, Fault>;
+}
+
+/// The registered holders, a part of the portal.
+#[derive(Clone, Default)]
+pub struct Holders(Vec<Arc<dyn Holder>>);
+
+impl std::fmt::Debug for Holders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Holders({})", self.0.len())
+    }
+}
+
+impl Holders {
+    /// Adds a holder.
+    #[must_use]
+    pub fn with(mut self, holder: Arc<dyn Holder>) -> Self {
+        self.0.push(holder);
+        self
+    }
+}
+
 /// Those of the versions that a person may hand in, whose ids `owner` are: hers and not infected. Which kind a material
 /// wants, [`DocumentVersion::is_usable`] tells.
 pub async fn usable_versions(db: &impl ConnectionTrait, owner: &[PersonId], ids: &[DocumentVersionId]) -> Result<Vec<DocumentVersion>, Fault> {
@@ -119,14 +148,14 @@ pub async fn usable_versions(db: &impl ConnectionTrait, owner: &[PersonId], ids:
     Ok(versions)
 }
 
-/// Marks versions as handed in, so that they are not swept. In the transaction that binds them to a draft or case.
+/// Marks versions of a person, whose ids `owner` are, as handed in, so that they count as waiting no more and are not
+/// swept. In the transaction that hands them in.
 ///
 /// Errors: [`Code::MaterialUnusable`] at `field` where one is not hers, infected, or swept meanwhile.
-pub async fn attach(txn: &impl ConnectionTrait, portal: &Portal, owner: PersonId, ids: &[DocumentVersionId], field: &str) -> Result<(), Refused> {
+pub async fn attach(txn: &impl ConnectionTrait, portal: &Portal, owner: &[PersonId], ids: &[DocumentVersionId], field: &str) -> Result<(), Refused> {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     ids.dedup();
-    let owner = person::identities(txn, owner).await?;
-    let attached = store::attach(txn, &owner, &ids, portal.env.now()).await?;
+    let attached = store::attach(txn, owner, &ids, portal.env.now()).await?;
     if attached == ids.len() as u64 { Ok(()) } else { Err(Rejection::at(Code::MaterialUnusable, field).into()) }
 }

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 
 use futures_util::StreamExt as _;
 
-use super::files;
+use super::{Holders, files};
 use crate::audit::model::Entry;
 use crate::audit::service::record;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::TypedId as _;
+use crate::kernel::ids::{DocumentVersionId, TypedId as _};
+use crate::material::model::document::DocumentVersion;
 use crate::material::model::upload::LIFE;
 use crate::material::store;
 use crate::portal::Portal;
@@ -47,25 +48,42 @@ pub async fn sweep(portal: &Portal) -> Result<Swept, Fault> {
         portal.commit(txn).await?;
     }
     let objects = files::store(portal)?;
+    let mut after = None;
     loop {
-        let waiting = store::waiting_versions(portal.db.read(), now - LIFE, BATCH).await?;
-        let before = swept.versions;
-        for version in &waiting {
-            let txn = portal.db.begin_write().await?;
-            if store::delete_version(&txn, version).await? {
-                let entry = Entry::new("SWEEP_DOCUMENT").object(super::OBJECT, version.document.uuid()).person(version.owner).by_system();
-                record(&txn, portal, &Actor::anonymous("job"), entry.detail("version", version.id.global())).await?;
-                portal.commit(txn).await?;
-                files::delete(&objects, version.object).await;
-                swept.versions += 1;
-            }
+        let waiting = store::waiting_versions(portal.db.read(), now - LIFE, after, BATCH).await?;
+        let Some(last) = waiting.last() else { break };
+        after = Some(last.id);
+        let ids: Vec<DocumentVersionId> = waiting.iter().map(|version| version.id).collect();
+        let mut held = HashSet::new();
+        for holder in &portal.part::<Holders>()?.0 {
+            held.extend(holder.held(portal.db.read(), &ids).await?);
         }
-        if swept.versions == before {
-            break;
+        for version in waiting.iter().filter(|version| !held.contains(&version.id)) {
+            // One that cannot go, as where it was bound this moment, keeps none of the others.
+            match forget(portal, version).await {
+                Ok(true) => {
+                    files::delete(&objects, version.object).await;
+                    swept.versions += 1;
+                }
+                Ok(false) => {}
+                Err(fault) => tracing::warn!(version = %version.id.uuid(), ?fault, "a document that was never handed in could not be swept"),
+            }
         }
     }
     swept.objects = orphans(portal).await?;
     Ok(swept)
+}
+
+/// Deletes the row of a version that was never handed in; `false` where it was, meanwhile.
+async fn forget(portal: &Portal, version: &DocumentVersion) -> Result<bool, Fault> {
+    let txn = portal.db.begin_write().await?;
+    if !store::delete_version(&txn, version).await? {
+        return Ok(false);
+    }
+    let entry = Entry::new("SWEEP_DOCUMENT").object(super::OBJECT, version.document.uuid()).person(version.owner).by_system();
+    record(&txn, portal, &Actor::anonymous("job"), entry.detail("version", version.id.global())).await?;
+    portal.commit(txn).await?;
+    Ok(true)
 }
 
 /// Deletes objects older than a day that no row names: what a crash left, and the pieces of uploads just swept.

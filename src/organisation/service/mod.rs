@@ -46,6 +46,12 @@ pub async fn lock_unit(txn: &impl ConnectionTrait, id: UnitId) -> Result<Option<
     Ok(store::lock_units(txn, &[id]).await?.pop())
 }
 
+/// Locks units until the transaction ends, in the order of their ids, so that none closes meanwhile. One statement.
+pub async fn lock_units(txn: &impl ConnectionTrait, ids: &[UnitId]) -> Result<(), Fault> {
+    store::lock_units(txn, ids).await?;
+    Ok(())
+}
+
 /// Units by id, for lists; ids that no unit has are missing. One statement at most.
 pub async fn units_by_ids(db: &impl ConnectionTrait, ids: &[UnitId]) -> Result<HashMap<UnitId, Unit>, Fault> {
     if ids.is_empty() { Ok(HashMap::new()) } else { Ok(store::units(db, ids).await?) }

@@ -120,7 +120,7 @@ impl TestApp {
         }));
         let db = Db::connect(&options).await.expect("a connection");
         let clock = Arc::new(FixedClock::at(beginning()));
-        let env = Env { clock: clock.clone(), entropy: Arc::new(CountingEntropy::default()) };
+        let env = Env::new(clock.clone(), Arc::new(CountingEntropy::default()));
         let keyring = Keyring::parse(&Keyring::generate(&env).expect("a key file")).expect("a key ring");
         let (portal, router) = assemble(db, env, Arc::new(keyring), &config);
         Some(Self { portal, router, clock, statements, database })
@@ -172,7 +172,7 @@ impl TestApp {
     /// Writes the keys of this portal where its folder has them, for a command on the same stores.
     pub fn write_keys(&self) {
         // Those of the start: its chance counts from nought.
-        let env = Env { clock: self.clock.clone(), entropy: Arc::new(CountingEntropy::default()) };
+        let env = Env::new(self.clock.clone(), Arc::new(CountingEntropy::default()));
         let file = self.config().key_file;
         std::fs::write(&file, Keyring::generate(&env).expect("keys")).expect("a key file");
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
