@@ -19,6 +19,7 @@ const TABLES: &[&str] = &[
     "card_product_version",
     "benefit",
     "card",
+    "card_beneficiary",
     "card_event",
     "card_number",
     "card_token",
@@ -173,6 +174,19 @@ async fn cards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .create_index(
             unique("card", "uq_card_one_in_force", &["holder_person_id", "product_id"])
                 .and_where(Expr::cust("status IN ('ACTIVE', 'SUSPENDED') AND principal_card_id IS NULL"))
+                .to_owned(),
+        )
+        .await?;
+    // For whom of the family it is, too, as the case said that gave it.
+    manager
+        .create_table(
+            table("card_beneficiary")
+                .col(uuid("card_id"))
+                .col(uuid("person_id"))
+                .col(text("relation"))
+                .primary_key(Index::create().col("card_id").col("person_id"))
+                .foreign_key(&mut refers("card_beneficiary", "card_id", "card"))
+                .foreign_key(&mut refers("card_beneficiary", "person_id", "person"))
                 .to_owned(),
         )
         .await?;

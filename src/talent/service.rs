@@ -81,7 +81,7 @@ async fn open_employments(portal: &Portal, rows: Vec<EmploymentRow>) -> Result<V
 /// The family members that a person named.
 pub async fn family(portal: &Portal, actor: &Actor, person: PersonId) -> Result<Vec<FamilyEntry>, Fault> {
     policy::own(actor, person)?;
-    family_of(portal, person).await
+    family_of(portal, portal.db.read(), person).await
 }
 
 /// Whether a person is a member of another's family, as she wrote it.
@@ -90,9 +90,9 @@ pub async fn is_family(db: &impl ConnectionTrait, person: PersonId, member: Pers
 }
 
 /// The same for services of later slices, which have decided who may read (for example beneficiaries of a card).
-pub async fn family_of(portal: &Portal, person: PersonId) -> Result<Vec<FamilyEntry>, Fault> {
-    let rows = store::family(portal.db.read(), person).await?;
-    family_entries(portal, portal.db.read(), &rows).await
+pub async fn family_of(portal: &Portal, db: &impl ConnectionTrait, person: PersonId) -> Result<Vec<FamilyEntry>, Fault> {
+    let rows = store::family(db, person).await?;
+    family_entries(portal, db, &rows).await
 }
 
 /// Family members as the talent typed them, each person once: two entries may have become one person by a merge, and then

@@ -625,6 +625,21 @@ pub async fn entry(db: &impl ConnectionTrait, id: BenefitEntryId) -> Result<Opti
         .transpose()
 }
 
+/// Adds those of the family for whom a card is, too.
+pub async fn insert_beneficiaries(txn: &impl ConnectionTrait, card: CardId, beneficiaries: &[(PersonId, Beneficiary)]) -> Result<(), DbErr> {
+    for (person, relation) in beneficiaries {
+        let sql = "INSERT INTO card_beneficiary (card_id, person_id, relation) VALUES ($1, $2, $3)";
+        run(txn, sql, vec![card.0.into(), person.0.into(), relation.code().into()]).await?;
+    }
+    Ok(())
+}
+
+/// For whom of the family a card is, as it was written down when it was issued.
+pub async fn beneficiaries(db: &impl ConnectionTrait, card: CardId) -> Result<Vec<(PersonId, Beneficiary)>, DbErr> {
+    let rows = all(db, "SELECT person_id, relation FROM card_beneficiary WHERE card_id = $1 ORDER BY person_id", vec![card.0.into()]).await?;
+    rows.iter().map(|row| Ok((row.try_get("", "person_id")?, row.try_get("", "relation")?))).collect()
+}
+
 /// What a sub-card's holder is to the principal card.
 pub async fn sub_card_relation(db: &impl ConnectionTrait, principal: CardId, holder: PersonId) -> Result<Option<Beneficiary>, DbErr> {
     let sql = "SELECT beneficiary FROM card WHERE principal_card_id = $1 AND status = 'ACTIVE' \

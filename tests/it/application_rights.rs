@@ -301,8 +301,15 @@ async fn a_beneficiary_sees_how_a_case_stands_and_works_on_it_as_little_as_the_a
     world.verify(&officer, spouse.person, "A123456(3)").await;
     let member = json!({ "relation": "SPOUSE", "nameZh": "陈大文", "idempotencyKey": world.key() });
     let member = world.run(&talent, "addFamilyMember", "familyMember { personId }", member).await.unwrap()["personId"].clone();
-    let line = world.card_line(&world.materials(&talent).await, json!({})).await;
-    let cart = world.save(&talent, json!({ "lines": [with(line, json!({ "beneficiaryIds": [member] }))] })).await.unwrap();
+    let mut line = world.card_line(&world.materials(&talent).await, json!({ "spouse": false })).await;
+    line["beneficiaryIds"] = json!([member]);
+    // Whoever is named is included, whatever the form says, and so her papers are asked for.
+    let cart = world.save(&talent, json!({ "lines": [line] })).await.unwrap();
+    let noes = no(world.submit(&talent, &cart, json!({})).await);
+    assert_eq!((codes(&noes), &noes[0]["pointer"]), (vec!["MATERIAL_MISSING"], &json!("/marriage_certificate")));
+    let marriage = world.upload_for(&talent, talent.person, "MARRIAGE_CERTIFICATE").await;
+    line["materials"].as_array_mut().unwrap().push(json!({ "key": "marriage_certificate", "documentVersionId": marriage }));
+    let cart = world.save(&talent, json!({ "orderId": cart["id"], "expectedVersion": cart["version"], "lines": [line] })).await.unwrap();
     let case = world.submit(&talent, &cart, json!({})).await.unwrap()["applications"][0].clone();
     // By her number the member of the family turns out to be the spouse, whose account it is.
     let known = PersonId::parse_global(member.as_str().unwrap()).unwrap();
@@ -324,7 +331,7 @@ async fn a_beneficiary_sees_how_a_case_stands_and_works_on_it_as_little_as_the_a
     }
     assert_eq!(world.code_of_order(&spouse, &cart).await, "NOT_FOUND");
     let whole = world.read(&talent, &case, shown).await;
-    assert_eq!((&whole["answers"]["grade"], whole["materials"].as_array().unwrap().len()), (&json!("A"), 6));
+    assert_eq!((&whole["answers"]["grade"], whole["materials"].as_array().unwrap().len()), (&json!("A"), 7));
     assert_eq!(whole["documents"], json!([{ "kind": "RECEIPT" }]));
     assert_eq!(world.done(&officer, "acceptApplication", &case, json!({})).await["state"], "ACCEPTED");
 }

@@ -156,7 +156,7 @@ async fn a_family_member_becomes_a_person(app: TestApp) {
     assert_eq!(service::family(portal, &one, id).await.unwrap(), [child.clone(), spouse.clone()]);
     service::remove_family_member(portal, &one, spouse.id).await.unwrap();
     assert_eq!(rejections(service::remove_family_member(portal, &one, spouse.id).await), [Rejection::at(Code::NotFound, "input.familyMemberId")]);
-    assert_eq!(service::family_of(portal, id).await.unwrap(), [child]);
+    assert_eq!(service::family_of(portal, portal.db.read(), id).await.unwrap(), [child]);
     assert_eq!(person::person(portal, spouse.member).await.unwrap().id, spouse.member);
     for row in family_member::Entity::find().all(portal.db.read()).await.unwrap() {
         assert!(!row.details_sealed.windows(5).any(|w| w == b"CHILD"));

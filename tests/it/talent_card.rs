@@ -22,7 +22,7 @@ use talent_portal::talent_card::model::bundle::Bundle;
 use talent_portal::talent_card::model::check::{CheckAnswer, CheckPurpose, Counter};
 use talent_portal::talent_card::model::ledger::BalanceKey;
 use talent_portal::talent_card::model::number::CardNumber;
-use talent_portal::talent_card::model::product::{BenefitArea, ledger_year};
+use talent_portal::talent_card::model::product::{Beneficiary, BenefitArea, ledger_year};
 use talent_portal::talent_card::service::check::{self, Shown};
 use talent_portal::talent_card::service::fulfilment::CardFulfilment;
 use talent_portal::talent_card::service::issue::{self, IssueCard};
@@ -48,7 +48,7 @@ both_engines!(
     a_regional_benefit_is_given_where_the_counter_stands,
     a_mismatch_is_written_down_and_limited_by_card_and_counter,
     a_supervisor_sets_purposes_below_her_unit_and_not_above,
-    a_replay_of_a_use_is_not_judged_anew,
+    the_family_of_a_card_is_that_of_its_case,
     a_card_ends_with_the_contract_and_with_the_permit_that_was_verified,
     products_are_read_once_and_by_anybody,
     my_cards_with_their_benefits_cost_four_statements_over_http,
@@ -76,6 +76,7 @@ pub fn order(app: &TestApp, holder: PersonId) -> IssueCard {
         version: 2,
         grade: "A".into(),
         holder,
+        beneficiaries: Vec::new(),
         from: app.portal().env.today(),
         contract_until: None,
         permit_until: None,
@@ -87,8 +88,8 @@ async fn case_of(app: &TestApp, txn: &impl ConnectionTrait, case: ApplicationId,
     let (one, case, holder, now) = (Uuid::from_u128(1), case.0, holder.0, app.portal().env.now());
     let rows: [(&str, Vec<sea_orm::Value>); 4] = [
         (
-            "service_item (id, code, area, name, verification, maker, created_at, version) VALUES ($1, 'ONE', 'CARD', $2, 'STAND_IN', 'API', $3, 1)",
-            vec![one.into(), json!({}).into(), now.into()],
+            "service_item (id, code, area, name, verification, maker, created_at, version) VALUES ($1, 'ONE', 'TALENT_CARD', $2, 'STAND_IN', 'API', $3, 1)",
+            vec![one.into(), json!({ "zh-Hans": { "t": "一", "o": "HUMAN" } }).into(), now.into()],
         ),
         (
             "item_version (id, item_id, item_code, edition, state, digest, maker, content, created_at) VALUES ($1, $1, 'ONE', '1', 'DRAFT', '', 'API', $2, $3)",
@@ -729,27 +730,31 @@ async fn a_supervisor_sets_purposes_below_her_unit_and_not_above(app: TestApp) {
     }
 }
 
-async fn a_replay_of_a_use_is_not_judged_anew(app: TestApp) {
+/// For whom a card is was said by its case: what the holder writes in her profile afterwards changes nothing.
+async fn the_family_of_a_card_is_that_of_its_case(app: TestApp) {
     let app = &app;
-    let desk = desk(app, str::to_owned, &["SPOUSE_EMPLOYMENT"]).await;
+    let desk =
+        desk(app, |text| text.replace("area = \"SPOUSE_EMPLOYMENT\"\n", "area = \"SPOUSE_EMPLOYMENT\"\nyearly_quota = 1\n"), &["SPOUSE_EMPLOYMENT"]).await;
     let talent = signed_in(app, "talent@demo.invalid", None).await;
     let holder = person_of(app, &talent).await;
-    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
-    let spouse = json!({ "relation": "SPOUSE", "nameZh": "李小红", "idempotencyKey": "add-spouse-000001" });
-    let spouse = mutate(app, &talent, "addFamilyMember", "familyMember { id personId }", spouse).await["familyMember"].take();
-    let checked = by_token(app, &talent, &desk.counter, card, "SPOUSE_EMPLOYMENT", "replay-check-001").await;
-    let input = json!({ "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "beneficiaryId": spouse["personId"], "amount": 1, "idempotencyKey": "replay-use-00001" });
-    let once = mutate(app, &desk.counter, "recordBenefitUse", "use { id amount } balance { used }", input.clone()).await;
+    let spouse = |n: u32| json!({ "relation": "SPOUSE", "nameZh": "李小红", "idempotencyKey": format!("add-spouse-{n:06}") });
+    let add = async |n| mutate(app, &talent, "addFamilyMember", "familyMember { id personId }", spouse(n)).await["familyMember"].take();
+    let member = add(1).await;
+    let id = PersonId::parse_global(member["personId"].as_str().unwrap()).unwrap();
+    let with_her = IssueCard { beneficiaries: vec![(id, Beneficiary::Spouse)], ..order(app, holder) };
+    let card = issue(app, with_her, &actor(holder, Vec::new())).await.unwrap();
+    let checked = by_token(app, &talent, &desk.counter, card, "SPOUSE_EMPLOYMENT", "family-check-001").await;
+    let input = |person: &Value, key: &str| json!({ "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "beneficiaryId": person, "amount": 1, "idempotencyKey": key });
+    let record = async |input: Value| mutate(app, &desk.counter, "recordBenefitUse", "use { id amount } balance { used }", input).await;
+    let once = record(input(&member["personId"], "family-use-00001")).await;
     assert_eq!((&once["userErrors"], &once["balance"]["used"]), (&json!([]), &json!(1)));
-    let removed = mutate(app, &talent, "removeFamilyMember", "removedId", json!({ "familyMemberId": spouse["id"] })).await;
-    assert_eq!(removed["userErrors"], json!([]));
-    assert_eq!(mutate(app, &desk.counter, "recordBenefitUse", "use { id amount } balance { used }", input.clone()).await, once);
-    let mut anew = input;
-    anew["idempotencyKey"] = json!("replay-use-00002");
-    assert_eq!(
-        mutate(app, &desk.counter, "recordBenefitUse", "use { id amount } balance { used }", anew).await["userErrors"][0]["code"],
-        "BENEFIT_NOT_GRANTED"
-    );
+    // Taken off the profile and written down anew she would be somebody else with a year of her own.
+    mutate(app, &talent, "removeFamilyMember", "removedId", json!({ "familyMemberId": member["id"] })).await;
+    let again = add(2).await;
+    assert_ne!(again["personId"], member["personId"]);
+    assert_eq!(record(input(&again["personId"], "family-use-00002")).await["userErrors"][0]["code"], "BENEFIT_NOT_GRANTED");
+    assert_eq!(record(input(&member["personId"], "family-use-00003")).await["userErrors"][0]["code"], "QUOTA_EXHAUSTED");
+    assert_eq!(record(input(&member["personId"], "family-use-00001")).await, once, "a replay is not judged anew");
 }
 
 async fn a_card_ends_with_the_contract_and_with_the_permit_that_was_verified(app: TestApp) {

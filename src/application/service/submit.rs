@@ -20,7 +20,7 @@ use crate::application::store::{self, Written};
 use crate::audit::model::Entry;
 use crate::audit::service::{self as audit, Claim};
 use crate::catalogue::model::bundle::vocabulary;
-use crate::catalogue::model::facts::Facts;
+use crate::catalogue::model::facts::{FactOrigin, FactValue, Facts};
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::{Channel, Offering, Route};
 use crate::catalogue::model::rule::Outcome;
@@ -41,6 +41,8 @@ use crate::person::model::profile::Person;
 use crate::person::service as persons;
 use crate::person::service::keys;
 use crate::portal::Portal;
+use crate::talent::model::FamilyRelation;
+use crate::talent::service as talent;
 
 /// Hands a cart in. All lines or none. Gives the order with its cases.
 ///
@@ -238,6 +240,8 @@ struct About {
     lineage: Vec<UnitNode>,
     facts: Facts,
     answers: Value,
+    /// What the beneficiaries are to the applicant.
+    included: Vec<FamilyRelation>,
     /// The employer whom the answers name for a confirmation, or the pointer at which they name none that can confirm.
     employer: Result<Option<BodyId>, String>,
 }
@@ -252,6 +256,11 @@ async fn prepare(portal: &Portal, order: &store::OrderRow) -> Result<Known, Faul
     let rows = if order.state == OrderState::Cart { store::lines_of(db, &[order.id]).await? } else { Vec::new() };
     let items: Vec<_> = rows.iter().map(|l| l.item_id).collect();
     let versions = catalogue::current_versions(portal, &items, today).await?;
+    let beneficiaries = store::beneficiaries_of(db, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+    let family = match rows.first().filter(|_| !beneficiaries.is_empty()) {
+        Some(row) => talent::family_of(portal, db, persons::resolve(db, row.applicant_person_id).await?).await?,
+        None => Vec::new(),
+    };
     let mut lines = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(version) = versions.get(&row.item_id).cloned() else {
@@ -267,7 +276,10 @@ async fn prepare(portal: &Portal, order: &store::OrderRow) -> Result<Known, Faul
         let facts = catalogue::known_facts(portal, row.applicant_person_id, &version).await?;
         let answers = engine::answers(portal, &row).await?;
         let employer = employer(db, &version, &answers).await?;
-        lines.push((row, Some(About { version, offering, lineage, facts, answers, employer })));
+        let named = beneficiaries.get(&row.id).cloned().unwrap_or_default();
+        let named: Vec<PersonId> = persons::persons_of(db, &named).await?.into_values().map(|person| person.id).collect();
+        let included = family.iter().filter(|entry| named.contains(&entry.member)).map(|entry| entry.relation).collect();
+        lines.push((row, Some(About { version, offering, lineage, facts, answers, included, employer })));
     }
     Ok(Known { calendar: organisation::calendar(portal).await?, lines })
 }
@@ -317,6 +329,10 @@ async fn judge(
     let vocabulary = vocabulary().map_err(|p| Fault::internal(anyhow::anyhow!("the vocabulary does not load: {p:?}")))?;
     let mut facts = about.facts.clone();
     facts.claim(version.form.facts(&about.answers, vocabulary));
+    // Who is included is said by who is named, whatever a box of the form says.
+    for (path, relation) in [("family.spouse_included", FamilyRelation::Spouse), ("family.children_included", FamilyRelation::Child)] {
+        let _undeclared = facts.insert(vocabulary, path, FactValue::Boolean(about.included.contains(&relation)), FactOrigin::Form);
+    }
     facts.set_today(today);
     let bound = store::materials_of(txn, &[row.id]).await?;
     let ids: Vec<DocumentVersionId> = bound.iter().filter_map(|b| b.document_version_id).collect();

@@ -1,7 +1,7 @@
 //! Tokens, checks at the counter, uses of benefits, and what counters may check for.
 
 use chrono::Duration;
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use uuid::Uuid;
 
 use crate::account::model::limit::Rate;
@@ -19,8 +19,6 @@ use crate::person::model::document::{DocumentNumber, IdentityDocumentKind};
 use crate::person::service as person;
 use crate::person::service::keys;
 use crate::portal::Portal;
-use crate::talent::model::FamilyRelation;
-use crate::talent::service as talent;
 use crate::talent_card::model::card::{Card, mask_name};
 use crate::talent_card::model::check::{Check, CheckAnswer, CheckMeans, CheckPurpose, Counter, TOKEN_SECONDS, TOKEN_TYPE, TokenClaims, valid_until};
 use crate::talent_card::model::ledger::{Balance, BalanceKey, Use, check_use};
@@ -225,20 +223,12 @@ fn read_shown(portal: &Portal, shown: &Shown) -> Result<Read, Refused> {
     }
 }
 
-/// The family of a holder as beneficiaries, with masked names.
-async fn family(portal: &Portal, holder: PersonId) -> Result<Vec<(PersonId, Beneficiary, String)>, Fault> {
-    Ok(talent::family_of(portal, holder)
-        .await?
-        .into_iter()
-        .map(|entry| {
-            let relation = match entry.relation {
-                FamilyRelation::Spouse => Beneficiary::Spouse,
-                FamilyRelation::Child => Beneficiary::Child,
-                FamilyRelation::Parent => Beneficiary::Parent,
-            };
-            (entry.member, relation, mask_name(entry.typed.name_zh.as_deref().or(entry.typed.name_latin.as_deref()).unwrap_or_default()))
-        })
-        .collect())
+/// For whom of the family a card is, redirects followed, with masked names as the holder wrote them.
+async fn family(db: &impl ConnectionTrait, card: CardId) -> Result<Vec<(PersonId, Beneficiary, String)>, Fault> {
+    let rows = store::beneficiaries(db, card).await?;
+    let told = person::told_of(db, &rows.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
+    let of = |(id, relation)| told.get(&id).map(|person| (person.merged_into.unwrap_or(id), relation, mask_name(person.name.display())));
+    Ok(rows.into_iter().filter_map(of).collect())
 }
 
 /// What a check tells: nothing beyond NOT_VALID, and of a good card what the purpose needs.
@@ -257,7 +247,7 @@ async fn answer(portal: &Portal, check: Check) -> Result<CheckResult, Refused> {
         result.holder_name = Some(name.clone());
         result.beneficiaries.push((holder.id, card.beneficiary, name));
         if !purpose.shows_family().is_empty() && card.principal.is_none() {
-            let members = family(portal, holder.id).await?;
+            let members = family(portal.db.read(), card.id).await?;
             result.beneficiaries.extend(members.into_iter().filter(|(_, relation, _)| purpose.shows_family().contains(relation)));
         }
     }
@@ -319,7 +309,7 @@ async fn plan_use(portal: &Portal, counters: &[Counter], command: &RecordUse) ->
     } else if let Some(relation) = store::sub_card_relation(db, card.id, beneficiary).await? {
         Some(relation)
     } else {
-        family(portal, holder).await?.into_iter().find(|(id, _, _)| *id == beneficiary).map(|(_, relation, _)| relation)
+        family(db, card.id).await?.into_iter().find(|(id, _, _)| *id == beneficiary).map(|(_, relation, _)| relation)
     };
     let relation = relation.ok_or_else(nobody)?;
     let (region, body) = match check.counter {

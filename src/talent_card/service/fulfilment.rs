@@ -1,5 +1,7 @@
 //! The talent card as the result of an approved case.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
@@ -8,11 +10,15 @@ use crate::application::model::document::Given;
 use crate::application::service::fulfilment::{Fulfilment, FulfilmentCase, Outcome};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
+use crate::kernel::ids::PersonId;
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::text::{Origin, Text};
 use crate::person::service::identity::permit_until;
 use crate::person::service::{self as persons, keys};
 use crate::portal::Portal;
+use crate::talent::model::FamilyRelation;
+use crate::talent::service as talent;
+use crate::talent_card::model::product::Beneficiary;
 use crate::talent_card::service::issue::{IssueCard, Issued, check_issue, issue_card, revoke_card};
 use crate::talent_card::store;
 
@@ -23,7 +29,7 @@ use crate::talent_card::store;
 pub struct CardFulfilment;
 
 /// What is to be issued, or `None` where parameters or answers do not name it.
-async fn command(txn: &DatabaseTransaction, case: &FulfilmentCase) -> Result<Option<IssueCard>, Fault> {
+async fn command(portal: &Portal, txn: &DatabaseTransaction, case: &FulfilmentCase) -> Result<Option<IssueCard>, Fault> {
     let param = |name: &str| case.params[name].as_str();
     let (Some(product), Some(grade), Some(contract)) = (param("product"), param("grade_pointer"), param("contract_pointer")) else {
         return Err(Fault::bug("a version with TALENT_CARD fulfilment lacks product, grade pointer or contract pointer"));
@@ -37,10 +43,29 @@ async fn command(txn: &DatabaseTransaction, case: &FulfilmentCase) -> Result<Opt
         version: number,
         grade: grade.to_owned(),
         holder,
+        beneficiaries: beneficiaries(portal, txn, holder, &case.beneficiaries).await?,
         from: case.on,
         contract_until: case.form.pointer(contract).and_then(Value::as_str).and_then(|day| day.parse().ok()),
         permit_until: permit_until(txn, holder).await?,
     }))
+}
+
+const fn relation(relation: FamilyRelation) -> Beneficiary {
+    match relation {
+        FamilyRelation::Spouse => Beneficiary::Spouse,
+        FamilyRelation::Child => Beneficiary::Child,
+        FamilyRelation::Parent => Beneficiary::Parent,
+    }
+}
+
+/// Those of the named persons who are of the holder's family, redirects followed, with what they are to her.
+async fn beneficiaries(portal: &Portal, txn: &DatabaseTransaction, holder: PersonId, named: &[PersonId]) -> Result<Vec<(PersonId, Beneficiary)>, Fault> {
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let named: HashSet<PersonId> = persons::persons_of(txn, named).await?.into_values().map(|person| person.id).collect();
+    let family = talent::family_of(portal, txn, holder).await?.into_iter();
+    Ok(family.filter(|entry| named.contains(&entry.member)).map(|entry| (entry.member, relation(entry.relation))).collect())
 }
 
 #[async_trait]
@@ -50,14 +75,14 @@ impl Fulfilment for CardFulfilment {
     }
 
     async fn check(&self, portal: &Portal, txn: &DatabaseTransaction, case: &FulfilmentCase) -> Result<Vec<Rejection>, Fault> {
-        match command(txn, case).await? {
+        match command(portal, txn, case).await? {
             Some(command) => check_issue(txn, portal, &command).await,
             None => Ok(vec![Rejection::new(Code::FulfilmentImpossible)]),
         }
     }
 
     async fn fulfil(&self, portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, case: &FulfilmentCase) -> Result<Outcome, Refused> {
-        let command = command(txn, case).await?.ok_or_else(|| Rejection::new(Code::FulfilmentImpossible))?;
+        let command = command(portal, txn, case).await?.ok_or_else(|| Rejection::new(Code::FulfilmentImpossible))?;
         let Issued { number, grade, valid_to, .. } = issue_card(txn, portal, actor, command).await?;
         let plain = |value: String| Text::simplified(value, Origin::Human);
         let number = Given { name: Text::own(["卡号", "卡號", "Card number", "Número do cartão"]), value: plain(number) };

@@ -27,12 +27,14 @@ pub struct IssueCard {
     pub application: ApplicationId,
     /// Code of the product.
     pub product: String,
-    /// Number of the version that the case was judged under.
+    /// Number of the version in force on the first day.
     pub version: i32,
     /// Grade.
     pub grade: String,
     /// Holder (redirects followed).
     pub holder: PersonId,
+    /// Of her family, for whom it is, too.
+    pub beneficiaries: Vec<(PersonId, Beneficiary)>,
     /// First day.
     pub from: NaiveDate,
     /// Last day of the contract.
@@ -107,6 +109,7 @@ pub async fn issue_card(txn: &DatabaseTransaction, portal: &Portal, actor: &Acto
     if !store::insert_card(txn, offer.product.id, &card).await? {
         return Err(Rejection::new(Code::CardExists).into());
     }
+    store::insert_beneficiaries(txn, card.id, &command.beneficiaries).await?;
     store::insert_number(txn, card.id, number.as_str(), now).await?;
     store::insert_event(txn, portal.env.uuid(), card.id, CardEventKind::Issued, now, actor.person(), card.application, None).await?;
     let entry = Entry::new("ISSUE_CARD").object(OBJECT, card.id.0).person(card.holder).detail("application", command.application.global());

@@ -224,7 +224,7 @@ impl World {
     }
 
     /// The same for a walk-in, where it is not the sender herself.
-    pub(super) async fn upload_for(&self, by: &Someone, person: PersonId, kind: &str) -> Value {
+    pub(crate) async fn upload_for(&self, by: &Someone, person: PersonId, kind: &str) -> Value {
         let file = format!("%PDF-1.7\n{kind} {person}\n%%EOF\n");
         let walk_in = (person != by.person).then(|| person.global());
         let declared = json!({
