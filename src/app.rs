@@ -113,7 +113,7 @@ fn parts_over(config: &Config, files: Arc<dyn ObjectStore>) -> anyhow::Result<Pa
         .with(files)
         .with(Scanning(scanner))
         .with(Previews::default())
-        .with(Holders::default().with(Arc::new(BoundPapers)))
+        .with(Holders::default().with(Arc::new(Claims)).with(Arc::new(BoundPapers)))
         .with(handlers())
         .with(fulfilments())
         .with(step_kinds())

@@ -108,7 +108,7 @@ fn open_cases(columns: &str, unit: UnitId, filter: &QueueFilter, now: DateTime<U
         sql.and(" AND a.step_key = ?", step.as_str());
     }
     if let Some(before) = filter.due_before {
-        sql.and(" AND a.due_at < ?", before);
+        sql.and(" AND a.due_at <= ?", before);
     }
     if let Some(person) = filter.claimed_by {
         sql.and(" AND a.claimed_by = ?", person.0);

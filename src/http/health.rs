@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
@@ -29,7 +29,8 @@ pub async fn ready(State(server): State<Server>) -> impl IntoResponse {
 /// `/metrics`, for Prometheus: on this machine only, unless a setting lets others read. A proxy of this machine speaks
 /// for its clients, so that what it forwards is not of this machine.
 pub async fn metrics(State(server): State<Server>, info: Option<Extension<ConnectInfo<SocketAddr>>>, headers: HeaderMap) -> Response {
-    let forwarded = headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED);
+    let signs = [HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip"), header::FORWARDED, header::VIA];
+    let forwarded = signs.iter().any(|sign| headers.contains_key(sign));
     let near = info.is_some_and(|Extension(ConnectInfo(peer))| peer.ip().to_canonical().is_loopback()) && !forwarded;
     if !near && !server.portal.settings.metrics_remote {
         return StatusCode::NOT_FOUND.into_response();

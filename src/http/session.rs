@@ -77,8 +77,10 @@ pub fn client_address(headers: &HeaderMap, socket: Option<SocketAddr>, proxies: 
     let mut address = socket;
     if proxies.contains(&socket) {
         let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
-        let hops: Vec<IpAddr> = forwarded.filter_map(|hop| hop.trim().parse().ok()).collect();
+        let hops: Vec<Option<IpAddr>> = forwarded.map(hop).collect();
         for hop in hops.into_iter().rev() {
+            // What lies before a hop that cannot be read is the client's word.
+            let Some(hop) = hop else { break };
             address = hop;
             if !proxies.contains(&hop) {
                 break;
@@ -87,6 +89,12 @@ pub fn client_address(headers: &HeaderMap, socket: Option<SocketAddr>, proxies: 
     }
     // An IPv6 address in full: what counts by network takes its /64.
     Arc::from(address.to_canonical().to_string())
+}
+
+/// An address as proxies write it: bare, or with a port.
+fn hop(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
 }
 
 /// The language that the client asks for; `None` where it names none of the portal's.
@@ -126,6 +134,17 @@ mod tests {
         assert_eq!(&*client_address(&headers, Some(proxy), &[proxy.ip()]), "198.51.100.7");
         let both = [proxy.ip(), "198.51.100.7".parse().unwrap()];
         assert_eq!(&*client_address(&headers, Some(proxy), &both), "203.0.113.9");
+        for (forwarded, told) in [
+            ("6.6.6.6, 203.0.113.9:51234", "203.0.113.9"),
+            ("6.6.6.6, [2001:db8::9]:443", "2001:db8::9"),
+            ("6.6.6.6, unknown", "10.0.0.1"),
+            ("6.6.6.6, unknown, 203.0.113.9", "203.0.113.9"),
+            ("6.6.6.6, _hidden:443, 10.0.0.1", "10.0.0.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+            assert_eq!(&*client_address(&headers, Some(proxy), &[proxy.ip()]), told, "{forwarded}");
+        }
     }
 
     #[test]

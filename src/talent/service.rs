@@ -2,7 +2,7 @@
 
 pub mod source;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -122,6 +122,11 @@ const fn typed(name_zh: Option<String>, name_latin: Option<String>, birth_date: 
 async fn open_families(portal: &Portal, rows: &[FamilyRow]) -> Result<Vec<Family>, Fault> {
     let keys = keys::data_keys(portal, &owners(rows, |row| row.person_id)).await?;
     rows.iter().map(|row| open::<Family>(keys.get(&row.person_id), place("family_member", row.id), &row.details_sealed)).collect()
+}
+
+/// Those of the documents that a claimed category names as its evidence. For the slice that keeps documents. One statement.
+pub async fn evidence_among(db: &impl ConnectionTrait, documents: &[DocumentId]) -> Result<HashSet<DocumentId>, Fault> {
+    Ok(store::evidence_among(db, documents).await?)
 }
 
 /// The categories that a person claims.

@@ -1,7 +1,9 @@
 //! Every query of the slice.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, SqlErr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect as _, SqlErr};
 
 use crate::kernel::ids::{BodyId, DocumentId, EducationId, EmploymentId, FamilyMemberId, PersonId, TalentCategoryId};
 use crate::talent::entity::{education, employment, family_member, talent_category};
@@ -148,4 +150,11 @@ fn identities(person: PersonId) -> sea_orm::sea_query::SelectStatement {
     use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query};
     let of = |column: &'static str| Expr::col(Alias::new(column)).eq(sea_orm::Value::from(person));
     Query::select().column(Alias::new("id")).from(Alias::new("person")).cond_where(of("id").or(of("merged_into"))).to_owned()
+}
+
+/// Those of the documents that a claimed category names as its evidence.
+pub async fn evidence_among(db: &impl ConnectionTrait, documents: &[DocumentId]) -> Result<HashSet<DocumentId>, DbErr> {
+    let named = talent_category::Entity::find().filter(talent_category::Column::EvidenceId.is_in(documents.iter().copied()));
+    let rows: Vec<Option<DocumentId>> = named.select_only().column(talent_category::Column::EvidenceId).into_tuple().all(db).await?;
+    Ok(rows.into_iter().flatten().collect())
 }

@@ -32,7 +32,9 @@ pub fn may_allow<'a>(actor: &'a Actor, place: Counter, path: Option<&str>) -> Re
     let member = signed_in(actor)?;
     let supervises = actor.grants(Role::Supervisor).any(|grant| match (&grant.scope, place) {
         (Scope::Unit { path: above, .. }, Counter::Unit(_)) => path.is_some_and(|path| path.starts_with(above.as_str())),
-        (Scope::Body(id) | Scope::Unit { body: id, .. }, Counter::Body(body)) => *id == body,
+        // A body's counters are those of all its units: who supervises its root does, who supervises a window does not.
+        (Scope::Unit { id, body, path }, Counter::Body(asked)) => *body == asked && *path == format!("/{}/", id.0.simple()),
+        (Scope::Body(id), Counter::Body(body)) => *id == body,
         (Scope::Portal, _) => true,
         (Scope::Body(_), Counter::Unit(_)) => false,
     });

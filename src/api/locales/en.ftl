@@ -81,7 +81,10 @@ CARD_TOKEN_SPENT = The card code was used. Show a new one.
 PURPOSE_NOT_ALLOWED = This counter may not check cards for this purpose.
 CHECK_EXPIRED = The check is too old. Check the card again.
 BENEFIT_NOT_GRANTED = The card does not give this benefit.
-QUOTA_EXHAUSTED = Nothing is left of this benefit this year.
+QUOTA_EXHAUSTED = { $left ->
+    [0] Nothing is left of this benefit this year.
+   *[other] Of this benefit { $left } are left this year, fewer than were asked for.
+}
 FULFILMENT_IMPOSSIBLE = With what was stated the result cannot be issued. Please check dates such as the end of the contract.
 UNAUTHENTICATED = Sign in first.
 FORBIDDEN = You may not do this.

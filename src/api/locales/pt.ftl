@@ -81,7 +81,10 @@ CARD_TOKEN_SPENT = O código do cartão já foi usado. Mostre um novo.
 PURPOSE_NOT_ALLOWED = Este balcão não pode verificar cartões para este fim.
 CHECK_EXPIRED = A verificação expirou. Verifique o cartão de novo.
 BENEFIT_NOT_GRANTED = O cartão não confere este benefício.
-QUOTA_EXHAUSTED = Este benefício está esgotado este ano.
+QUOTA_EXHAUSTED = { $left ->
+    [0] Este benefício está esgotado este ano.
+   *[other] Deste benefício restam { $left } este ano, menos do que se pediu.
+}
 FULFILMENT_IMPOSSIBLE = Com os dados indicados não é possível emitir o resultado. Verifique as datas, como o fim do contrato.
 UNAUTHENTICATED = Inicie sessão primeiro.
 FORBIDDEN = Não tem permissão para isto.

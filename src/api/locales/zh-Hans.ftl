@@ -81,7 +81,10 @@ CARD_TOKEN_SPENT = 卡码已使用，请重新出示。
 PURPOSE_NOT_ALLOWED = 本窗口不得以此用途核验。
 CHECK_EXPIRED = 核验记录已过期，请重新核验。
 BENEFIT_NOT_GRANTED = 该卡不含此项待遇。
-QUOTA_EXHAUSTED = 本年度额度已用完。
+QUOTA_EXHAUSTED = { $left ->
+    [0] 本年度额度已用完。
+   *[other] 本年度额度仅余 { $left }，不足本次所需。
+}
 FULFILMENT_IMPOSSIBLE = 按现有资料无法核发结果，请检查合同期限等日期。
 UNAUTHENTICATED = 请先登录。
 FORBIDDEN = 您没有此权限。

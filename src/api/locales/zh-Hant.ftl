@@ -81,7 +81,10 @@ CARD_TOKEN_SPENT = 卡碼已使用，請重新出示。
 PURPOSE_NOT_ALLOWED = 本窗口不得以此用途核驗。
 CHECK_EXPIRED = 核驗記錄已過期，請重新核驗。
 BENEFIT_NOT_GRANTED = 該卡不含此項待遇。
-QUOTA_EXHAUSTED = 本年度額度已用完。
+QUOTA_EXHAUSTED = { $left ->
+    [0] 本年度額度已用完。
+   *[other] 本年度額度僅餘 { $left }，不足本次所需。
+}
 FULFILMENT_IMPOSSIBLE = 按現有資料無法核發結果，請檢查合約期限等日期。
 UNAUTHENTICATED = 請先登入。
 FORBIDDEN = 您沒有此權限。

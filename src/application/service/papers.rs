@@ -16,6 +16,7 @@ use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, DocumentVersionId, TypedId};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
+use crate::material::model::document::DocumentVersion;
 use crate::material::service::Holder;
 use crate::material::service::download::{self, Granted};
 use crate::organisation::service as organisation;
@@ -94,7 +95,8 @@ pub struct BoundPapers;
 
 #[async_trait]
 impl Holder for BoundPapers {
-    async fn held(&self, db: &DatabaseConnection, ids: &[DocumentVersionId]) -> Result<HashSet<DocumentVersionId>, Fault> {
-        Ok(store::bound_versions(db, ids).await?)
+    async fn held(&self, db: &DatabaseConnection, versions: &[DocumentVersion]) -> Result<HashSet<DocumentVersionId>, Fault> {
+        let ids: Vec<DocumentVersionId> = versions.iter().map(|version| version.id).collect();
+        Ok(store::bound_versions(db, &ids).await?)
     }
 }

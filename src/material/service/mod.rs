@@ -25,7 +25,7 @@ use crate::material::model::document::{Document, DocumentVersion};
 use crate::material::{policy, store};
 use crate::person::service as person;
 use crate::portal::Portal;
-use crate::talent::service::Register;
+use crate::talent::service::{Register, evidence_among};
 
 /// Kind of object in trail and outbox.
 pub const OBJECT: &str = "DOCUMENT";
@@ -101,6 +101,16 @@ impl Register for Claims {
     }
 }
 
+/// A claimed category holds the document that is named as its evidence, with all versions.
+#[async_trait]
+impl Holder for Claims {
+    async fn held(&self, db: &DatabaseConnection, versions: &[DocumentVersion]) -> Result<HashSet<DocumentVersionId>, Fault> {
+        let documents: Vec<DocumentId> = versions.iter().map(|version| version.document).collect();
+        let named = evidence_among(db, &documents).await?;
+        Ok(versions.iter().filter(|version| named.contains(&version.document)).map(|version| version.id).collect())
+    }
+}
+
 /// Versions by id, for edges whose parent was authorised. Ids that are not there are missing.
 pub async fn versions_by_ids(db: &impl ConnectionTrait, ids: &[DocumentVersionId]) -> Result<Vec<DocumentVersion>, Fault> {
     Ok(store::versions_by_ids(db, ids).await?)
@@ -118,7 +128,7 @@ pub async fn versions_of_documents(db: &impl ConnectionTrait, ids: &[DocumentId]
 #[async_trait]
 pub trait Holder: Send + Sync {
     /// Those of the versions that are held, so that they are not swept. One statement.
-    async fn held(&self, db: &DatabaseConnection, ids: &[DocumentVersionId]) -> Result<HashSet<DocumentVersionId>, Fault>;
+    async fn held(&self, db: &DatabaseConnection, versions: &[DocumentVersion]) -> Result<HashSet<DocumentVersionId>, Fault>;
 }
 
 /// The registered holders, a part of the portal.

@@ -9,7 +9,7 @@ use crate::audit::model::Entry;
 use crate::audit::service::record;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{DocumentVersionId, TypedId as _};
+use crate::kernel::ids::TypedId as _;
 use crate::material::model::document::DocumentVersion;
 use crate::material::model::upload::LIFE;
 use crate::material::store;
@@ -53,10 +53,9 @@ pub async fn sweep(portal: &Portal) -> Result<Swept, Fault> {
         let waiting = store::waiting_versions(portal.db.read(), now - LIFE, after, BATCH).await?;
         let Some(last) = waiting.last() else { break };
         after = Some(last.id);
-        let ids: Vec<DocumentVersionId> = waiting.iter().map(|version| version.id).collect();
         let mut held = HashSet::new();
         for holder in &portal.part::<Holders>()?.0 {
-            held.extend(holder.held(portal.db.read(), &ids).await?);
+            held.extend(holder.held(portal.db.read(), &waiting).await?);
         }
         for version in waiting.iter().filter(|version| !held.contains(&version.id)) {
             // One that cannot go, as where it was bound this moment, keeps none of the others.

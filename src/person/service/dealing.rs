@@ -63,13 +63,18 @@ pub async fn may_read(portal: &Portal, actor: &Actor, person: &Person) -> Result
     if roles.contains(&Role::WindowOfficer)
         && let Some(officer) = actor.person()
     {
-        let attendances = store::attendances(portal.db.read(), person.id, officer).await?;
-        if attends(&attendances, person.has_account, portal.env.now()) {
+        if attended(portal, officer, person).await? {
             return Ok(());
         }
     }
     let dealt = portal.part::<Dealings>()?.strongest(portal, actor, &roles, person.id).await?;
     dealt.map(|_| ()).ok_or(Fault::NotFound)
+}
+
+/// Whether an officer has the person before her, or had lately: whom she registered, and whose original she compared.
+pub async fn attended(portal: &Portal, officer: PersonId, person: &Person) -> Result<bool, Fault> {
+    let attendances = store::attendances(portal.db.read(), person.id, officer).await?;
+    Ok(attends(&attendances, person.has_account, portal.env.now()))
 }
 
 /// As what the caller may see data of a person in full: as herself, or as staff who deal with her.

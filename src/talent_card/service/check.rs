@@ -116,8 +116,16 @@ pub async fn check_card(portal: &Portal, actor: &Actor, shown: Shown, purpose: C
     let id = CardCheckId::new(&portal.env);
     let txn = portal.db.begin_write().await?;
     if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "checkCard", key, &CheckKey { shown: &shown, purpose }, id.0).await? {
-        let check = store::check(&txn, CardCheckId(made)).await?.ok_or(Fault::NotFound)?;
+        // What a check told is told again while the check is open, at the counters that may still ask.
+        let check = store::check(&txn, CardCheckId(made)).await?.filter(|check| counters.contains(&check.counter));
+        let check = check.ok_or(Rejection::at(Code::CheckExpired, "input"))?;
+        if store::counter_for(&txn, &[check.counter], check.purpose).await?.is_none() {
+            return Err(Rejection::at(Code::PurposeNotAllowed, "input.purpose").into());
+        }
         txn.rollback().await?;
+        if check.answer == CheckAnswer::Valid && !check.is_open(now) {
+            return Err(Rejection::at(Code::CheckExpired, "input").into());
+        }
         return answer(portal, check).await;
     }
     let counter = store::counter_for(&txn, &counters, purpose).await?.ok_or(Rejection::at(Code::PurposeNotAllowed, "input.purpose"))?;
@@ -316,6 +324,10 @@ async fn plan_use(portal: &Portal, counters: &[Counter], command: &RecordUse) ->
         Counter::Unit(id) => organisation::unit(db, id).await?.map_or((None, None), |unit| (Some(unit.region_code), Some(unit.body))),
         Counter::Body(id) => (organisation::body(db, id).await?.and_then(|body| body.region_code), Some(id)),
     };
+    // A benefit of the family without a word who of them has it is not one that the card lacks.
+    if command.beneficiary.is_none() && offer.benefits.iter().any(|b| b.id == command.benefit && b.grade == card.grade && b.beneficiary != relation) {
+        return Err(Rejection::at(Code::Required, "input.beneficiaryId").into());
+    }
     let given = |b: &&Benefit| b.is_given(&card.grade, relation, region.as_deref().unwrap_or(PROVINCE), body);
     let benefit = offer.benefits.iter().find(|b| b.id == command.benefit && check.purpose.areas().contains(&b.area)).filter(given);
     let benefit = benefit.ok_or(Rejection::at(Code::BenefitNotGranted, "input.benefitId"))?.clone();
@@ -344,6 +356,9 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
     let txn = portal.db.begin_write().await?;
     if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "recordBenefitUse", key, &command, id.0).await? {
         let made = store::entry(&txn, BenefitEntryId(made)).await?.ok_or(Fault::NotFound)?;
+        // The answer holds a balance: it is for who stands there still.
+        let check = store::check(&txn, command.check).await?.filter(|check| counters.contains(&check.counter));
+        check.ok_or(Rejection::at(Code::CheckExpired, "input.checkId"))?;
         // She may be another by now, to whom the balance went.
         let key = BalanceKey { beneficiary: person::resolve(&txn, made.key.beneficiary).await?, ..made.key };
         let balance = store::balances(&txn, &[key.card], key.year).await?.remove(&key.card).unwrap_or_default();
@@ -363,13 +378,25 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
     }
     let key = BalanceKey { card: card.entitlement(), benefit: benefit.id, beneficiary, year: ledger_year(portal.env.today()) };
     let beside = if benefit.yearly_quota.is_some() { store::used_beside(&txn, key).await? } else { 0 };
-    let balance = store::take(&txn, key, benefit.yearly_quota, command.amount, beside).await?.ok_or(Rejection::at(Code::QuotaExhausted, "input.amount"))?;
+    let balance = store::take(&txn, key, benefit.yearly_quota, command.amount, beside).await?;
+    let balance = match balance {
+        Some(balance) => balance,
+        None => return Err(exhausted(&txn, key, benefit.yearly_quota, beside).await?),
+    };
     store::insert_entry(&txn, store::NewEntry { id, key, delta: command.amount, check: check.clone(), at: now, by, note_sealed }).await?;
     let entry = Entry::new("RECORD_BENEFIT_USE").object(OBJECT, card.id.0).person(holder).detail("entry", id.global()).detail("benefit", benefit.id.global());
     audit::record(&txn, portal, actor, entry).await?;
     audit::announce(&txn, portal, Message::new("BENEFIT_USED", OBJECT, card.id.0).data(serde_json::json!({ "entry": id.global() }))).await?;
     portal.commit(txn).await?;
     Ok((Use { id, key, delta: command.amount, delivered_at: now }, balance))
+}
+
+/// The no to a use that the quota does not allow, with what is left.
+async fn exhausted(txn: &DatabaseTransaction, key: BalanceKey, quota: Option<i64>, beside: i64) -> Result<Refused, Fault> {
+    let balances = store::balances(txn, &[key.card], key.year).await?.remove(&key.card).unwrap_or_default();
+    let used = balances.iter().find(|balance| balance.key == key).map_or(0, |balance| balance.used);
+    let left = quota.unwrap_or(i64::MAX).saturating_sub(used).saturating_sub(beside).max(0);
+    Ok(Rejection::at(Code::QuotaExhausted, "input.amount").number("left", left).into())
 }
 
 /// Allows the counters of a unit or body to check cards for a purpose, or takes it back. Repeating it changes nothing.
