@@ -748,7 +748,7 @@ impl AccountMutation {
         payload(ctx.ctx(), done, |p| RefreshSessionPayload::done(SessionPairObject::of(ctx, p, transport)), RefreshSessionPayload::refused)
     }
 
-    /// Ends the session of this request.
+    /// Ends the session of this request. User errors: NOT_FOUND (it ended meanwhile).
     async fn sign_out(&self, ctx: &Context<'_>) -> Answer<SignOutPayload> {
         let done = sessions::sign_out(ctx.portal(), ctx.actor()).await;
         for cookie in model::clearing_cookies() {
@@ -767,7 +767,7 @@ impl AccountMutation {
         payload(ctx.ctx(), sessions::end_session(ctx.portal(), ctx.actor(), id).await, |id| EndSessionPayload::done(encode(id)), EndSessionPayload::refused)
     }
 
-    /// Ends all of the viewer's sessions.
+    /// Ends all of the viewer's sessions. No user errors.
     async fn end_all_sessions(
         &self,
         ctx: &Context<'_>,
@@ -787,8 +787,8 @@ impl AccountMutation {
         payload(ctx.ctx(), done, |g| AcceptInvitationPayload::done(g.into()), AcceptInvitationPayload::refused)
     }
 
-    /// Sends a one-time token that gives a role. For system administration. User errors: CONTACT_MALFORMED, NOT_ALLOWED,
-    /// REQUIRED, NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
+    /// Sends a one-time token that gives a role. For system administration. User errors: CONTACT_MALFORMED,
+    /// NOT_ALLOWED, REQUIRED, NOT_FOUND, MALFORMED, IDEMPOTENCY_KEY_REUSED.
     async fn invite_staff(
         &self,
         ctx: &Context<'_>,
@@ -806,7 +806,7 @@ impl AccountMutation {
     }
 
     /// Gives a role. For security administration. User errors: NOT_FOUND, NOT_ALLOWED, REQUIRED, OWN_GRANT,
-    /// ADMINISTRATORS_APART, ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED.
+    /// ADMINISTRATORS_APART, ALREADY_EXISTS, MALFORMED, IDEMPOTENCY_KEY_REUSED.
     async fn grant_role(
         &self,
         ctx: &Context<'_>,

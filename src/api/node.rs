@@ -92,12 +92,15 @@ impl NodeQuery {
         Date(civil_date(ctx.portal().env.now()))
     }
 
-    /// The object with this global id. What does not exist and what is not the viewer's are both NOT_FOUND.
+    /// The object with this global id: a case, an order, a talent card, a service item, a document, a person, a unit or a
+    /// body. Global ids of other types are for the fields that ask for them, and are BAD_REQUEST here. What does not exist
+    /// and what is not the viewer's are both NOT_FOUND.
     async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "Global id.")] id: ID) -> Option<Result<Node, ApiError>> {
         Some(find(ctx, &id, "id").await)
     }
 
-    /// The objects with these global ids, in their order; `null` with an error for each that cannot be had. At most 100.
+    /// The objects with these global ids, of the types that `node` takes, in their order; `null` with an error for each that
+    /// cannot be had. At most 100.
     #[graphql(complexity = "ids.len().min(100) * child_complexity")]
     async fn nodes(
         &self,

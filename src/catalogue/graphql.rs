@@ -773,9 +773,10 @@ pub struct CatalogueMutation;
 /// Mutations of the catalogue.
 #[Object]
 impl CatalogueMutation {
-    /// Makes a unit offer items on the terms that the catalogue has for its level and region, and sends the cases of its
-    /// region to it. What it offers already stays as it is. For the system administrator. User errors: REQUIRED, TOO_MANY,
-    /// NOT_FOUND, UNIT_CLOSED, NOT_OFFERED where the catalogue has no terms for such a unit, IDEMPOTENCY_KEY_REUSED.
+    /// Makes a unit offer items on the terms that the catalogue has for its level and region, and sends the cases of
+    /// its region to it. What it offers already stays as it is. For the system administrator. User errors: REQUIRED,
+    /// TOO_MANY, NOT_FOUND, UNIT_CLOSED, NOT_OFFERED where the catalogue has no terms for such a unit, MALFORMED,
+    /// IDEMPOTENCY_KEY_REUSED.
     async fn offer_items(
         &self,
         ctx: &Context<'_>,

@@ -213,7 +213,8 @@ pub struct MaterialMutation;
 #[Object]
 impl MaterialMutation {
     /// Declares a file and gives the path to which its bytes are sent. The last byte makes it a document, or a new
-    /// version of one. What is not handed in within 24 hours is deleted.
+    /// version of one. What is not handed in within 24 hours is deleted. User errors: MALFORMED, TOO_LONG, NOT_ALLOWED,
+    /// NOT_FOUND, FILE_TOO_LARGE, MEDIA_TYPE_NOT_ALLOWED, TOO_MANY, UPLOAD_QUOTA_EXCEEDED.
     async fn create_upload(
         &self,
         ctx: &Context<'_>,
@@ -246,7 +247,7 @@ impl MaterialMutation {
         )
     }
 
-    /// Gives a link to a version of one of the viewer's documents.
+    /// Gives a link to a version of one of the viewer's documents. User errors: SCAN_PENDING, FILE_INFECTED.
     async fn create_download(
         &self,
         ctx: &Context<'_>,

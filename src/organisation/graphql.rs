@@ -426,7 +426,8 @@ pub struct OrganisationMutation;
 impl OrganisationMutation {
     /// Makes a body. For the system administrator.
     ///
-    /// A wrong check character of the code is a warning, since some early codes are legal and fail the check.
+    /// A wrong check character of the code is a warning, since some early codes are legal and fail the check. User
+    /// errors: REQUIRED, TOO_LONG, MALFORMED, NOT_FOUND, ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED.
     async fn create_body(
         &self,
         ctx: &Context<'_>,
@@ -445,7 +446,8 @@ impl OrganisationMutation {
     /// Makes a unit of a government body. For the system administrator.
     ///
     /// What stands where: a city under a province, a district under a city (东莞 and 中山 have no districts), a window
-    /// under any of the three; otherwise `UNIT_MISPLACED`.
+    /// under any of the three. User errors: REQUIRED, TOO_LONG, NOT_FOUND, NOT_ALLOWED, UNIT_MISPLACED, MALFORMED,
+    /// IDEMPOTENCY_KEY_REUSED.
     async fn create_unit(
         &self,
         ctx: &Context<'_>,
@@ -466,7 +468,8 @@ impl OrganisationMutation {
         )
     }
 
-    /// Closes a unit in favour of another. It stays readable under its id. For the system administrator.
+    /// Closes a unit in favour of another. It stays readable under its id. For the system administrator. User errors:
+    /// NOT_FOUND, NOT_ALLOWED, WRONG_STATE, UNIT_IN_USE, CONFLICT, MALFORMED, IDEMPOTENCY_KEY_REUSED.
     async fn close_unit(
         &self,
         ctx: &Context<'_>,

@@ -388,7 +388,8 @@ pub struct PersonMutation;
 impl PersonMutation {
     /// Changes the caller's own names, birth date, sex, nationality and preferred language.
     ///
-    /// What an original document proved is completed but not changed: `DOCUMENT_VERIFIED`.
+    /// What an original document proved is completed but not changed. User errors: TOO_LONG, MALFORMED, NOT_ALLOWED,
+    /// IN_FUTURE, TOO_EARLY, DOCUMENT_VERIFIED, CONFLICT.
     async fn update_profile(
         &self,
         ctx: &Context<'_>,
@@ -412,7 +413,8 @@ impl PersonMutation {
         )
     }
 
-    /// Registers a person without an account, at a window. For window officers.
+    /// Registers a person without an account, at a window. For window officers. User errors: REQUIRED, TOO_LONG,
+    /// MALFORMED, NOT_ALLOWED, IN_FUTURE, TOO_EARLY, IDEMPOTENCY_KEY_REUSED.
     async fn register_person(
         &self,
         ctx: &Context<'_>,
@@ -434,7 +436,9 @@ impl PersonMutation {
         )
     }
 
-    /// Adds an identity document that the caller claims to hold. An officer verifies it from the original.
+    /// Adds an identity document that the caller claims to hold. An officer verifies it from the original. User errors:
+    /// REQUIRED, MALFORMED, CHECK_DIGIT_WRONG, DOCUMENT_MISMATCH, NOT_ALLOWED, IN_FUTURE, PERIOD_REVERSED,
+    /// ALREADY_EXISTS, TOO_MANY, IDEMPOTENCY_KEY_REUSED.
     async fn add_identity_document(
         &self,
         ctx: &Context<'_>,
@@ -456,7 +460,8 @@ impl PersonMutation {
         )
     }
 
-    /// Removes an identity document of the caller's own that nobody has verified.
+    /// Removes an identity document of the caller's own that nobody has verified. User errors: NOT_FOUND,
+    /// DOCUMENT_VERIFIED.
     async fn remove_identity_document(
         &self,
         ctx: &Context<'_>,
@@ -478,6 +483,8 @@ impl PersonMutation {
     /// Verifies the identity of a person from an original document that the officer reads. For window officers.
     ///
     /// The number is compared without being shown. Two persons may become one; the answer says which id leads where.
+    /// User errors: REQUIRED, MALFORMED, CHECK_DIGIT_WRONG, NOT_ALLOWED, IN_FUTURE, PERIOD_REVERSED, DOCUMENT_EXPIRED,
+    /// NOT_FOUND, OWN_CASE, DOCUMENT_MISMATCH, NAME_MISMATCH, DOCUMENT_TAKEN, MERGE_IMPOSSIBLE, CONFLICT.
     async fn verify_identity(
         &self,
         ctx: &Context<'_>,
@@ -514,7 +521,8 @@ impl PersonMutation {
         )
     }
 
-    /// Shows personal data in full, for a stated purpose. Limited per hour; the person concerned sees it in her access log.
+    /// Shows personal data in full, for a stated purpose. Limited per hour; the person concerned sees it in her access
+    /// log. User errors: NOT_ALLOWED, REASON_REQUIRED, TOO_LONG, REQUIRED, NOT_FOUND.
     async fn reveal_personal_data(
         &self,
         ctx: &Context<'_>,

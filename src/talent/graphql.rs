@@ -18,7 +18,7 @@ use crate::person::service as person;
 use crate::talent::model::{CategoryEntry, Education, EducationEntry, EducationLevel, Employment, EmploymentEntry, FamilyEntry, FamilyRelation};
 use crate::talent::service::{self, AddFamilyMember};
 
-crate::api_enum!(EducationLevel, "EducationLevel", "Level of education, lowest first.");
+crate::api_enum!(EducationLevel, "EducationLevel", "Level of education; from the lowest: SECONDARY, VOCATIONAL, ASSOCIATE, BACHELOR, MASTER, DOCTOR.");
 crate::api_enum!(FamilyRelation, "FamilyRelation", "What a family member is to the talent.");
 
 /// What a talent tells about herself. Visible to herself only; staff see what a case pins.
@@ -393,7 +393,8 @@ pub struct TalentMutation;
 /// Mutations of the caller's profile.
 #[Object]
 impl TalentMutation {
-    /// Adds education to the caller's profile.
+    /// Adds education to the caller's profile. User errors: REQUIRED, TOO_LONG, MALFORMED, NOT_ALLOWED, IN_FUTURE,
+    /// PERIOD_REVERSED, TOO_MANY, IDEMPOTENCY_KEY_REUSED.
     async fn add_education(
         &self,
         ctx: &Context<'_>,
@@ -416,7 +417,8 @@ impl TalentMutation {
         )
     }
 
-    /// Adds employment to the caller's profile.
+    /// Adds employment to the caller's profile. User errors: REQUIRED, TOO_LONG, MALFORMED, NOT_ALLOWED, NOT_FOUND,
+    /// IN_FUTURE, PERIOD_REVERSED, TOO_MANY, IDEMPOTENCY_KEY_REUSED.
     async fn add_employment(
         &self,
         ctx: &Context<'_>,
@@ -443,7 +445,7 @@ impl TalentMutation {
         )
     }
 
-    /// Ends an employment of the caller's own.
+    /// Ends an employment of the caller's own. User errors: NOT_FOUND, IN_FUTURE, PERIOD_REVERSED.
     async fn end_employment(
         &self,
         ctx: &Context<'_>,
@@ -462,7 +464,8 @@ impl TalentMutation {
         )
     }
 
-    /// Adds a family member, who becomes a person without an account.
+    /// Adds a family member, who becomes a person without an account. User errors: REQUIRED, TOO_LONG, MALFORMED,
+    /// NOT_ALLOWED, IN_FUTURE, TOO_EARLY, ALREADY_EXISTS (a second spouse), TOO_MANY, IDEMPOTENCY_KEY_REUSED.
     async fn add_family_member(
         &self,
         ctx: &Context<'_>,
@@ -485,7 +488,8 @@ impl TalentMutation {
         )
     }
 
-    /// Claims a talent category.
+    /// Claims a talent category. User errors: MALFORMED, NOT_ALLOWED, NOT_FOUND, ALREADY_EXISTS, TOO_MANY,
+    /// IDEMPOTENCY_KEY_REUSED.
     async fn claim_talent_category(
         &self,
         ctx: &Context<'_>,
@@ -504,7 +508,7 @@ impl TalentMutation {
         )
     }
 
-    /// Removes education from the caller's profile.
+    /// Removes education from the caller's profile. User errors: NOT_FOUND.
     async fn remove_education(
         &self,
         ctx: &Context<'_>,
@@ -523,7 +527,7 @@ impl TalentMutation {
         )
     }
 
-    /// Removes employment from the caller's profile.
+    /// Removes employment from the caller's profile. User errors: NOT_FOUND.
     async fn remove_employment(
         &self,
         ctx: &Context<'_>,
@@ -542,7 +546,8 @@ impl TalentMutation {
         )
     }
 
-    /// Removes a family member from the caller's profile. What she holds already, for example a card, stays.
+    /// Removes a family member from the caller's profile. What she holds already, for example a card, stays. User
+    /// errors: NOT_FOUND.
     async fn remove_family_member(
         &self,
         ctx: &Context<'_>,
@@ -561,7 +566,7 @@ impl TalentMutation {
         )
     }
 
-    /// Takes back a claimed talent category.
+    /// Takes back a claimed talent category. User errors: NOT_FOUND.
     async fn withdraw_talent_category(
         &self,
         ctx: &Context<'_>,

@@ -674,7 +674,8 @@ impl SetCounterPurposeInput {
 /// Mutations of cards.
 #[Object]
 impl TalentCardMutation {
-    /// Makes a token of a card of the caller for a counter to read. Good for 60 seconds and one check.
+    /// Makes a token of a card of the caller for a counter to read. Good for 60 seconds and one check. User errors:
+    /// NOT_FOUND, CARD_NOT_ACTIVE.
     async fn create_card_token(
         &self,
         ctx: &Context<'_>,
@@ -693,6 +694,8 @@ impl TalentCardMutation {
     }
 
     /// Checks a card at a counter. The holder sees where, when and for what. What is answered depends on the purpose.
+    /// User errors: REQUIRED, MALFORMED, CHECK_DIGIT_WRONG, NOT_ALLOWED, DOCUMENT_MISMATCH, CARD_TOKEN_INVALID,
+    /// CARD_TOKEN_EXPIRED, CARD_TOKEN_SPENT, PURPOSE_NOT_ALLOWED, IDEMPOTENCY_KEY_REUSED.
     async fn check_card(
         &self,
         ctx: &Context<'_>,
@@ -712,7 +715,8 @@ impl TalentCardMutation {
         )
     }
 
-    /// Records that a benefit was delivered, under a check of the same counter.
+    /// Records that a benefit was delivered, under a check of the same counter. User errors: NOT_ALLOWED, TOO_LONG,
+    /// CHECK_EXPIRED, BENEFIT_NOT_GRANTED, CARD_NOT_ACTIVE, QUOTA_EXHAUSTED, MALFORMED, IDEMPOTENCY_KEY_REUSED.
     async fn record_benefit_use(
         &self,
         ctx: &Context<'_>,
@@ -730,7 +734,8 @@ impl TalentCardMutation {
         )
     }
 
-    /// Says for what the counters of a unit or body check cards. For its supervisor and for system administration.
+    /// Says for what the counters of a unit or body check cards. For its supervisor and for system administration. User
+    /// errors: NOT_FOUND.
     async fn set_counter_purpose(
         &self,
         ctx: &Context<'_>,

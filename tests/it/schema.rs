@@ -7,6 +7,7 @@ use std::path::Path;
 use async_graphql::Request;
 use serde_json::Value;
 use talent_portal::api::{operations, schema};
+use talent_portal::kernel::rejection::Code;
 
 const COMMITTED: &str = "schema/schema.graphql";
 
@@ -205,4 +206,48 @@ async fn what_makes_something_has_an_idempotency_key_or_a_reason_why_not() {
     fields.retain(|field| field["name"] != "claimApplication");
     fields.push(serde_json::json!({ "name": "registerSomething" }));
     assert_eq!(keyless(&types), ["registerSomething", "claimApplication, which is no exception"]);
+}
+
+/// What is wrong with the list of user errors at the end of each mutation's description.
+fn untold(types: &Value) -> Vec<String> {
+    let empty = Vec::new();
+    let of = |kind: &str, list: &str| {
+        let found = types.as_array().unwrap_or(&empty).iter().find(|found| found["name"] == kind);
+        found.and_then(|found| found[list].as_array()).unwrap_or(&empty).clone()
+    };
+    let known: BTreeSet<&str> = Code::ALL.iter().map(|code| code.code()).collect();
+    let mut found = Vec::new();
+    for mutation in of("Mutation", "fields") {
+        let name = mutation["name"].as_str().unwrap_or_default();
+        let words = mutation["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        let list = words.split_once("User errors: ").map_or("", |(_, list)| list);
+        let named: BTreeSet<&str> = list.split(|c: char| c != '_' && !c.is_ascii_uppercase()).filter(|word| word.len() > 1).collect();
+        found.extend(named.difference(&known).map(|code| format!("{name}: no code {code}")));
+        if named.is_empty() != words.ends_with("No user errors.") {
+            found.push(format!("{name}: neither codes nor none"));
+        }
+        let inputs = of(&format!("{}{}Input", name[..1].to_uppercase(), &name[1..]), "inputFields");
+        for (field, code) in [("idempotencyKey", Code::IdempotencyKeyReused), ("idempotencyKey", Code::Malformed), ("expectedVersion", Code::Conflict)] {
+            if inputs.iter().any(|input| input["name"] == field) && !named.contains(code.code()) {
+                found.push(format!("{name}: {field} without {}", code.code()));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_mutation_names_its_user_errors() {
+    let answer = schema::build().execute(TYPES).await;
+    let types = answer.data.into_json().expect("JSON")["__schema"]["types"].take();
+    assert!(types.as_array().is_some_and(|types| types.iter().any(|kind| kind["name"] == "Mutation")), "the mutations were not found");
+    assert_eq!(untold(&types), Vec::<String>::new());
+    let planted = serde_json::json!([
+        { "name": "Mutation", "fields": [
+            { "name": "a", "description": "Does it." },
+            { "name": "b", "description": "Does it. User errors: NOT_FOUND (none),\nUNHEARD_OF." },
+            { "name": "c", "description": "Does it. No user errors." } ] },
+        { "name": "CInput", "inputFields": [{ "name": "expectedVersion" }] },
+    ]);
+    assert_eq!(untold(&planted), ["a: neither codes nor none", "b: no code UNHEARD_OF", "c: expectedVersion without CONFLICT"]);
 }

@@ -130,7 +130,7 @@ pub struct MandateMutation;
 #[Object]
 impl MandateMutation {
     /// Lets another person apply for the viewer. Not by an agent for a third person: only the principal gives it. User
-    /// errors: NOT_FOUND, NOT_ALLOWED, TOO_MANY, TOO_EARLY, TOO_LONG, IDEMPOTENCY_KEY_REUSED.
+    /// errors: NOT_FOUND, NOT_ALLOWED, TOO_MANY, TOO_EARLY, TOO_LONG, MALFORMED, IDEMPOTENCY_KEY_REUSED.
     async fn grant_mandate(
         &self,
         ctx: &Context<'_>,

@@ -234,7 +234,9 @@ pub struct ApplicationMutation;
 /// Root fields of orders and cases that write.
 #[Object]
 impl ApplicationMutation {
-    /// Makes a cart or replaces its lines. Nothing is handed in yet.
+    /// Makes a cart or replaces its lines. Nothing is handed in yet. User errors: MALFORMED, TOO_LONG, TOO_MANY,
+    /// REQUIRED, NOT_ALLOWED, NOT_FOUND, NOT_OFFERED, CART_EMPTY, MANDATE_INVALID, MATERIAL_UNUSABLE, WRONG_STATE,
+    /// CONFLICT, IDEMPOTENCY_KEY_REUSED.
     async fn save_cart(&self, ctx: &Context<'_>, #[graphql(desc = "The cart.")] input: SaveCartInput) -> Option<Result<SaveCartPayload, ApiError>> {
         let command = match save_command(&input) {
             Ok(command) => command,
@@ -251,6 +253,10 @@ impl ApplicationMutation {
     }
 
     /// Hands a cart in: all lines or none. Each line becomes a case with a number, a receipt and a clock of its own.
+    /// User errors: CART_EMPTY, NOT_OFFERED, ASSURANCE_TOO_LOW, FORM_INVALID, MATERIAL_MISSING, MATERIAL_UNUSABLE,
+    /// NOT_ELIGIBLE, OPEN_CASE_EXISTS, FULFILMENT_IMPOSSIBLE, CARD_EXISTS, MANDATE_INVALID, NOT_ALLOWED, WRONG_STATE,
+    /// CONFLICT; of a stated receipt REQUIRED, IN_FUTURE, TOO_EARLY, REASON_REQUIRED, TOO_LONG; MALFORMED,
+    /// IDEMPOTENCY_KEY_REUSED.
     async fn submit_cart(&self, ctx: &Context<'_>, #[graphql(desc = "The cart.")] input: SubmitCartInput) -> Option<Result<SubmitCartPayload, ApiError>> {
         let order = match ids::decode::<OrderId>(&input.order_id, "input.orderId") {
             Ok(order) => order,
@@ -271,7 +277,8 @@ impl ApplicationMutation {
         )
     }
 
-    /// Takes a case from the queue. Of many who try at once one wins.
+    /// Takes a case from the queue. Of many who try at once one wins. User errors: WRONG_STATE, OWN_CASE, NOT_ENTITLED,
+    /// SAME_PERSON, WAITS_OUTSIDE, ALREADY_CLAIMED, CLAIMED_BY_ANOTHER, CONFLICT.
     async fn claim_application(
         &self,
         ctx: &Context<'_>,
@@ -281,7 +288,8 @@ impl ApplicationMutation {
         reread(ctx, work::claim(ctx.portal(), ctx.actor(), target).await).await
     }
 
-    /// Gives a case back to the queue; a supervisor may do it for somebody else.
+    /// Gives a case back to the queue; a supervisor may do it for somebody else. User errors: WRONG_STATE, OWN_CASE,
+    /// NOT_ENTITLED, NOT_CLAIMED, CLAIMED_BY_ANOTHER, CONFLICT.
     async fn release_application(
         &self,
         ctx: &Context<'_>,
@@ -291,7 +299,8 @@ impl ApplicationMutation {
         reread(ctx, work::release(ctx.portal(), ctx.actor(), target).await).await
     }
 
-    /// Accepts a case (受理); the applicant gets a notice with the limits.
+    /// Accepts a case (受理); the applicant gets a notice with the limits. User errors: WRONG_STATE, ALREADY_ACCEPTED,
+    /// OWN_CASE, NOT_ENTITLED, CLAIMED_BY_ANOTHER, CONFLICT.
     async fn accept_application(
         &self,
         ctx: &Context<'_>,
@@ -301,7 +310,8 @@ impl ApplicationMutation {
         reread(ctx, work::accept(ctx.portal(), ctx.actor(), target).await).await
     }
 
-    /// Refuses acceptance (不予受理) with a reason; the applicant gets a document with the remedies.
+    /// Refuses acceptance (不予受理) with a reason; the applicant gets a document with the remedies. User errors:
+    /// REASON_REQUIRED, TOO_LONG, WRONG_STATE, ALREADY_ACCEPTED, OWN_CASE, NOT_ENTITLED, CLAIMED_BY_ANOTHER, CONFLICT.
     async fn refuse_acceptance(
         &self,
         ctx: &Context<'_>,
@@ -311,7 +321,8 @@ impl ApplicationMutation {
         reread(ctx, work::refuse_acceptance(ctx.portal(), ctx.actor(), target, &input.reason).await).await
     }
 
-    /// Finishes the step that is due. Who finished an earlier step may be barred.
+    /// Finishes the step that is due. Who finished an earlier step may be barred. User errors: REASON_REQUIRED,
+    /// TOO_LONG, WRONG_STATE, WRONG_STEP, OWN_CASE, NOT_ENTITLED, SAME_PERSON, CLAIMED_BY_ANOTHER, CONFLICT.
     async fn complete_step(
         &self,
         ctx: &Context<'_>,
@@ -321,7 +332,9 @@ impl ApplicationMutation {
         reread(ctx, work::complete_step(ctx.portal(), ctx.actor(), target, &input.step_key, (input.outcome, input.reason.as_deref())).await).await
     }
 
-    /// Decides a case (决定). An approval gives its result, for example the card, in the same instant.
+    /// Decides a case (决定). An approval gives its result, for example the card, in the same instant. User errors:
+    /// REASON_REQUIRED, TOO_LONG, WRONG_STATE, STEP_DUE, OWN_CASE, NOT_ENTITLED, SAME_PERSON, CLAIMED_BY_ANOTHER,
+    /// ADVISED_AGAINST, APPLICANT_NOT_VERIFIED, FULFILMENT_IMPOSSIBLE, CARD_EXISTS, CONFLICT.
     async fn decide_application(
         &self,
         ctx: &Context<'_>,
@@ -331,7 +344,8 @@ impl ApplicationMutation {
         reread(ctx, work::decide(ctx.portal(), ctx.actor(), target, input.decision, input.reason.as_deref()).await).await
     }
 
-    /// Records that the decision reached the applicant (送达), which closes the case.
+    /// Records that the decision reached the applicant (送达), which closes the case. User errors: WRONG_STATE, OWN_CASE,
+    /// NOT_ENTITLED, CLAIMED_BY_ANOTHER, CONFLICT.
     async fn record_delivery(
         &self,
         ctx: &Context<'_>,
@@ -374,7 +388,7 @@ impl ApplicationMutation {
         reread(ctx, papers::mark_original_seen(ctx.portal(), ctx.actor(), paper, input.expected_version).await).await
     }
 
-    /// Withdraws a case (撤回) that is not decided yet.
+    /// Withdraws a case (撤回) that is not decided yet. User errors: WRONG_STATE, NOT_ENTITLED, CONFLICT.
     async fn withdraw_application(
         &self,
         ctx: &Context<'_>,
