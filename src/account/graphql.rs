@@ -141,7 +141,7 @@ impl From<ContactView> for ContactPoint {
 /// A session of the viewer.
 #[derive(SimpleObject)]
 pub struct Session {
-    /// Global id.
+    /// Global id, for `endSession`.
     id: ID,
     /// Class of the program.
     program: AgentClass,
@@ -189,7 +189,7 @@ pub struct ActiveRole {
 pub struct RoleGrantObject {
     #[graphql(skip)]
     person: PersonId,
-    /// Global id.
+    /// Global id, for `endGrant`.
     id: ID,
     /// Who holds it.
     person_id: ID,

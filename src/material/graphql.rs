@@ -66,7 +66,7 @@ impl Document {
 /// A version of a document. It never changes; what the scanner says is added.
 #[derive(SimpleObject, Clone, Debug)]
 pub struct DocumentVersion {
-    /// Id.
+    /// Global id, for `createDownload`, and for materials and answers of a form.
     pub id: ID,
     /// Code of the kind of material, as the service item names it; that of its document.
     pub kind: String,

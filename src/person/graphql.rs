@@ -153,7 +153,7 @@ impl PersonObject {
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(name = "IdentityDocument")]
 pub struct IdentityDocumentObject {
-    /// Global id.
+    /// Global id, for `removeIdentityDocument`, `verifyIdentity` and `revealPersonalData`.
     pub id: ID,
     /// Kind.
     pub kind: IdentityDocumentKind,

@@ -61,7 +61,7 @@ impl TalentProfile {
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(name = "Education")]
 pub struct EducationObject {
-    /// Global id.
+    /// Global id, for `removeEducation`.
     pub id: ID,
     /// Level.
     pub level: EducationLevel,
@@ -95,7 +95,7 @@ impl From<EducationEntry> for EducationObject {
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(name = "Employment", complex)]
 pub struct EmploymentObject {
-    /// Global id.
+    /// Global id, for `endEmployment` and `removeEmployment`.
     pub id: ID,
     /// The employer, where it is a body of the portal.
     pub employer_id: Option<ID>,
@@ -145,7 +145,7 @@ impl From<EmploymentEntry> for EmploymentObject {
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(name = "FamilyMember")]
 pub struct FamilyMemberObject {
-    /// Global id of the entry.
+    /// Global id of the entry, for `removeFamilyMember`.
     pub id: ID,
     /// Global id of the person that the member is, for naming her as a beneficiary.
     pub person_id: ID,
@@ -176,7 +176,7 @@ impl From<FamilyEntry> for FamilyMemberObject {
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(complex)]
 pub struct ClaimedCategory {
-    /// Global id.
+    /// Global id, for `withdrawTalentCategory`.
     pub id: ID,
     /// Code of the category in the catalogue.
     pub category: String,

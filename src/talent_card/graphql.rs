@@ -58,7 +58,7 @@ impl CardGrade {
 #[derive(SimpleObject, Clone, Debug)]
 #[graphql(name = "CardBenefit", complex)]
 pub struct BenefitObject {
-    /// Global id.
+    /// Global id, for `recordBenefitUse`.
     pub id: ID,
     /// Area.
     pub area: BenefitArea,
@@ -359,7 +359,7 @@ impl TalentCard {
 /// A check of a card.
 #[derive(SimpleObject, Clone, Debug)]
 pub struct CardCheck {
-    /// Global id.
+    /// Global id, for `recordBenefitUse`.
     pub id: ID,
     /// The unit whose counter checked.
     pub unit_id: Option<ID>,

@@ -18,7 +18,7 @@ crate::api_enum!(factor::FactorResetReason, "FactorResetReason", "Why security a
 /// A second factor of the viewer. Its secret was shown once, when it was enrolled.
 #[derive(SimpleObject)]
 pub struct SecondFactor {
-    /// Global id.
+    /// Global id, for `removeFactor`.
     id: ID,
     /// Kind.
     kind: factor::FactorKind,

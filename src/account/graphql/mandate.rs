@@ -20,7 +20,7 @@ use crate::person::graphql::{NamedPersonObject, named};
 pub struct MandateObject {
     #[graphql(skip)]
     parties: (PersonId, PersonId),
-    /// Global id.
+    /// Global id, for `endMandate` and `saveCart`.
     id: ID,
     /// Who gave it, where that is a person.
     principal_id: Option<ID>,
