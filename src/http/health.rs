@@ -1,6 +1,6 @@
 //! Liveness, readiness, metrics, public keys.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -31,7 +31,8 @@ pub async fn ready(State(server): State<Server>) -> impl IntoResponse {
 pub async fn metrics(State(server): State<Server>, info: Option<Extension<ConnectInfo<SocketAddr>>>, headers: HeaderMap) -> Response {
     let signs = [HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip"), header::FORWARDED, header::VIA];
     let forwarded = signs.iter().any(|sign| headers.contains_key(sign));
-    let near = info.is_some_and(|Extension(ConnectInfo(peer))| peer.ip().to_canonical().is_loopback()) && !forwarded;
+    let own = |peer: IpAddr| peer.is_loopback() && !server.trusted_proxies.contains(&peer);
+    let near = info.is_some_and(|Extension(ConnectInfo(peer))| own(peer.ip().to_canonical())) && !forwarded;
     if !near && !server.portal.settings.metrics_remote {
         return StatusCode::NOT_FOUND.into_response();
     }

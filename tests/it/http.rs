@@ -440,6 +440,8 @@ async fn metrics_are_for_this_machine(app: TestApp) {
         ("", &served, "200"),
         // A proxy of this machine speaks for somebody else.
         ("x-forwarded-for: 203.0.113.9\r\n", &served, "404"),
+        ("x-real-ip: 203.0.113.9\r\n", &served, "404"),
+        ("via: 1.1 proxy\r\n", &served, "404"),
         ("forwarded: for=203.0.113.9\r\n", &served, "404"),
         ("x-forwarded-for: 203.0.113.9\r\n", &remote, "200"),
     ] {

@@ -8,6 +8,7 @@ use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_se
 use talent_portal::application::entity::application;
 use talent_portal::kernel::ids::{BodyId, DocumentId, TypedId as _, UnitId};
 use talent_portal::kernel::role::Role;
+use talent_portal::material::service::sweep;
 use talent_portal::organisation::model::unit::UnitLevel;
 
 use crate::application::{SERVICE, World, case_id, codes, fields, no, target};
@@ -344,6 +345,14 @@ async fn a_claim_and_a_place_of_work_are_registered(app: TestApp) {
     world.upload(&talent, "CATEGORY_EVIDENCE").await;
     let claimed = claim("DOCTOR", of(&talent.token).await).await.unwrap();
     assert_eq!((&claimed["category"], &claimed["talentClass"]["code"]), (&json!("DOCTOR"), &json!("DOCTOR")));
+    // What a claim names is held; what nobody names is swept beside it.
+    world.app.advance(chrono::Duration::hours(25));
+    assert_eq!(sweep::sweep(world.app.portal()).await.unwrap().versions, 1);
+    let talent = world.again(&talent).await;
+    assert_eq!(
+        world.app.graphql(Some(&talent.token), "{ myDocuments { nodes { id } } }", json!({})).await.ok()["myDocuments"]["nodes"].as_array().unwrap().len(),
+        1
+    );
 
     let work = async |region: &str| {
         let input = json!({ "employerId": world.units.employer.global(), "position": "Engineer", "regionCode": region, "startedOn": "2020-01-01", "idempotencyKey": world.key() });

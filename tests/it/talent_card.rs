@@ -16,6 +16,7 @@ use talent_portal::kernel::page::PageRequest;
 use talent_portal::kernel::rejection::Code;
 use talent_portal::kernel::role::{Assurance, Role};
 use talent_portal::organisation::model::body::BodyKind;
+use talent_portal::organisation::service as organisation;
 use talent_portal::person::model::profile::{NewPerson, PersonName};
 use talent_portal::person::service as person;
 use talent_portal::talent_card::model::bundle::Bundle;
@@ -49,6 +50,7 @@ both_engines!(
     a_mismatch_is_written_down_and_limited_by_card_and_counter,
     a_supervisor_sets_purposes_below_her_unit_and_not_above,
     the_family_of_a_card_is_that_of_its_case,
+    a_check_is_told_again_while_it_is_open_and_its_purpose_stands,
     a_card_ends_with_the_contract_and_with_the_permit_that_was_verified,
     products_are_read_once_and_by_anybody,
     my_cards_with_their_benefits_cost_four_statements_over_http,
@@ -728,6 +730,44 @@ async fn a_supervisor_sets_purposes_below_her_unit_and_not_above(app: TestApp) {
     for not_hers in [world.province, UnitId::new(&portal.env)] {
         assert_eq!(allow(not_hers).await.code(), "FORBIDDEN");
     }
+    // Counters of the whole body are for who supervises its root.
+    let body = organisation::unit(portal.db.read(), world.city).await.unwrap().unwrap().body;
+    let whole = json!({ "input": { "bodyId": body.global(), "purpose": "TRANSPORT", "allowed": true } });
+    let document = "mutation($input: SetCounterPurposeInput!) { setCounterPurpose(input: $input) { counterPurpose { allowed } userErrors { code } } }";
+    assert_eq!(app.graphql(Some(&supervisor), document, whole.clone()).await.code(), "FORBIDDEN");
+    let root = signed_in(app, "root@demo.invalid", Some((Role::Supervisor, Some(world.province)))).await;
+    assert_eq!(app.graphql(Some(&root), document, whole).await.ok()["setCounterPurpose"]["counterPurpose"]["allowed"], true);
+}
+
+/// The same key tells the same check again: while it is open, to a counter that may still ask.
+async fn a_check_is_told_again_while_it_is_open_and_its_purpose_stands(app: TestApp) {
+    let app = &app;
+    let desk = desk(app, str::to_owned, &["TRANSPORT"]).await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let holder = person_of(app, &talent).await;
+    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let input = json!({ "by": { "token": token_of(app, &talent, card).await }, "purpose": "TRANSPORT", "idempotencyKey": "again-check-00001" });
+    let check = async || mutate(app, &desk.counter, "checkCard", "check { id answer } benefits { id }", input.clone()).await;
+    let first = check().await;
+    assert_eq!(first["check"]["answer"], "VALID");
+    assert_eq!(check().await, first);
+    let used_input = json!({ "checkId": first["check"]["id"], "benefitId": first["benefits"][0]["id"], "amount": 1, "idempotencyKey": "again-use-000001" });
+    let use_once = async || mutate(app, &desk.counter, "recordBenefitUse", "use { id }", used_input.clone()).await;
+    let recorded = use_once().await;
+    assert_eq!((&recorded["userErrors"], use_once().await), (&json!([]), recorded.clone()));
+    let (_, admin) = somebody(app, vec![Grant { role: Role::SystemAdmin, scope: Scope::Portal }]).await;
+    let allow = async |allowed| {
+        check::set_counter_purpose(app.portal(), &admin, Counter::Unit(desk.unit), CheckPurpose::Transport, allowed).await.unwrap();
+    };
+    allow(false).await;
+    assert_eq!(check().await["userErrors"][0]["code"], "PURPOSE_NOT_ALLOWED");
+    assert_eq!(use_once().await["userErrors"][0]["code"], "CHECK_EXPIRED");
+    allow(true).await;
+    assert_eq!(check().await["check"], first["check"]);
+    app.advance(chrono::Duration::minutes(15));
+    assert_eq!(check().await["userErrors"][0]["code"], "CHECK_EXPIRED");
+    assert_eq!(use_once().await, recorded);
+    assert_eq!(count_rows(app, "SELECT COUNT(*) FROM card_check").await, 1);
 }
 
 /// For whom a card is was said by its case: what the holder writes in her profile afterwards changes nothing.

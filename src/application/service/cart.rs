@@ -33,20 +33,20 @@ use crate::portal::Portal;
 /// the papers came in: what they fill is for their own units. The same key again answers with the same cart, whatever has
 /// changed meanwhile.
 ///
-/// Rejections: `NOT_ALLOWED` at `input.applicantId` for an officer who has not had the person before her within a week, at `input.channel` (ONLINE for oneself and for agents, WINDOW or POST for window staff), at a
+/// Rejections: `NOT_ALLOWED` at `input.applicantId` for an officer who has not had the person before her within a week, at
+/// `input.channel` (ONLINE for oneself and for agents, WINDOW or POST for window staff), at a
 /// material that the item does not ask for, and at a line whose unit the officer does not receive for; `NOT_OFFERED`;
 /// `MANDATE_INVALID`; `CART_EMPTY` for an agent; `TOO_MANY` past [`MAX_OPEN_CARTS`]; `NOT_FOUND` at a line that is no draft
 /// of this cart; `WRONG_STATE`; `CONFLICT`.
 pub async fn save_cart(portal: &Portal, actor: &Actor, command: SaveCart, key: &str) -> Result<OrderId, Refused> {
     let member = policy::signed_in(actor)?;
+    let mut absent = false;
     let (applicant, side) = match command.applicant {
         Some(person) if person != member.person && command.mandate.is_none() => {
             policy::window_officer(actor)?;
-            // A case of hers is no reason to begin another: she has to come.
             let person = persons::person_for(portal, actor, person).await?;
-            if command.order.is_none() && !persons::dealing::attended(portal, member.person, &person).await? {
-                return Err(Rejection::at(Code::NotAllowed, "input.applicantId").into());
-            }
+            // A case of hers is no reason to begin another: she has to come.
+            absent = command.order.is_none() && !persons::dealing::attended(portal, member.person, &person).await?;
             (person.id, Side::Window)
         }
         // Whom nobody knows is told like whom the mandate does not bind.
@@ -60,7 +60,10 @@ pub async fn save_cart(portal: &Portal, actor: &Actor, command: SaveCart, key: &
     };
     let items: Vec<_> = command.lines.iter().map(|l| l.item).collect();
     let versions = catalogue::current_versions(portal, &items, portal.env.today()).await?;
-    let wrong = problems(portal, actor, &command, applicant, side, &versions).await?;
+    let mut wrong = problems(portal, actor, &command, applicant, side, &versions).await?;
+    if absent {
+        wrong.push(Rejection::at(Code::NotAllowed, "input.applicantId"));
+    }
     let data_key = if wrong.is_empty() { Some(keys::ensure_key(portal, applicant).await?) } else { None };
     let now = portal.env.now();
     let id = command.order.unwrap_or_else(|| OrderId::new(&portal.env));

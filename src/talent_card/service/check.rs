@@ -356,9 +356,12 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
     let txn = portal.db.begin_write().await?;
     if let Claim::Replay(made) = audit::claim_key(&txn, portal, actor, "recordBenefitUse", key, &command, id.0).await? {
         let made = store::entry(&txn, BenefitEntryId(made)).await?.ok_or(Fault::NotFound)?;
-        // The answer holds a balance: it is for who stands there still.
+        // The answer holds a balance: it is for who stands there still, and for a purpose that the counter still has.
         let check = store::check(&txn, command.check).await?.filter(|check| counters.contains(&check.counter));
-        check.ok_or(Rejection::at(Code::CheckExpired, "input.checkId"))?;
+        let check = check.ok_or(Rejection::at(Code::CheckExpired, "input.checkId"))?;
+        if store::counter_for(&txn, &[check.counter], check.purpose).await?.is_none() {
+            return Err(Rejection::at(Code::CheckExpired, "input.checkId").into());
+        }
         // She may be another by now, to whom the balance went.
         let key = BalanceKey { beneficiary: person::resolve(&txn, made.key.beneficiary).await?, ..made.key };
         let balance = store::balances(&txn, &[key.card], key.year).await?.remove(&key.card).unwrap_or_default();
