@@ -4,13 +4,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
+use sea_orm::{EntityTrait as _, PaginatorTrait as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use talent_portal::account::service::create_admin_invitation;
 use talent_portal::api::operations;
+use talent_portal::audit::entity::trail;
 use talent_portal::audit::service::Bus;
 use talent_portal::kernel::hex;
-use talent_portal::kernel::ids::TypedId as _;
+use talent_portal::kernel::ids::{PersonId, TypedId as _};
 use talent_portal::kernel::role::Role;
 
 use crate::account::{OTHER_PASSWORD, PASSWORD};
@@ -41,12 +43,19 @@ impl<'a> Operations<'a> {
         text
     }
 
-    /// Sends an operation; gives its one root field, which is there without a single no.
+    /// How many rows the trail has.
+    async fn trail(&self) -> u64 {
+        trail::Entity::find().count(self.world.app.portal().db.read()).await.unwrap()
+    }
+
+    /// Sends an operation; gives its one root field, which is there without a single no. A mutation leaves its row in the trail.
     async fn send(&self, file: &str, token: Option<&str>, variables: Value) -> Value {
-        let reply = self.world.app.graphql(token, self.text(file), variables).await;
+        let (text, before) = (self.text(file), self.trail().await);
+        let reply = self.world.app.graphql(token, text, variables).await;
         assert!(reply.errors.is_empty(), "{file}: {:#?}", reply.errors);
         let mut fields = reply.data.as_object().unwrap().clone();
         assert_eq!(fields.len(), 1, "{file}");
+        assert!(!text.starts_with("mutation ") || self.trail().await > before, "{file} is done without a row in the trail");
         let answer = fields.values_mut().next().unwrap().take();
         answers(file, &answer);
         answer
@@ -63,15 +72,31 @@ impl<'a> Operations<'a> {
     }
 }
 
-/// No `userErrors`, and something besides them.
+/// No `userErrors`, and something besides them; of a connection at least one object.
 fn answers(file: &str, answer: &Value) {
     let told = |value: &Value| !value.is_null() && *value != json!([]);
+    filled(file, answer);
     match answer {
         Value::Object(fields) => {
             assert!(fields.get("userErrors").is_none_or(|errors| *errors == json!([])), "{file}: {answer}");
             assert!(fields.iter().any(|(name, value)| name != "userErrors" && told(value)), "{file}: {answer}");
         }
         other => assert!(told(other), "{file}: {answer}"),
+    }
+}
+
+/// Each connection in an answer has something on its page.
+fn filled(file: &str, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.contains_key("pageInfo") {
+                let page = fields.get("nodes").or(fields.get("edges")).and_then(Value::as_array);
+                assert!(page.is_some_and(|page| !page.is_empty()), "{file} shows an empty page: {value}");
+            }
+            fields.values().for_each(|value| filled(file, value));
+        }
+        Value::Array(list) => list.iter().for_each(|value| filled(file, value)),
+        _ => {}
     }
 }
 
@@ -164,12 +189,33 @@ async fn profile(ops: &Operations<'_>) {
     ops.input("window/verify-identity", &officer, original).await;
 }
 
-/// A card is applied for, decided and used; other cases are withdrawn and refused.
+/// Somebody signs up; an officer sees her travel permit.
+async fn verified(ops: &Operations<'_>, officer: &Someone) -> Someone {
+    const CONTACT: &str = "journey@example.com";
+    let app = &ops.world.app;
+    let challenge = ops.send("sign-up/start-sign-up", None, json!({ "input": { "contact": CONTACT } })).await["challenge"]["id"].take();
+    let input = json!({ "challengeId": challenge, "code": app.code_for(CONTACT).await, "password": PASSWORD, "nameZh": "陈大文" });
+    let pair = ops.send("sign-up/complete-sign-up", None, json!({ "input": input })).await["session"].take();
+    let token = pair["accessToken"].as_str().unwrap().to_owned();
+    let viewer = "{ viewer { assurance person { id version } } }";
+    let viewer = app.graphql(Some(&token), viewer, json!({})).await.ok()["viewer"].take();
+    assert_eq!(viewer["assurance"], "L1", "nobody has seen a paper of hers");
+    let permit = json!({
+        "personId": viewer["person"]["id"], "kind": "HOME_RETURN_PERMIT", "documentNumber": "H1234567801", "validUntil": "2030-12-31",
+        "expectedVersion": viewer["person"]["version"],
+    });
+    let seen = ops.input("window/verify-identity", officer, permit).await;
+    assert_eq!((&seen["person"]["assurance"], &seen["identityDocument"]["verified"]), (&json!("L2"), &json!(true)));
+    let person = PersonId::parse_global(viewer["person"]["id"].as_str().unwrap()).unwrap();
+    Someone { token, person, account: ops.world.account_of(person).await }
+}
+
+/// Somebody signs up and is verified; her card is applied for, decided, checked and used. Other cases are withdrawn and refused.
 async fn cases_and_cards(ops: &Operations<'_>) {
     let world = ops.world;
-    let talent = world.talent("talent").await;
-    let mine = Some(&*talent.token);
     let (officer, confirmer, counter) = (world.staff("officer").await, world.staff("confirmer").await, world.staff("counter").await);
+    let talent = verified(ops, &officer).await;
+    let mine = Some(&*talent.token);
     let (reviewer, province, approver) = (world.staff("reviewer").await, world.staff("reviewer2").await, world.staff("approver").await);
     ops.send("apply/service-item", mine, json!({ "code": CARD })).await;
     let what_if = json!([{ "path": "contribution.insurance_months", "value": 12 }, { "path": "conduct.lawful", "value": true }]);

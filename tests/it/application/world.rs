@@ -152,6 +152,13 @@ impl World {
         Someone { token: demo_session(self.app.portal(), someone.account).await.unwrap(), ..someone.clone() }
     }
 
+    /// The account of somebody who signed up.
+    pub(crate) async fn account_of(&self, person: PersonId) -> AccountId {
+        let db = self.app.portal().db.read();
+        let select = Statement::from_sql_and_values(db.get_database_backend(), "SELECT id FROM account WHERE person_id = $1", [person.uuid().into()]);
+        AccountId(db.query_one_raw(select).await.unwrap().unwrap().try_get_by_index(0).unwrap())
+    }
+
     pub(crate) async fn staff(&self, name: &str) -> Someone {
         self.someone(name, None).await
     }
