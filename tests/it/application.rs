@@ -27,6 +27,7 @@ use talent_portal::organisation::store::put_calendar_year;
 use talent_portal::person::entity::person_key;
 use talent_portal::portal::Portal;
 
+use crate::commands::{finish, portal as command};
 use crate::support::{TestApp, both_engines, pool_of_one};
 
 mod world;
@@ -985,11 +986,18 @@ async fn a_row_changed_by_hand_is_found(app: TestApp) {
     world.done(&officer, "acceptApplication", &second, json!({})).await;
     let report = check_projections(world.app.portal(), |_| {}).await.unwrap();
     assert_eq!((report.compared, report.different), (2, Vec::new()));
+    world.app.write_keys();
+    let check = || {
+        let (folder, url) = (world.app.folder().to_str().unwrap().to_owned(), world.app.database_url());
+        finish(command(&["check", "projections", "--data-dir", &folder, "--database-url", &url]).env("PORTAL_DATABASE_CONNECTIONS", "2"))
+    };
+    assert_eq!(check(), (0, "2 cases compared, 0 differ\n".to_owned(), String::new()));
     let late = application::ActiveModel { promised_due_at: sea_orm::Set(Some(at("2030-01-01T00:00:00Z"))), ..Default::default() };
     let txn = world.app.portal().db.begin_write().await.unwrap();
     application::Entity::update_many().set(late).filter(application::Column::Id.eq(case_id(&second))).exec(&txn).await.unwrap();
     txn.commit().await.unwrap();
     assert_eq!(check_projections(world.app.portal(), |_| {}).await.unwrap().different, [case_id(&second)]);
+    assert_eq!(check(), (1, format!("2 cases compared, 1 differ\n{}\n", case_id(&second)), String::new()));
     // An event that is taken away is missed, too.
     world.app.lift_append_only("application_event").await;
     let txn = world.app.portal().db.begin_write().await.unwrap();

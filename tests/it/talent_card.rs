@@ -16,6 +16,7 @@ use talent_portal::kernel::page::PageRequest;
 use talent_portal::kernel::rejection::Code;
 use talent_portal::kernel::role::{Assurance, Role};
 use talent_portal::organisation::model::body::BodyKind;
+use talent_portal::organisation::model::unit::UnitLevel;
 use talent_portal::organisation::service as organisation;
 use talent_portal::person::model::profile::{NewPerson, PersonName};
 use talent_portal::person::service as person;
@@ -32,11 +33,13 @@ use talent_portal::talent_card::store;
 
 use uuid::Uuid;
 
+use crate::application::instant;
 use crate::support::{TestApp, both_engines};
 
 both_engines!(
     a_token_is_spent_by_one_of_a_hundred_checks,
     the_last_unit_of_a_quota_is_used_once,
+    a_use_under_the_check_of_another_counter_is_refused,
     a_card_token_verifies_by_the_published_key,
     a_card_that_ran_out_or_was_revoked_is_shown_by_no_token,
     the_ledger_refuses_by_itself,
@@ -178,6 +181,25 @@ async fn the_last_unit_of_a_quota_is_used_once(app: TestApp) {
     assert_eq!((won.len(), &won[0]["balance"]["used"], &won[0]["balance"]["remaining"]), (1, &json!(1), &json!(0)));
     let exhausted = json!([{ "code": "QUOTA_EXHAUSTED", "field": ["input", "amount"] }]);
     assert!(lost.iter().all(|answer| answer["userErrors"] == exhausted && answer["use"].is_null()));
+    assert_eq!(count_rows(app, "SELECT COUNT(*) FROM benefit_entry").await, 1);
+}
+
+async fn a_use_under_the_check_of_another_counter_is_refused(app: TestApp) {
+    let app = &app;
+    let desk = desk(app, str::to_owned, &["TRANSPORT"]).await;
+    let talent = signed_in(app, "talent@demo.invalid", None).await;
+    let holder = person_of(app, &talent).await;
+    let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
+    let checked = by_token(app, &talent, &desk.counter, card, "TRANSPORT", "others-check-001").await;
+    // Another unit, which may check for the same purpose.
+    let unit = app.unit(UnitLevel::Window, "440106", None).await;
+    let input = json!({ "unitId": unit.global(), "purpose": "TRANSPORT", "allowed": true });
+    assert_eq!(mutate(app, &desk.system, "setCounterPurpose", "counterPurpose { allowed }", input).await["counterPurpose"]["allowed"], true);
+    let other = signed_in(app, "other@demo.invalid", Some((Role::Counter, Some(unit)))).await;
+    let refused = used(app, &other, &checked, "others-use-00001").await;
+    assert_eq!(refused, json!({ "use": null, "balance": null, "userErrors": [{ "code": "CHECK_EXPIRED", "field": ["input", "checkId"] }] }));
+    assert_eq!((count_rows(app, "SELECT COUNT(*) FROM benefit_entry").await, count_rows(app, "SELECT COUNT(*) FROM benefit_balance").await), (0, 0));
+    assert_eq!(used(app, &desk.counter, &checked, "others-use-00002").await["userErrors"], json!([]));
     assert_eq!(count_rows(app, "SELECT COUNT(*) FROM benefit_entry").await, 1);
 }
 
@@ -475,6 +497,12 @@ async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
         .graphql(Some(&talent), "query($id: ID!) { card(id: $id) { checks { edges { node { means purpose answer } } } } }", json!({ "id": card }))
         .await
         .ok();
+    // It is fetched again by its id, by its holder only.
+    let node = "query($id: ID!) { node(id: $id) { __typename id ... on TalentCard { status } } }";
+    let mine = app.graphql(Some(&talent), node, json!({ "id": card })).await.ok();
+    assert_eq!(mine["node"], json!({ "__typename": "TalentCard", "id": card, "status": "ACTIVE" }));
+    let others = app.graphql(Some(&officer), node, json!({ "id": card })).await;
+    assert_eq!((&others.data["node"], others.code()), (&Value::Null, "NOT_FOUND"));
     let check = |means: &str, answer: &str| json!({ "node": { "means": means, "purpose": "TRANSPORT", "answer": answer } });
     assert_eq!(seen["card"]["checks"]["edges"], json!([check("NUMBER", "MISMATCH"), check("NUMBER", "VALID"), check("TOKEN", "VALID")]));
 }
@@ -642,12 +670,17 @@ async fn a_regional_benefit_is_given_where_the_counter_stands(app: TestApp) {
     let card = issue(app, order(app, holder), &actor(holder, Vec::new())).await.unwrap();
     let checked = by_token(app, &talent, &desk.counter, card, "TRANSPORT", "region-check-001").await;
     assert_eq!(used(app, &desk.counter, &checked, "region-use-00001").await["userErrors"], json!([]));
+    let first = app.portal().env.now();
+    app.advance(chrono::Duration::minutes(7));
     let checked = by_token(app, &talent, &desk.counter, card, "VEHICLE", "region-check-002").await;
     let elsewhere = used(app, &desk.counter, &checked, "region-use-00002").await;
     assert_eq!(elsewhere["userErrors"], json!([{ "code": "BENEFIT_NOT_GRANTED", "field": ["input", "benefitId"] }]));
     // The holder reads where and for what, in words.
-    let document = "{ myCards { checks { edges { node { counterName { value } purposeText } } } } }";
+    // The holder reads when it was, too.
+    let document = "{ myCards { checks { edges { node { checkedAt counterName { value } purposeText } } } } }";
     let seen = app.graphql(Some(&talent), document, json!({})).await.ok();
+    let instants = seen["myCards"][0]["checks"]["edges"].as_array().unwrap().iter().map(|edge| instant(&edge["node"]["checkedAt"])).collect::<Vec<_>>();
+    assert_eq!(instants, [first + chrono::Duration::minutes(7), first]);
     let first = &seen["myCards"][0]["checks"]["edges"][1]["node"];
     assert_eq!(first["purposeText"], "贵宾室或快速通道");
     assert!(first["counterName"]["value"].as_str().is_some_and(|name| !name.is_empty()), "{first}");

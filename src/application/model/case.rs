@@ -815,6 +815,17 @@ mod tests {
             let changed = String::from_utf8(bytes).unwrap();
             assert!(changed == number || !is_case_number(&changed), "{changed}");
         }
+        let mut swaps = 0;
+        for at in 1..number.len() {
+            let mut bytes = number.clone().into_bytes();
+            bytes.swap(at - 1, at);
+            let changed = String::from_utf8(bytes).unwrap();
+            if changed != number {
+                assert!(!is_case_number(&changed), "{changed}");
+                swaps += 1;
+            }
+        }
+        assert!(swaps > 12, "{swaps} neighbours differ");
         assert!(!is_case_number(""));
         assert!(!is_case_number("é"));
     }

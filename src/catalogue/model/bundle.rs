@@ -599,8 +599,18 @@ mod tests {
         let content = &mut bundle.items[0].versions[1].content;
         content.rules.as_mut().unwrap().leaves[0].when = "conduct.unheard_of".to_owned();
         content.form.schema["properties"]["grade"]["x-element"] = json!("request.unheard_of");
+        bundle.examples.retain(|e| e.edition != "2018" || e.leaves.get("contract") != Some(&json!("FAIL")));
         let told: Vec<String> = bundle.check(vocabulary().unwrap()).iter().map(ToString::to_string).collect();
         assert!(told.iter().any(|p| p == "GD-TALENT-CARD/2023/rules/lawful: conduct.unheard_of is not a declared fact"), "{told:?}");
         assert!(told.iter().any(|p| p == "GD-TALENT-CARD/2023/form/properties/grade/x-element: \"request.unheard_of\" is not a data element"), "{told:?}");
+        assert!(told.iter().any(|p| p == "GD-TALENT-CARD/2018/rules/contract: no example shows FAIL"), "{told:?}");
+    }
+
+    #[test]
+    fn a_leaf_that_no_example_lets_fail_is_told() {
+        let mut bundle = Bundle::embedded().unwrap();
+        bundle.examples.retain(|e| e.edition != "2023" || e.facts.get("conduct.lawful") != Some(&json!(false)));
+        let told: Vec<String> = bundle.check(vocabulary().unwrap()).iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["GD-TALENT-CARD/2023/rules/lawful: no example shows FAIL"]);
     }
 }

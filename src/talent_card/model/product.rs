@@ -300,6 +300,44 @@ mod tests {
     }
 
     #[test]
+    fn a_benefit_is_for_a_grade_a_beneficiary_a_place_and_a_body() {
+        let (one, other) = (BodyId(uuid::Uuid::from_u128(1)), BodyId(uuid::Uuid::from_u128(2)));
+        let text = || Text::simplified("某项", crate::kernel::text::Origin::Human);
+        let benefit = |region: Option<&str>, authority_body| Benefit {
+            id: BenefitId(uuid::Uuid::from_u128(3)),
+            position: 1,
+            area: BenefitArea::Transport,
+            grade: "A".into(),
+            beneficiary: Beneficiary::Holder,
+            region_code: region.map(str::to_owned),
+            authority: text(),
+            authority_body,
+            yearly_quota: None,
+            unit_of_count: UnitOfCount::Time,
+            carry_over: CarryOver::None,
+            title: text(),
+            description: text(),
+            area_verification: Verification::StandIn,
+            verification: Verification::StandIn,
+            source: String::new(),
+        };
+        use Beneficiary::{Holder, Spouse};
+        for (region, authority, grade, who, place, body, given) in [
+            (None, None, "A", Holder, "440100", Some(one), true),
+            (None, None, "A", Holder, "440000", None, true),
+            (None, None, "B", Holder, "440100", Some(one), false),
+            (None, None, "A", Spouse, "440100", Some(one), false),
+            (Some("440100"), None, "A", Holder, "440115", Some(one), true),
+            (Some("440100"), None, "A", Holder, "440600", Some(one), false),
+            (None, Some(one), "A", Holder, "440100", Some(one), true),
+            (None, Some(one), "A", Holder, "440100", Some(other), false),
+            (None, Some(one), "A", Holder, "440100", None, false),
+        ] {
+            assert_eq!(benefit(region, authority).is_given(grade, who, place, body), given, "{region:?} {authority:?} {grade} {who:?} {place} {body:?}");
+        }
+    }
+
+    #[test]
     fn a_region_holds_what_lies_in_it() {
         for (outer, inner, holds) in [
             ("440000", "440115", true),
