@@ -255,7 +255,7 @@ say "the officer recorded the delivery; the talent has receipt, acceptance and d
 ask "$talent" my-card/my-cards
 expect '.myCards | length == 1 and .[0].status == "ACTIVE" and .[0].grade.code == "B" and (.[0].benefits | length > 0)'
 card=$(get '.myCards[0].id')
-say "the talent has card $(get '.myCards[0].number.number') until $(get '.myCards[0].validUntil') with $(get '.myCards[0].benefits | length') benefits"
+say "the talent has card $(get '.myCards[0].currentNumber.value') until $(get '.myCards[0].validUntil') with $(get '.myCards[0].benefits | length') benefits"
 
 ask "$system" card-check/set-counter-purpose "$(input '{$unitId, purpose: "HOUSING", allowed: true}' --arg unitId "$window")"
 expect '.setCounterPurpose.counterPurpose.allowed'
@@ -264,7 +264,7 @@ shown=$(get .createCardToken.cardToken.token)
 ask "$counter" card-check/check-card "$(input '{by: {$token}, purpose: "HOUSING", $idempotencyKey}' --arg token "$shown" --arg idempotencyKey "check-card-$run")"
 expect '.checkCard.check.answer == "VALID" and .checkCard.grade.code == "B" and (.checkCard.maskedHolderName | contains("大文") | not)'
 check=$(get .checkCard.check.id)
-benefit=$(get '.checkCard.benefits[] | select(.relation == "HOLDER") | .id' | head -n 1)
+benefit=$(get '.checkCard.benefits[].benefit | select(.relation == "HOLDER") | .id' | head -n 1)
 say "the counter checked the card of $(get .checkCard.maskedHolderName) for HOUSING"
 
 ask "$counter" card-check/record-benefit-use "$(input '{$checkId, $benefitId, amount: 1, $idempotencyKey}' --arg checkId "$check" --arg benefitId "$benefit" --arg idempotencyKey "benefit-use-$run")"
@@ -274,7 +274,7 @@ say "the counter recorded one use"
 ask "$talent" my-card/card-checks "$(jq -nc --arg id "$card" '{$id, first: 20}')"
 expect 'any(.card.checks.nodes[]; .id == "'"$check"'" and .purpose == "HOUSING" and .answer == "VALID")'
 ask "$talent" my-card/my-cards
-expect 'any(.myCards[0].benefits[]; .id == "'"$benefit"'" and .balances[0].used == 1)'
+expect 'any(.myCards[0].benefits[]; .benefit.id == "'"$benefit"'" and .balances[0].used == 1)'
 say "the talent sees who checked the card and what was used"
 ask "$talent" sign-in/sign-out
 say "signed out; the journey is complete"

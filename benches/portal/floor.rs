@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::serve::ListenerExt as _;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::types::Json;
@@ -125,12 +125,14 @@ fn parse_global(prefix: &str, id: &str) -> Result<Uuid, No> {
 }
 
 fn words(text: &Text, language: Language) -> Words {
-    Words { value: text.localized(language).value.to_owned() }
+    Words { value: text.localized(language).value.to_owned(), typename: "Text" }
 }
 
 #[derive(Clone, Serialize)]
 struct Words {
     value: String,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 /// Who asks.
@@ -191,19 +193,31 @@ struct CardOut<'a> {
     grade: GradeOut<'a>,
     relation: String,
     principal_card_id: Option<String>,
-    number: Option<NumberOut>,
+    current_number: Option<NumberOut>,
     valid_from: NaiveDate,
     valid_until: NaiveDate,
     issued_at: String,
     product_version: VersionOut<'a>,
-    benefits: Vec<BenefitOut<'a>>,
+    benefits: Vec<HeldOut<'a>>,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
+}
+
+#[derive(Serialize)]
+struct HeldOut<'a> {
+    benefit: BenefitOut<'a>,
+    balances: Vec<BalanceOut>,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NumberOut {
-    number: String,
+    value: String,
     issued_at: String,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 #[derive(Serialize)]
@@ -214,6 +228,8 @@ struct VersionOut<'a> {
     product: ProductOut<'a>,
     verification: &'a str,
     source: &'a str,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 #[derive(Serialize)]
@@ -221,22 +237,30 @@ struct ProductOut<'a> {
     code: &'a str,
     name: Value<'a>,
     issuer: Option<Value<'a>>,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 #[derive(Serialize)]
 struct GradeOut<'a> {
     code: &'a str,
     title: Value<'a>,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 #[derive(Serialize)]
 struct Value<'a> {
     value: &'a str,
+    origin: &'static str,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 impl<'a> Value<'a> {
     fn of(text: &'a Text, language: Language) -> Self {
-        Self { value: text.localized(language).value }
+        let chosen = text.localized(language);
+        Self { value: chosen.value, origin: chosen.origin.code(), typename: "Text" }
     }
 }
 
@@ -255,17 +279,21 @@ struct BenefitOut<'a> {
     verification: &'a str,
     area_verification: &'a str,
     source: &'a str,
-    balances: Vec<BalanceOut>,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct BalanceOut {
+    benefit_id: String,
     beneficiary_id: String,
     year: i32,
     used: i64,
     quota: Option<i64>,
     remaining: Option<i64>,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 #[derive(Deserialize)]
@@ -286,6 +314,8 @@ struct QueueOut {
 struct QueuePage {
     nodes: Vec<QueueRow>,
     page_info: PageInfo,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 #[derive(Serialize)]
@@ -293,6 +323,8 @@ struct QueuePage {
 struct PageInfo {
     has_next_page: bool,
     end_cursor: Option<String>,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 #[derive(Serialize)]
@@ -306,13 +338,17 @@ struct QueueRow {
     item_name: Words,
     state: String,
     step_key: Option<String>,
+    step_name: Option<Words>,
     claimed_by_id: Option<String>,
+    claimed_by_name: Option<String>,
     received_at: String,
     due_at: String,
     promised_due_at: Option<String>,
     statutory_due_at: Option<String>,
     near_breach_at: Option<String>,
     provisional: bool,
+    #[serde(rename = "__typename")]
+    typename: &'static str,
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,8 @@ struct Floor {
     env: Env,
     offers: HashMap<Uuid, Offer>,
     handling: HashMap<(Uuid, String), Handling>,
+    /// Names of the steps of each version.
+    steps: HashMap<(Uuid, String), Text>,
     hashing: Arc<Semaphore>,
 }
 
@@ -14,7 +16,8 @@ struct Floor {
 pub async fn router(reader: Pool<Engine>, writer: Pool<Engine>, keyring: Arc<Keyring>) -> anyhow::Result<Router> {
     let offers = offers(&reader).await?;
     let handling = handling(&reader).await?;
-    let floor = Arc::new(Floor { reader, writer, keyring, env: Env::system(), offers, handling, hashing: Arc::new(Semaphore::new(1)) });
+    let steps = steps(&reader).await?;
+    let floor = Arc::new(Floor { reader, writer, keyring, env: Env::system(), offers, handling, steps, hashing: Arc::new(Semaphore::new(1)) });
     Ok(Router::new()
         .route("/my-cards", post(my_cards))
         .route("/work-queue", post(work_queue))
@@ -146,6 +149,26 @@ async fn member(floor: &Floor, headers: &HeaderMap) -> Result<Member, No> {
     })
 }
 
+/// The names of the steps of every version.
+async fn steps(reader: &Pool<Engine>) -> anyhow::Result<HashMap<(Uuid, String), Text>> {
+    #[derive(Deserialize)]
+    struct Content {
+        steps: Vec<Step>,
+    }
+    #[derive(Deserialize)]
+    struct Step {
+        key: String,
+        name: Text,
+    }
+    let rows = sqlx::query("SELECT id, content FROM item_version").fetch_all(reader).await?;
+    let mut steps = HashMap::new();
+    for row in rows {
+        let (version, Json(content)): (Uuid, Json<Content>) = (row.try_get(0)?, row.try_get(1)?);
+        steps.extend(content.steps.into_iter().map(|step| ((version, step.key), step.name)));
+    }
+    Ok(steps)
+}
+
 async fn my_cards(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Result<Response, No> {
     let member = member(&floor, &headers).await?;
     let rows = sqlx::query(
@@ -169,28 +192,40 @@ async fn my_cards(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Result
         let mut balances: HashMap<Uuid, Vec<BalanceOut>> = HashMap::new();
         for row in used {
             let (quota, used): (Option<i64>, i64) = (row.try_get(2)?, row.try_get(3)?);
-            let balance = BalanceOut { beneficiary_id: global("person", row.try_get(1)?), year, used, quota, remaining: quota.map(|q| q - used) };
-            balances.entry(row.try_get(0)?).or_default().push(balance);
+            let benefit: Uuid = row.try_get(0)?;
+            balances.entry(benefit).or_default().push(BalanceOut {
+                benefit_id: global("benefit", benefit),
+                beneficiary_id: global("person", row.try_get(1)?),
+                year,
+                used,
+                quota,
+                remaining: quota.map(|q| q - used),
+                typename: "BenefitBalance",
+            });
         }
         let version: Uuid = row.try_get(1)?;
         let offer = floor.offers.get(&version).context("a card of no version")?;
         let (grade, beneficiary): (String, String) = (row.try_get(2)?, row.try_get(3)?);
         let given = offer.benefits.iter().filter(|b| b.grade == grade && (beneficiary == "HOLDER" || b.beneficiary == beneficiary));
         let benefits = given
-            .map(|b| BenefitOut {
-                id: global("benefit", b.id),
-                area: &b.area,
-                title: Value::of(&b.title, member.language),
-                description: Value::of(&b.description, member.language),
-                authority: Value::of(&b.authority, member.language),
-                relation: &b.beneficiary,
-                region_code: b.region_code.as_deref(),
-                unit_of_count: &b.unit,
-                yearly_quota: b.quota,
-                verification: &b.verification,
-                area_verification: &b.area_verification,
-                source: &b.source,
+            .map(|b| HeldOut {
+                benefit: BenefitOut {
+                    id: global("benefit", b.id),
+                    area: &b.area,
+                    title: Value::of(&b.title, member.language),
+                    description: Value::of(&b.description, member.language),
+                    authority: Value::of(&b.authority, member.language),
+                    relation: &b.beneficiary,
+                    region_code: b.region_code.as_deref(),
+                    unit_of_count: &b.unit,
+                    yearly_quota: b.quota,
+                    verification: &b.verification,
+                    area_verification: &b.area_verification,
+                    source: &b.source,
+                    typename: "CardBenefit",
+                },
                 balances: balances.remove(&b.id).unwrap_or_default(),
+                typename: "HeldBenefit",
             })
             .collect();
         let valid_until: NaiveDate = row.try_get(6)?;
@@ -202,13 +237,17 @@ async fn my_cards(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Result
             id: global("card", id),
             version: row.try_get(9)?,
             status: if lapsed { "EXPIRED".to_owned() } else { status },
-            grade: offer.grades.iter().find(|g| g.code == grade).map(|g| GradeOut { code: &g.code, title: Value::of(&g.title, member.language) }).context("a card of no grade")?,
+            grade: offer.grades.iter().find(|g| g.code == grade).map(|g| GradeOut { code: &g.code, title: Value::of(&g.title, member.language), typename: "CardGrade" }).context("a card of no grade")?,
             relation: beneficiary,
             principal_card_id: principal.map(|id| global("card", id)),
-            number: number.zip(number_issued).map(|(number, at)| NumberOut { number, issued_at: at.to_rfc3339() }),
+            current_number: number.zip(number_issued).map(|(value, at)| NumberOut {
+                value,
+                issued_at: at.to_rfc3339_opts(SecondsFormat::Millis, true),
+                typename: "CardNumber",
+            }),
             valid_from: row.try_get(5)?,
             valid_until,
-            issued_at: row.try_get::<DateTime<Utc>, _>(8)?.to_rfc3339(),
+            issued_at: row.try_get::<DateTime<Utc>, _>(8)?.to_rfc3339_opts(SecondsFormat::Millis, true),
             product_version: VersionOut {
                 id: global("cardversion", version),
                 number: offer.number,
@@ -216,11 +255,14 @@ async fn my_cards(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Result
                     code: &offer.code,
                     name: Value::of(&offer.name, member.language),
                     issuer: offer.issuer.as_ref().map(|text| Value::of(text, member.language)),
+                    typename: "CardProduct",
                 },
                 verification: &offer.verification,
                 source: &offer.source,
+                typename: "CardProductVersion",
             },
             benefits,
+            typename: "TalentCard",
         });
     }
     answer(&MyCards { my_cards })
@@ -238,8 +280,9 @@ async fn work_queue(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: B
     }
     let rows = sqlx::query(
         "SELECT a.id, a.number, a.item_id, i.name, p.name_zh, p.name_latin, a.state, a.step_key, a.claimed_by, a.version, \
-         a.received_at, a.due_at, a.promised_due_at, a.statutory_due_at, a.near_breach_at, a.provisional, a.deemed_at \
+         a.received_at, a.due_at, a.promised_due_at, a.statutory_due_at, a.near_breach_at, a.provisional, a.deemed_at, a.version_id, c.name_zh, c.name_latin \
          FROM application a JOIN service_item i ON i.id = a.item_id JOIN person p ON p.id = a.applicant_person_id \
+         LEFT JOIN person c ON c.id = a.claimed_by \
          WHERE a.state IN ('RECEIVED', 'SUPPLEMENT_REQUESTED', 'ACCEPTED', 'IN_REVIEW', 'DECIDED') AND a.current_unit_id = $1 \
          ORDER BY a.due_at, a.id LIMIT $2",
     )
@@ -252,7 +295,7 @@ async fn work_queue(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: B
     let mut last = None;
     let has_next_page = rows.len() > usize::try_from(asked.first)?;
     let mut nodes = Vec::with_capacity(rows.len());
-    let told = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
+    let told = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true));
     for row in rows.iter().take(usize::try_from(asked.first)?) {
         let (id, item): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(2)?);
         let item_name = if let Some(known) = names.get(&item) {
@@ -266,6 +309,7 @@ async fn work_queue(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: B
         let due: DateTime<Utc> = row.try_get(11)?;
         let (state, deemed): (String, Option<DateTime<Utc>>) = (row.try_get(6)?, row.try_get(16)?);
         let name: Option<String> = row.try_get(4)?;
+        let (step, pinned, claimer): (Option<String>, Uuid, Option<String>) = (row.try_get(7)?, row.try_get(17)?, row.try_get(18)?);
         nodes.push(QueueRow {
             application_id: global("application", id),
             version: row.try_get(9)?,
@@ -274,19 +318,22 @@ async fn work_queue(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: B
             item_id: global("item", item),
             item_name,
             state: if state == "RECEIVED" && deemed.is_some_and(|at| at <= now) { "ACCEPTED".to_owned() } else { state },
-            step_key: row.try_get(7)?,
+            step_name: step.as_ref().and_then(|key| floor.steps.get(&(pinned, key.clone()))).map(|name| words(name, member.language)),
+            step_key: step,
             claimed_by_id: row.try_get::<Option<Uuid>, _>(8)?.map(|id| global("person", id)),
-            received_at: row.try_get::<DateTime<Utc>, _>(10)?.to_rfc3339(),
-            due_at: due.to_rfc3339(),
+            claimed_by_name: claimer.map_or_else(|| row.try_get(19), |name| Ok(Some(name)))?,
+            received_at: row.try_get::<DateTime<Utc>, _>(10)?.to_rfc3339_opts(SecondsFormat::Millis, true),
+            due_at: due.to_rfc3339_opts(SecondsFormat::Millis, true),
             promised_due_at: told(row.try_get(12)?),
             statutory_due_at: told(row.try_get(13)?),
             near_breach_at: told(row.try_get(14)?),
             provisional: row.try_get(15)?,
+            typename: "QueueEntry",
         });
         last = Some((due, id));
     }
     let end_cursor = last.map(|(due, id)| talent_portal::kernel::cursor::Cursor::write("queue", &[due.timestamp_millis().to_string(), id.to_string()]));
-    answer(&QueueOut { work_queue: QueuePage { nodes, page_info: PageInfo { has_next_page, end_cursor } } })
+    answer(&QueueOut { work_queue: QueuePage { nodes, page_info: PageInfo { has_next_page, end_cursor, typename: "PageInfo" }, typename: "QueueEntryConnection" } })
 }
 
 type Transaction = sqlx::Transaction<'static, Engine>;
@@ -464,8 +511,8 @@ async fn submit_cart(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: 
             number,
             state: "RECEIVED",
             item_name: words(&handling.name, member.language),
-            promised_due_at: promised.to_rfc3339(),
-            statutory_due_at: statutory.to_rfc3339(),
+            promised_due_at: promised.to_rfc3339_opts(SecondsFormat::Millis, true),
+            statutory_due_at: statutory.to_rfc3339_opts(SecondsFormat::Millis, true),
         });
     }
     txn.commit().await?;
@@ -473,8 +520,8 @@ async fn submit_cart(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: 
         id: global("order", order),
         version: asked.expected_version + 1,
         state: "SUBMITTED",
-        created_at: created_at.to_rfc3339(),
-        submitted_at: now.to_rfc3339(),
+        created_at: created_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        submitted_at: now.to_rfc3339_opts(SecondsFormat::Millis, true),
         applications,
     };
     answer(&SubmitOut { submit_cart: SubmitPayload { order, user_errors: [] } })
@@ -565,9 +612,9 @@ async fn sign_in(State(floor): State<Arc<Floor>>, headers: HeaderMap, body: Byte
         kind: "SessionPair",
         session_id: global("session", session),
         access_token: access,
-        access_expires_at: until.to_rfc3339(),
+        access_expires_at: until.to_rfc3339_opts(SecondsFormat::Millis, true),
         refresh_token: refresh,
-        refresh_expires_at: ends.to_rfc3339(),
+        refresh_expires_at: ends.to_rfc3339_opts(SecondsFormat::Millis, true),
     };
     answer(&SignInOut { sign_in: SignInPayload { result, user_errors: [] } })
 }

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject, Union};
-use chrono::{DateTime, Utc};
 
 use self::factor::SecondFactor;
 use crate::account::model::client::{AgentClass, Client};
@@ -18,9 +17,12 @@ use crate::account::service::viewer::ContactView;
 use crate::account::service::{contacts, factors, sessions, viewer};
 use crate::api::connection::{self, Pages};
 use crate::api::context::{ContextExt as _, RefreshCookie};
-use crate::api::error::{ApiError, UserError, payload};
+use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
+use crate::api::scalars::Instant;
 use crate::api::text::ApiLanguage;
+use crate::kernel::actor::Actor;
+use crate::kernel::fault::Fault;
 use crate::kernel::ids::PersonId;
 use crate::kernel::role::{Assurance, Role};
 use crate::organisation::graphql::{BodyObject, UnitObject, body_of, unit_of};
@@ -43,12 +45,12 @@ pub struct CodeChallenge {
     /// To be sent back together with the code.
     id: ID,
     /// Until when.
-    expires_at: DateTime<Utc>,
+    expires_at: Instant,
 }
 
 impl From<Challenge> for CodeChallenge {
     fn from(challenge: Challenge) -> Self {
-        Self { id: encode(challenge.id), expires_at: challenge.expires_at }
+        Self { id: encode(challenge.id), expires_at: Instant(challenge.expires_at) }
     }
 }
 
@@ -63,9 +65,9 @@ pub struct SessionPairObject {
     /// To be sent to `refreshSession`; `null` where cookies were asked for.
     refresh_token: Option<String>,
     /// End of the access token.
-    access_expires_at: DateTime<Utc>,
+    access_expires_at: Instant,
     /// End of the refresh token.
-    refresh_expires_at: DateTime<Utc>,
+    refresh_expires_at: Instant,
 }
 
 impl SessionPairObject {
@@ -80,8 +82,8 @@ impl SessionPairObject {
             session_id: encode(pair.session),
             access_token: bearer.then_some(pair.access),
             refresh_token: bearer.then_some(pair.refresh),
-            access_expires_at: pair.lifetime.access_until,
-            refresh_expires_at: pair.lifetime.refresh_until,
+            access_expires_at: Instant(pair.lifetime.access_until),
+            refresh_expires_at: Instant(pair.lifetime.refresh_until),
         }
     }
 }
@@ -92,12 +94,12 @@ pub struct SecondFactorRequired {
     /// To be sent back together with the code of the factor.
     challenge_id: ID,
     /// Until when.
-    expires_at: DateTime<Utc>,
+    expires_at: Instant,
 }
 
 impl From<Challenge> for SecondFactorRequired {
     fn from(challenge: Challenge) -> Self {
-        Self { challenge_id: encode(challenge.id), expires_at: challenge.expires_at }
+        Self { challenge_id: encode(challenge.id), expires_at: Instant(challenge.expires_at) }
     }
 }
 
@@ -148,11 +150,11 @@ pub struct Session {
     /// Whether a second factor was shown.
     second_factor: bool,
     /// When it began.
-    created_at: DateTime<Utc>,
+    created_at: Instant,
     /// When it was last used, to five minutes.
-    last_seen_at: DateTime<Utc>,
+    last_seen_at: Instant,
     /// When it ends at the latest.
-    ends_at: DateTime<Utc>,
+    ends_at: Instant,
     /// Whether it is the one of this request.
     current: bool,
 }
@@ -163,9 +165,9 @@ impl From<SessionView> for Session {
             id: encode(view.id),
             program: view.agent,
             second_factor: view.second_factor,
-            created_at: view.created_at,
-            last_seen_at: view.last_seen_at,
-            ends_at: view.ends_at,
+            created_at: Instant(view.created_at),
+            last_seen_at: Instant(view.last_seen_at),
+            ends_at: Instant(view.ends_at),
             current: view.current,
         }
     }
@@ -200,9 +202,9 @@ pub struct RoleGrantObject {
     /// The body.
     body_id: Option<ID>,
     /// From when.
-    starts_at: DateTime<Utc>,
+    starts_at: Instant,
     /// When it ended; `null` while it is in force.
-    ended_at: Option<DateTime<Utc>>,
+    ended_at: Option<Instant>,
 }
 
 #[ComplexObject]
@@ -245,8 +247,8 @@ impl From<RoleGrant> for RoleGrantObject {
             role: grant.role,
             unit_id: grant.scope.unit().map(encode),
             body_id: grant.scope.body().map(encode),
-            starts_at: grant.starts_at,
-            ended_at: grant.ended_at,
+            starts_at: Instant(grant.starts_at),
+            ended_at: grant.ended_at.map(Instant),
         }
     }
 }
@@ -254,43 +256,66 @@ impl From<RoleGrant> for RoleGrantObject {
 /// Who is signed in.
 pub struct Viewer {
     person: PersonId,
+    /// Who she is by now, where the request changed her roles or her session.
+    now: Option<Actor>,
+}
+
+impl Viewer {
+    /// Whoever the request is from.
+    pub fn of(actor: &Actor) -> Option<Self> {
+        actor.person().map(|person| Self { person, now: None })
+    }
+
+    /// The same after the request changed her roles or her session.
+    async fn anew(ctx: &Context<'_>) -> Option<Result<Self, ApiError>> {
+        let now = sessions::actor_now(ctx.portal(), ctx.actor()).await;
+        nullable(now.map(|now| now.person().map(|person| Self { person, now: Some(now) })))
+    }
+
+    fn actor<'a>(&'a self, ctx: &'a Context<'_>) -> &'a Actor {
+        self.now.as_ref().unwrap_or_else(|| ctx.actor())
+    }
+}
+
+fn all<T, O: From<T>>(found: Result<Vec<T>, Fault>) -> Option<Result<Vec<O>, ApiError>> {
+    nullable(found.map(|found| Some(found.into_iter().map(Into::into).collect())))
 }
 
 /// Who is signed in.
 #[Object]
 impl Viewer {
     /// The person.
-    async fn person(&self, ctx: &Context<'_>) -> Result<PersonObject, ApiError> {
-        Ok(PersonObject(crate::person::service::person_for(ctx.portal(), ctx.actor(), self.person).await?))
+    async fn person(&self, ctx: &Context<'_>) -> Option<Result<PersonObject, ApiError>> {
+        let person = crate::person::service::person_for(ctx.portal(), self.actor(ctx), self.person).await;
+        nullable(person.map(|person| Some(PersonObject(person))))
     }
 
     /// Contact points, masked, oldest first.
-    async fn contact_points(&self, ctx: &Context<'_>) -> Result<Vec<ContactPoint>, ApiError> {
-        let points = viewer::contact_points(ctx.portal(), ctx.actor()).await?;
-        Ok(points.into_iter().map(Into::into).collect())
+    async fn contact_points(&self, ctx: &Context<'_>) -> Option<Result<Vec<ContactPoint>, ApiError>> {
+        all(viewer::contact_points(ctx.portal(), self.actor(ctx)).await)
     }
 
     /// Sessions that last, newest first, at most 100.
-    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>, ApiError> {
-        Ok(sessions::sessions(ctx.portal(), ctx.actor()).await?.into_iter().map(Into::into).collect())
+    async fn sessions(&self, ctx: &Context<'_>) -> Option<Result<Vec<Session>, ApiError>> {
+        all(sessions::sessions(ctx.portal(), self.actor(ctx)).await)
     }
 
     /// Second factors that are asked for at sign-in.
-    async fn factors(&self, ctx: &Context<'_>) -> Result<Vec<SecondFactor>, ApiError> {
-        Ok(factors::factors(ctx.portal(), ctx.actor()).await?.into_iter().map(Into::into).collect())
+    async fn factors(&self, ctx: &Context<'_>) -> Option<Result<Vec<SecondFactor>, ApiError>> {
+        all(factors::factors(ctx.portal(), self.actor(ctx)).await)
     }
 
     /// Whether roles of the viewer wait for a second factor: she holds one of staff, and this session has shown none.
     /// Until then `grants` leaves them out, and what needs them is answered with FORBIDDEN or NOT_FOUND, as to anybody.
     /// What to do: `startTotpEnrolment`, then `completeTotpEnrolment`.
-    async fn second_factor_needed(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
-        Ok(viewer::second_factor_needed(ctx.portal(), ctx.actor()).await?)
+    async fn second_factor_needed(&self, ctx: &Context<'_>) -> Option<Result<bool, ApiError>> {
+        nullable(viewer::second_factor_needed(ctx.portal(), self.actor(ctx)).await.map(Some))
     }
 
     /// Roles in force in this session; those of staff only where a second factor was shown.
     async fn grants(&self, ctx: &Context<'_>) -> Vec<ActiveRole> {
         use crate::kernel::actor::Scope;
-        let grants = ctx.actor().member.iter().flat_map(|m| &m.grants);
+        let grants = self.actor(ctx).member.iter().flat_map(|m| &m.grants);
         grants
             .map(|g| match &g.scope {
                 Scope::Portal => ActiveRole { role: g.role, unit_id: None, body_id: None },
@@ -302,12 +327,12 @@ impl Viewer {
 
     /// How surely the portal knows the viewer.
     async fn assurance(&self, ctx: &Context<'_>) -> Assurance {
-        ctx.actor().member.as_ref().map_or(Assurance::L1, |m| m.assurance)
+        self.actor(ctx).member.as_ref().map_or(Assurance::L1, |m| m.assurance)
     }
 
     /// Language of the account: of messages to the viewer, and of answers where `Accept-Language` names none.
-    async fn preferred_language(&self, ctx: &Context<'_>) -> Result<ApiLanguage, ApiError> {
-        Ok(viewer::language(ctx.portal(), ctx.actor()).await?.into())
+    async fn preferred_language(&self, ctx: &Context<'_>) -> Option<Result<ApiLanguage, ApiError>> {
+        nullable(viewer::language(ctx.portal(), self.actor(ctx)).await.map(|language| Some(language.into())))
     }
 
     /// Language of this answer.
@@ -324,7 +349,7 @@ pub struct AccountQuery;
 impl AccountQuery {
     /// Who is signed in; `null` for nobody.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
-        ctx.actor().person().map(|person| Viewer { person })
+        Viewer::of(ctx.actor())
     }
 
     /// Grants in force or ended, newest first: those that fit all of `personId`, `unitId` and `bodyId` that are given, of which
@@ -515,9 +540,24 @@ pub struct EndGrantInput {
 }
 
 macro_rules! payloads {
-    ($($(#[$meta:meta])* $name:ident { $(#[$fmeta:meta])* $field:ident: $type:ty })+) => {$(
+    ($($(#[$meta:meta])* $name:ident { $(#[$fmeta:meta])* $field:ident: $type:ty })+) => {
+        payloads! { @ $($(#[$meta])* #[derive(SimpleObject)] $name { $(#[$fmeta])* $field: $type })+ }
+    };
+    // With the viewer as she is afterwards.
+    (viewer $($(#[$meta:meta])* $name:ident { $(#[$fmeta:meta])* $field:ident: $type:ty })+) => {
+        payloads! { @ $($(#[$meta])* #[derive(SimpleObject)] #[graphql(complex)] $name { $(#[$fmeta])* $field: $type })+ }
+
+        $(#[::async_graphql::ComplexObject]
+        impl $name {
+            /// The viewer afterwards, with the roles and the assurance that hold from now on; null where nothing was changed.
+            async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<$crate::account::graphql::Viewer, $crate::api::error::ApiError>> {
+                self.$field.as_ref()?;
+                $crate::account::graphql::Viewer::anew(ctx).await
+            }
+        })+
+    };
+    (@ $($(#[$meta:meta])* $name:ident { $(#[$fmeta:meta])* $field:ident: $type:ty })+) => {$(
         $(#[$meta])*
-        #[derive(SimpleObject)]
         pub struct $name {
             $(#[$fmeta])*
             $field: Option<$type>,
@@ -573,9 +613,6 @@ payloads! {
     /// Answer of `endAllSessions`.
     EndAllSessionsPayload { /// How many ended.
         ended: usize }
-    /// Answer of `acceptInvitation`.
-    AcceptInvitationPayload { /// The role.
-        grant: RoleGrantObject }
     /// Answer of `inviteStaff`.
     InviteStaffPayload { /// The invitation.
         invitation: StaffInvitation }
@@ -587,6 +624,12 @@ payloads! {
         grant: RoleGrantObject }
 }
 
+payloads! { viewer
+    /// Answer of `acceptInvitation`.
+    AcceptInvitationPayload { /// The role.
+        grant: RoleGrantObject }
+}
+
 /// An invitation to a role; its token goes to the contact point only.
 #[derive(SimpleObject)]
 pub struct StaffInvitation {
@@ -595,7 +638,7 @@ pub struct StaffInvitation {
     /// The role.
     role: Role,
     /// Until when.
-    expires_at: DateTime<Utc>,
+    expires_at: Instant,
 }
 
 type Answer<T> = Option<Result<T, ApiError>>;
@@ -801,7 +844,7 @@ impl AccountMutation {
                 grants::invite_staff(ctx.portal(), ctx.actor(), command, &input.idempotency_key).await
             }
         };
-        let invitation = |i: InvitationRow| StaffInvitation { id: encode(i.id), role: i.role, expires_at: i.expires_at };
+        let invitation = |i: InvitationRow| StaffInvitation { id: encode(i.id), role: i.role, expires_at: Instant(i.expires_at) };
         payload(ctx.ctx(), done, |i| InviteStaffPayload::done(invitation(i)), InviteStaffPayload::refused)
     }
 

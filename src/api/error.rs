@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_graphql::{ErrorExtensionValues, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use crate::api::context::Ctx;
 use crate::api::messages::message;
 use crate::api::reason::Reason;
+use crate::api::scalars::Instant;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
@@ -114,7 +114,7 @@ pub struct Conflict {
     /// The version that is stored now; send it as `expectedVersion` when trying again.
     pub version: i64,
     /// When it was changed.
-    pub at: DateTime<Utc>,
+    pub at: Instant,
     /// Names of the fields that were changed.
     pub changed_fields: Vec<String>,
     /// The role of who changed it.
@@ -129,7 +129,7 @@ impl UserError {
             message: message(language, rejection.code.code(), &rejection.args),
             field: rejection.field,
             pointer: rejection.pointer,
-            conflict: rejection.conflict.map(|c| Conflict { version: c.version, at: c.at, changed_fields: c.changed, by_role: c.by }),
+            conflict: rejection.conflict.map(|c| Conflict { version: c.version, at: Instant(c.at), changed_fields: c.changed, by_role: c.by }),
         }
     }
 }

@@ -13,6 +13,7 @@ use async_graphql::{Pos, Positioned, Response, ServerError, ServerResult, Valida
 use moka::sync::Cache;
 
 use crate::api::reason::{Reason, of_library, of_parser, request_error};
+use crate::api::values;
 use crate::kernel::seal::sha256_parts;
 
 /// Deepest selection.
@@ -441,6 +442,9 @@ impl Extension for Guard {
             }
             (*Documents::read(query)?).clone()
         };
+        if let Some(error) = values::misfit(&ctx.schema_env.registry, &document, variables) {
+            return Err(error);
+        }
         if document.operations.iter().all(|(_, operation)| operation.node.ty == OperationType::Query)
             && let Some(digest) = digest(query, variables)
         {

@@ -14,3 +14,4 @@ pub mod reason;
 pub mod scalars;
 pub mod schema;
 pub mod text;
+pub mod values;

@@ -1,20 +1,20 @@
 //! Scalars of the API.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{Datelike as _, NaiveDate, SubsecRound as _, Utc};
+use chrono::{Datelike as _, NaiveDate, SecondsFormat, SubsecRound as _, Utc};
 
 /// Years of a civil date: the birth of the oldest person, and any term that is ever written down.
 const DATE_YEARS: std::ops::RangeInclusive<i32> = 1800..=2200;
 /// Years of an instant.
 const INSTANT_YEARS: std::ops::RangeInclusive<i32> = 1900..=2200;
 
-/// An instant as it comes in. Answers give `chrono`'s own type, which is the same scalar; in an input it would also read
-/// years that neither the calendar nor a database can hold, and fractions that no database gives back.
+/// An instant. `chrono`'s own type would read years that neither the calendar nor a database can hold, and give as many
+/// digits of a second as it happens to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub chrono::DateTime<Utc>);
 
-/// An instant in the form of RFC 3339, for example `2026-10-01T08:00:00Z`. Inputs are cut to milliseconds; their years
-/// are 1900 to 2200.
+/// An instant in the form of RFC 3339. Answers are in UTC with milliseconds, always of this shape:
+/// `2026-01-12T16:00:00.000Z`. Inputs may have any offset and are cut to milliseconds; their years are 1900 to 2200.
 #[Scalar(name = "DateTime", specified_by_url = "https://datatracker.ietf.org/doc/html/rfc3339")]
 impl ScalarType for Instant {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -26,8 +26,12 @@ impl ScalarType for Instant {
         }
     }
 
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn to_value(&self) -> Value {
-        Value::String(self.0.to_rfc3339())
+        Value::String(self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
     }
 }
 
@@ -48,8 +52,18 @@ impl ScalarType for Date {
         }
     }
 
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.format("%Y-%m-%d").to_string())
+    }
+}
+
+impl From<chrono::DateTime<Utc>> for Instant {
+    fn from(at: chrono::DateTime<Utc>) -> Self {
+        Self(at)
     }
 }
 

@@ -57,8 +57,7 @@ pub type PortalSchema = Schema<Query, Mutation, Subscription>;
 
 /// Builds the schema. Bounds are held by [`crate::api::guard`].
 pub fn build() -> PortalSchema {
-    // Two types of ours are `DateTime`: `chrono`'s in answers, and a narrower one in inputs.
-    Schema::build_with_ignore_name_conflicts(Query::default(), Mutation::default(), Subscription::default(), ["DateTime"])
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .limit_recursive_depth(96)
         .disable_suggestions()
         .extension(GuardFactory::default())

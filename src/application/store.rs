@@ -273,6 +273,19 @@ pub async fn events_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> Resu
         .await
 }
 
+/// As many events of each case as are wanted after a number. Numbers count up from 1 without a gap.
+pub async fn events_between(db: &impl ConnectionTrait, ids: &[ApplicationId], (after, wanted): (i64, u64)) -> Result<Vec<event::Model>, DbErr> {
+    let last = after.saturating_add(i64::try_from(wanted).unwrap_or(i64::MAX));
+    event::Entity::find()
+        .filter(event::Column::ApplicationId.is_in(ids.iter().copied()))
+        .filter(event::Column::Seq.gt(after))
+        .filter(event::Column::Seq.lte(last))
+        .order_by_asc(event::Column::ApplicationId)
+        .order_by_asc(event::Column::Seq)
+        .all(db)
+        .await
+}
+
 /// Who writes an event.
 #[derive(Clone, Copy, Debug)]
 pub struct EventBy {

@@ -1,13 +1,12 @@
 //! The trail in the API, for the audit administrator.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt;
 use crate::api::error::ApiError;
 use crate::api::ids;
-use crate::api::scalars::Json;
+use crate::api::scalars::{Instant, Json};
 use crate::audit::model::{ActorKind, TrailRow};
 use crate::audit::service;
 use crate::kernel::ids::{AccountId, MandateId, PersonId, TypedId};
@@ -20,7 +19,7 @@ pub struct TrailEntry {
     /// Id of the row.
     pub id: ID,
     /// When it happened.
-    pub at: DateTime<Utc>,
+    pub at: Instant,
     /// Id of the request, as in the log and in the answer's `X-Request-Id`.
     pub request_id: String,
     /// Who acted, by kind.
@@ -52,7 +51,7 @@ impl From<TrailRow> for TrailEntry {
     fn from(row: TrailRow) -> Self {
         Self {
             id: ids::encode(row.id),
-            at: row.at,
+            at: Instant(row.at),
             request_id: row.request_id,
             actor_kind: row.actor_kind,
             person_id: row.person_id.map(|id| ids::encode(PersonId::from_uuid(id))),

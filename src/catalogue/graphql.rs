@@ -549,8 +549,9 @@ pub struct EligibilityMaterial {
 /// What the rules of an item say. An indication: the authority decides.
 #[derive(SimpleObject, Clone, Debug)]
 pub struct Eligibility {
-    /// The whole.
-    pub outcome: Outcome,
+    /// The whole. Null where no rules of the item are known (`version.hasRules` is false): then nothing can be said, neither
+    /// that she is eligible nor that she is not.
+    pub outcome: Option<Outcome>,
     /// The tree, parents before children; empty for an item without rules.
     pub nodes: Vec<EligibilityNode>,
     /// The materials.
@@ -626,7 +627,7 @@ impl Eligibility {
             condition: node.leaf.map(|leaf| condition(leaf, node.outcome, language)),
         };
         Self {
-            outcome: answer.rules.outcome,
+            outcome: (!answer.rules.nodes.is_empty()).then_some(answer.rules.outcome),
             nodes: answer.rules.nodes.into_iter().map(node).collect(),
             materials: answer.materials.into_iter().map(|(key, outcome)| EligibilityMaterial { key, outcome }).collect(),
             version: ServiceItemVersion(version),

@@ -26,6 +26,7 @@ use crate::api::messages::message;
 use crate::api::node::loaders;
 use crate::api::operations;
 use crate::api::reason::{Reason, coded_error, reason_of, request_error};
+use crate::api::values;
 use crate::http::router::{Asked, Server};
 use crate::http::session;
 use crate::kernel::fault::Fault;
@@ -122,7 +123,7 @@ pub fn prepare(documents: &Documents, parameters: ParametersIn, only_query: bool
         error.extensions.get_or_insert_default().set("field", path);
         return Err(no(StatusCode::BAD_REQUEST, error));
     }
-    let variables = match variables {
+    let mut variables = match variables {
         None | Some(serde_json::Value::Null) => Variables::default(),
         Some(object @ serde_json::Value::Object(_)) => Variables::from_json(object),
         Some(_) => return Err(bad(Reason::VariablesMalformed)),
@@ -143,8 +144,10 @@ pub fn prepare(documents: &Documents, parameters: ParametersIn, only_query: bool
         error.extensions.get_or_insert_default().set("field", vec![name]);
         return Err(no(StatusCode::BAD_REQUEST, error));
     }
+    let mut document = (*document).clone();
+    values::settle(&mut document, operation_name.as_deref(), &mut variables);
     let mut request = Request::new(text).variables(variables).data(guard::Vetted);
-    request.set_parsed_query((*document).clone());
+    request.set_parsed_query(document);
     if let Some(name) = operation_name {
         request = request.operation_name(name);
     }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt;
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids;
+use crate::api::scalars::Instant;
 use crate::kernel::fault::Fault;
 use crate::kernel::hex;
 use crate::kernel::ids::{DocumentId, DocumentVersionId, PersonId};
@@ -34,7 +34,7 @@ impl Document {
     }
 
     /// Code of the kind of material, as the service item names it.
-    async fn kind(&self) -> &str {
+    async fn document_kind(&self) -> &str {
         &self.row.kind
     }
 
@@ -44,8 +44,8 @@ impl Document {
     }
 
     /// When the first version came.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.row.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.row.created_at)
     }
 
     /// All versions, oldest first. At most 50.
@@ -69,7 +69,7 @@ pub struct DocumentVersion {
     /// Global id, for `createDownload`, and for materials and answers of a form.
     pub id: ID,
     /// Code of the kind of material, as the service item names it; that of its document.
-    pub kind: String,
+    pub document_kind: String,
     /// Counts from 1.
     pub number: i32,
     /// Internet media type, told by the bytes.
@@ -81,20 +81,20 @@ pub struct DocumentVersion {
     /// What is known from a virus scanner.
     pub scan_state: ScanState,
     /// When it came.
-    pub created_at: DateTime<Utc>,
+    pub created_at: Instant,
 }
 
 impl From<model::DocumentVersion> for DocumentVersion {
     fn from(row: model::DocumentVersion) -> Self {
         Self {
             id: ids::encode(row.id),
-            kind: row.kind,
+            document_kind: row.kind,
             number: row.number,
             media_type: row.media_type.mime().to_owned(),
             size: row.size,
             sha256: hex::encode(&row.sha256),
             scan_state: row.scan_state,
-            created_at: row.created_at,
+            created_at: Instant(row.created_at),
         }
     }
 }
@@ -111,13 +111,13 @@ impl MaterialQuery {
     async fn my_documents(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only documents of this kind of material.")] kind: Option<String>,
+        #[graphql(desc = "Only documents of this kind of material.")] document_kind: Option<String>,
         #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
         #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
     ) -> Option<Result<Pages<Document>, ApiError>> {
         let read = async {
             let request = connection::request(ctx, first, after.as_deref(), service::ORDER, 1)?;
-            let page = service::my_documents(ctx.portal(), ctx.actor(), kind.as_deref(), request).await?;
+            let page = service::my_documents(ctx.portal(), ctx.actor(), document_kind.as_deref(), request).await?;
             let wanted: Vec<DocumentId> = page.edges.iter().map(|(_, row)| row.id).collect();
             let mut versions: HashMap<DocumentId, Vec<DocumentVersion>> = HashMap::new();
             for version in service::versions_of_documents(ctx.portal().db.read(), &wanted).await? {
@@ -158,7 +158,7 @@ pub struct Upload {
     /// Bytes that the portal has, at most 1 GiB.
     pub offset: i64,
     /// When the portal stops waiting.
-    pub expires_at: DateTime<Utc>,
+    pub expires_at: Instant,
 }
 
 /// What came of `createUpload`.
@@ -186,7 +186,7 @@ pub struct Download {
     /// time; null where the type has none. A picture that is too large or damaged answers PREVIEW_UNAVAILABLE there.
     pub preview_url: Option<String>,
     /// When the link ends.
-    pub expires_at: DateTime<Utc>,
+    pub expires_at: Instant,
 }
 
 /// What came of `createDownload`.
@@ -201,7 +201,7 @@ pub struct CreateDownloadPayload {
 impl From<download::Granted> for Download {
     fn from(granted: download::Granted) -> Self {
         let url = format!("/files/{}", granted.token);
-        Self { preview_url: granted.version.media_type.has_preview().then(|| format!("{url}/preview")), url, expires_at: granted.expires_at }
+        Self { preview_url: granted.version.media_type.has_preview().then(|| format!("{url}/preview")), url, expires_at: Instant(granted.expires_at) }
     }
 }
 
@@ -240,7 +240,8 @@ impl MaterialMutation {
             ctx.ctx(),
             opened,
             |opened| {
-                let upload = Upload { url: format!("/uploads/{}", opened.token), offset: opened.upload.received, expires_at: opened.upload.expires_at };
+                let upload =
+                    Upload { url: format!("/uploads/{}", opened.token), offset: opened.upload.received, expires_at: Instant(opened.upload.expires_at) };
                 CreateUploadPayload { upload: Some(upload), user_errors: Vec::new() }
             },
             |user_errors| CreateUploadPayload { upload: None, user_errors },

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_graphql::dataloader::DataLoader;
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 
 use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt;
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
+use crate::api::scalars::Instant;
 use crate::api::text::{LocalizedText, TextInput};
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Fault;
@@ -114,9 +114,9 @@ pub struct BodyObject {
     /// How far the row may be relied on.
     pub verification: Verification,
     /// When the portal came to know it.
-    pub created_at: DateTime<Utc>,
+    pub created_at: Instant,
     /// When it was closed; `null` while it is open.
-    pub closed_at: Option<DateTime<Utc>>,
+    pub closed_at: Option<Instant>,
     /// The body that took over.
     pub successor_id: Option<ID>,
     /// Version of the row; it grows with every change.
@@ -133,8 +133,8 @@ impl BodyObject {
             uscc: body.uscc,
             region_code: body.region_code,
             verification: body.verification,
-            created_at: body.created_at,
-            closed_at: body.closed_at,
+            created_at: Instant(body.created_at),
+            closed_at: body.closed_at.map(Instant),
             successor_id: body.successor.map(encode),
             version: body.version,
         }
@@ -161,9 +161,9 @@ pub struct UnitObject {
     /// Zone with rules of its own that it serves.
     pub zone_code: Option<String>,
     /// When it was made.
-    pub created_at: DateTime<Utc>,
+    pub created_at: Instant,
     /// When it was closed; `null` while it is open.
-    pub closed_at: Option<DateTime<Utc>>,
+    pub closed_at: Option<Instant>,
     /// The unit that took over.
     pub successor_id: Option<ID>,
     /// Version of the row; send it as `expectedVersion`.
@@ -182,8 +182,8 @@ impl UnitObject {
             name: LocalizedText::of(&unit.name, language),
             region_code: unit.region_code,
             zone_code: unit.zone_code,
-            created_at: unit.created_at,
-            closed_at: unit.closed_at,
+            created_at: Instant(unit.created_at),
+            closed_at: unit.closed_at.map(Instant),
             successor_id: unit.successor.map(encode),
             version: unit.version,
         }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use async_graphql::dataloader::DataLoader;
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use sea_orm::DatabaseConnection;
 
+use crate::account::graphql::Viewer;
 use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt as _;
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
-use crate::api::scalars::Date;
+use crate::api::scalars::{Date, Instant};
 use crate::api::text::ApiLanguage;
 use crate::kernel::ids::PersonId;
 use crate::kernel::role::{Assurance, Role};
@@ -170,7 +170,7 @@ pub struct IdentityDocumentObject {
     /// Whether an officer compared the original.
     pub verified: bool,
     /// When an officer compared the original.
-    pub verified_at: Option<DateTime<Utc>>,
+    pub verified_at: Option<Instant>,
 }
 
 impl From<IdentityDocument> for IdentityDocumentObject {
@@ -184,7 +184,7 @@ impl From<IdentityDocument> for IdentityDocumentObject {
             valid_from: d.valid_from.map(Date),
             valid_until: d.valid_until.map(Date),
             verified: d.verified_at.is_some(),
-            verified_at: d.verified_at,
+            verified_at: d.verified_at.map(Instant),
         }
     }
 }
@@ -195,7 +195,7 @@ pub struct AccessLogEntry {
     /// Global id.
     pub id: ID,
     /// When.
-    pub at: DateTime<Utc>,
+    pub at: Instant,
     /// What was shown.
     pub field: PersonalDataField,
     /// Of which identity document.
@@ -210,34 +210,45 @@ pub struct AccessLogEntry {
 
 impl From<Access> for AccessLogEntry {
     fn from(a: Access) -> Self {
-        Self { id: encode(a.id), at: a.at, field: a.field, identity_document_id: a.document.map(encode), purpose: a.purpose, reason: a.reason, by_role: a.role }
+        Self {
+            id: encode(a.id),
+            at: Instant(a.at),
+            field: a.field,
+            identity_document_id: a.document.map(encode),
+            purpose: a.purpose,
+            reason: a.reason,
+            by_role: a.role,
+        }
     }
 }
 
-/// What changes about oneself. What is absent or `null` stays as it is.
+/// What changes about oneself. What is left out stays as it is; `null` takes it away.
 #[derive(InputObject, Clone, Debug)]
 pub struct UpdateProfileInput {
-    /// Name in Chinese characters, at most 100.
-    pub name_zh: Option<String>,
-    /// Name in Latin letters, at most 100 characters.
-    pub name_latin: Option<String>,
-    /// Birth date.
-    pub birth_date: Option<Date>,
-    /// Sex as documents state it.
-    pub sex: Option<Sex>,
-    /// Nationality, ISO 3166-1 alpha-3; `CHN` for Chinese residents of Hong Kong and Macao.
-    pub nationality: Option<String>,
-    /// Language of the account: of messages to the caller, and of answers to requests that name no language themselves.
-    pub preferred_language: Option<ApiLanguage>,
+    /// Name in Chinese characters, at most 100; `null` takes it away where there is one in Latin letters.
+    pub name_zh: MaybeUndefined<String>,
+    /// Name in Latin letters, at most 100 characters; `null` takes it away where there is one in Chinese characters.
+    pub name_latin: MaybeUndefined<String>,
+    /// Birth date; `null` takes it away.
+    pub birth_date: MaybeUndefined<Date>,
+    /// Sex as documents state it; `null` takes it away.
+    pub sex: MaybeUndefined<Sex>,
+    /// Nationality, ISO 3166-1 alpha-3; `CHN` for Chinese residents of Hong Kong and Macao. `null` takes it away.
+    pub nationality: MaybeUndefined<String>,
+    /// Language of the account: of messages to the caller, and of answers to requests that name no language themselves. There
+    /// is always one: `null` is REQUIRED.
+    pub preferred_language: MaybeUndefined<ApiLanguage>,
     /// The `version` of the person that was shown.
     pub expected_version: i64,
 }
 
 /// Answer of `updateProfile`.
-#[derive(SimpleObject, Clone, Debug)]
+#[derive(SimpleObject)]
 pub struct UpdateProfilePayload {
     /// The person afterwards.
     pub person: Option<PersonObject>,
+    /// The viewer afterwards, whose language may be another.
+    pub viewer: Option<Viewer>,
     /// Why nothing was changed; empty when it was.
     pub user_errors: Vec<UserError>,
 }
@@ -386,7 +397,8 @@ pub struct PersonMutation;
 /// Mutations about persons.
 #[Object]
 impl PersonMutation {
-    /// Changes the caller's own names, birth date, sex, nationality and preferred language.
+    /// Changes the caller's own names, birth date, sex, nationality and preferred language. What is left out stays, `null`
+    /// takes away what may be missing.
     ///
     /// What an original document proved is completed but not changed. User errors: TOO_LONG, MALFORMED, NOT_ALLOWED,
     /// IN_FUTURE, TOO_EARLY, DOCUMENT_VERIFIED, CONFLICT.
@@ -395,21 +407,30 @@ impl PersonMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The values to work with; everything wrong with them is told at once in `userErrors`.")] input: UpdateProfileInput,
     ) -> Option<Result<UpdateProfilePayload, ApiError>> {
+        let nulls = [
+            ("nameZh", input.name_zh.is_null()),
+            ("nameLatin", input.name_latin.is_null()),
+            ("birthDate", input.birth_date.is_null()),
+            ("sex", input.sex.is_null()),
+            ("nationality", input.nationality.is_null()),
+            ("preferredLanguage", input.preferred_language.is_null()),
+        ];
+        let cleared = nulls.into_iter().filter(|(_, null)| *null).map(|(field, _)| field).collect();
         let person = PersonInput {
-            name_zh: input.name_zh,
-            name_latin: input.name_latin,
-            birth_date: input.birth_date.map(|d| d.0),
-            sex: input.sex,
-            nationality: input.nationality,
+            name_zh: input.name_zh.take(),
+            name_latin: input.name_latin.take(),
+            birth_date: input.birth_date.take().map(|d| d.0),
+            sex: input.sex.take(),
+            nationality: input.nationality.take(),
         };
-        let language = input.preferred_language.map(Into::into);
-        let command = UpdateProfile { person, language, expected_version: input.expected_version };
+        let language = input.preferred_language.take().map(Into::into);
+        let command = UpdateProfile { person, cleared, language, expected_version: input.expected_version };
         let result = profile::update_profile(ctx.portal(), ctx.actor(), command).await;
         payload(
             ctx.ctx(),
             result,
-            |person| UpdateProfilePayload { person: Some(PersonObject(person)), user_errors: Vec::new() },
-            |user_errors| UpdateProfilePayload { person: None, user_errors },
+            |person| UpdateProfilePayload { person: Some(PersonObject(person)), viewer: Viewer::of(ctx.actor()), user_errors: Vec::new() },
+            |user_errors| UpdateProfilePayload { person: None, viewer: None, user_errors },
         )
     }
 

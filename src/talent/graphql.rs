@@ -37,24 +37,29 @@ impl TalentProfile {
     }
 
     /// Education, in the order in which it was added; at most 50 entries.
-    async fn educations(&self, ctx: &Context<'_>) -> Result<Vec<EducationObject>, ApiError> {
-        Ok(service::educations(ctx.portal(), ctx.actor(), self.person.id).await?.into_iter().map(Into::into).collect())
+    async fn educations(&self, ctx: &Context<'_>) -> Option<Result<Vec<EducationObject>, ApiError>> {
+        all(service::educations(ctx.portal(), ctx.actor(), self.person.id).await)
     }
 
     /// Employment, in the order in which it was added; at most 50 entries.
-    async fn employments(&self, ctx: &Context<'_>) -> Result<Vec<EmploymentObject>, ApiError> {
-        Ok(service::employments(ctx.portal(), ctx.actor(), self.person.id).await?.into_iter().map(Into::into).collect())
+    async fn employments(&self, ctx: &Context<'_>) -> Option<Result<Vec<EmploymentObject>, ApiError>> {
+        all(service::employments(ctx.portal(), ctx.actor(), self.person.id).await)
     }
 
     /// Family members, in the order in which they were added; at most 50.
-    async fn family_members(&self, ctx: &Context<'_>) -> Result<Vec<FamilyMemberObject>, ApiError> {
-        Ok(service::family(ctx.portal(), ctx.actor(), self.person.id).await?.into_iter().map(Into::into).collect())
+    async fn family_members(&self, ctx: &Context<'_>) -> Option<Result<Vec<FamilyMemberObject>, ApiError>> {
+        all(service::family(ctx.portal(), ctx.actor(), self.person.id).await)
     }
 
     /// Talent categories that she claims; at most 50.
-    async fn claimed_categories(&self, ctx: &Context<'_>) -> Result<Vec<ClaimedCategory>, ApiError> {
-        Ok(service::categories(ctx.portal(), ctx.actor(), self.person.id).await?.into_iter().map(Into::into).collect())
+    async fn claimed_categories(&self, ctx: &Context<'_>) -> Option<Result<Vec<ClaimedCategory>, ApiError>> {
+        all(service::categories(ctx.portal(), ctx.actor(), self.person.id).await)
     }
+}
+
+/// The entries of one kind, of which a failure leaves the others readable.
+fn all<T, O: From<T>>(entries: Result<Vec<T>, Fault>) -> Option<Result<Vec<O>, ApiError>> {
+    nullable(entries.map(|entries| Some(entries.into_iter().map(Into::into).collect())))
 }
 
 /// A record of education.
@@ -157,6 +162,10 @@ pub struct FamilyMemberObject {
     pub name_latin: Option<String>,
     /// Birth date, as the talent typed it.
     pub birth_date: Option<Date>,
+    /// Sex, as the talent told it.
+    pub sex: Option<Sex>,
+    /// Nationality, as the talent told it, ISO 3166-1 alpha-3.
+    pub nationality: Option<String>,
 }
 
 impl From<FamilyEntry> for FamilyMemberObject {
@@ -168,6 +177,8 @@ impl From<FamilyEntry> for FamilyMemberObject {
             name_zh: e.typed.name_zh,
             name_latin: e.typed.name_latin,
             birth_date: e.typed.birth_date.map(Date),
+            sex: e.typed.sex,
+            nationality: e.typed.nationality,
         }
     }
 }

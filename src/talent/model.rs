@@ -8,7 +8,7 @@ use crate::kernel::ids::{BodyId, DocumentId, EducationId, EmploymentId, FamilyMe
 use crate::kernel::rejection::{Code, Rejection};
 use crate::organisation::model::reference::listed_region;
 use crate::person::model::country::Country;
-use crate::person::model::document::IdentityDocumentKind;
+use crate::person::model::document::{IdentityDocumentKind, Sex};
 use crate::person::model::profile::{Person, age_on};
 
 coded_enum! {
@@ -99,6 +99,12 @@ pub struct TypedMember {
     pub name_latin: Option<String>,
     /// Birth date.
     pub birth_date: Option<NaiveDate>,
+    /// Sex.
+    #[serde(default)]
+    pub sex: Option<Sex>,
+    /// Nationality, ISO 3166-1 alpha-3.
+    #[serde(default)]
+    pub nationality: Option<String>,
 }
 
 /// An entry of the profile with its id.

@@ -18,7 +18,8 @@ use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{BodyId, DocumentId, EducationId, EmploymentId, FamilyMemberId, PersonId, TalentCategoryId, TypedId};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::seal::{Place, SecretKey};
-use crate::person::model::profile::PersonInput;
+use crate::person::model::document::Sex;
+use crate::person::model::profile::{PersonInput, PersonName};
 use crate::person::service::identity::verified_kinds;
 use crate::person::service::{self as person, keys};
 use crate::portal::Portal;
@@ -109,14 +110,14 @@ async fn family_entries(portal: &Portal, db: &impl ConnectionTrait, rows: &[Fami
         }
         seen.push(member);
         // Entries from before the words were kept: the person's row as it was written down then.
-        let typed = details.typed.unwrap_or_else(|| typed(person.name.zh.clone(), person.name.latin.clone(), person.birth_date));
+        let typed = details.typed.unwrap_or_else(|| typed(&person.name, person.birth_date, person.sex, person.nationality.as_deref()));
         entries.push(FamilyEntry { id: row.id, member, typed, relation: details.relation });
     }
     Ok(entries)
 }
 
-const fn typed(name_zh: Option<String>, name_latin: Option<String>, birth_date: Option<chrono::NaiveDate>) -> TypedMember {
-    TypedMember { name_zh, name_latin, birth_date }
+fn typed(name: &PersonName, birth_date: Option<chrono::NaiveDate>, sex: Option<Sex>, nationality: Option<&str>) -> TypedMember {
+    TypedMember { name_zh: name.zh.clone(), name_latin: name.latin.clone(), birth_date, sex, nationality: nationality.map(str::to_owned) }
 }
 
 async fn open_families(portal: &Portal, rows: &[FamilyRow]) -> Result<Vec<Family>, Fault> {
@@ -297,7 +298,7 @@ pub async fn add_family_member(portal: &Portal, actor: &Actor, command: AddFamil
     if second_spouse(&relations, command.relation) {
         return Err(Rejection::at(Code::AlreadyExists, "input.relation").into());
     }
-    let typed = typed(new.name.zh.clone(), new.name.latin.clone(), new.birth_date);
+    let typed = typed(&new.name, new.birth_date, new.sex, new.nationality.as_deref());
     person::new_person(&txn, portal, member, new).await?;
     let sealed = seal(portal, &key, place("family_member", id), &Family { relation: command.relation, typed: Some(typed.clone()) })?;
     store::insert_family(&txn, id, own, member, sealed, portal.env.now()).await?;

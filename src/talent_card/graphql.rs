@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, OneofObject, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use crate::api::connection::{self, Pages};
 use crate::api::context::ContextExt as _;
 use crate::api::error::{ApiError, UserError, nullable, payload};
 use crate::api::ids::{decode, decode_option, encode};
 use crate::api::messages::message;
-use crate::api::scalars::Date;
+use crate::api::scalars::{Date, Instant};
 use crate::api::text::LocalizedText;
 use crate::kernel::code::Verification;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{BodyId, UnitId};
-use crate::kernel::text::{Language, Text};
+use crate::kernel::text::{Language, Origin, Text};
 use crate::organisation::graphql::{BodyObject, RegionObject, UnitObject, body_of, unit_of};
 use crate::person::model::document::IdentityDocumentKind;
 use crate::talent_card::model::card::{CardStatus, IssuedNumber, NumberEnd};
@@ -86,13 +85,29 @@ pub struct BenefitObject {
     pub verification: Verification,
     /// Where it was read.
     pub source: String,
-    /// What was used of it this year, one entry per beneficiary who used any; empty on products.
+}
+
+/// A benefit as somebody has it: what it gives, and what was used of it.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct HeldBenefit {
+    /// The benefit. It belongs to the product version and is the same for all cards of its grade.
+    pub benefit: BenefitObject,
+    /// What was used of it this year on this card, one entry per beneficiary who used any.
     pub balances: Vec<BenefitBalance>,
+}
+
+impl HeldBenefit {
+    fn of<'a>(benefit: &Benefit, balances: impl Iterator<Item = &'a Balance>, language: Language) -> Self {
+        let balances = balances.filter(|balance| balance.key.benefit == benefit.id).map(Into::into).collect();
+        Self { benefit: BenefitObject::of(benefit, language), balances }
+    }
 }
 
 /// What a beneficiary used of a benefit in a year.
 #[derive(SimpleObject, Clone, Debug)]
 pub struct BenefitBalance {
+    /// Global id of the benefit.
+    pub benefit_id: ID,
     /// Global id of the person who had it.
     pub beneficiary_id: ID,
     /// Year at UTC+8.
@@ -107,7 +122,14 @@ pub struct BenefitBalance {
 
 impl From<&Balance> for BenefitBalance {
     fn from(b: &Balance) -> Self {
-        Self { beneficiary_id: encode(b.key.beneficiary), year: b.key.year, quota: b.quota, used: b.used, remaining: b.remaining() }
+        Self {
+            benefit_id: encode(b.key.benefit),
+            beneficiary_id: encode(b.key.beneficiary),
+            year: b.key.year,
+            quota: b.quota,
+            used: b.used,
+            remaining: b.remaining(),
+        }
     }
 }
 
@@ -120,7 +142,7 @@ impl BenefitObject {
 }
 
 impl BenefitObject {
-    fn of<'a>(b: &Benefit, balances: impl Iterator<Item = &'a Balance>, language: Language) -> Self {
+    fn of(b: &Benefit, language: Language) -> Self {
         Self {
             id: encode(b.id),
             area: b.area,
@@ -136,7 +158,6 @@ impl BenefitObject {
             area_verification: b.area_verification,
             verification: b.verification,
             source: b.source.clone(),
-            balances: balances.filter(|balance| balance.key.benefit == b.id).map(Into::into).collect(),
         }
     }
 }
@@ -228,11 +249,11 @@ impl CardProductVersion {
         self.0.version.legal_basis.as_ref().map(|text| LocalizedText::of(text, ctx.language()))
     }
     /// First day; `null` where unknown.
-    async fn effective_from(&self) -> Option<Date> {
+    async fn in_force_from(&self) -> Option<Date> {
         self.0.version.effective_from.map(Date)
     }
     /// Last day; `null` where open or unknown.
-    async fn effective_to(&self) -> Option<Date> {
+    async fn in_force_to(&self) -> Option<Date> {
         self.0.version.effective_to.map(Date)
     }
     /// Longest validity of a card in years; `null` where the rules are not known, and then none is issued here.
@@ -246,7 +267,7 @@ impl CardProductVersion {
     }
     /// Benefits of every grade.
     async fn benefits(&self, ctx: &Context<'_>) -> Vec<BenefitObject> {
-        self.0.benefits.iter().map(|b| BenefitObject::of(b, std::iter::empty(), ctx.language())).collect()
+        self.0.benefits.iter().map(|b| BenefitObject::of(b, ctx.language())).collect()
     }
     /// How far the version may be relied on.
     async fn verification(&self) -> Verification {
@@ -262,18 +283,18 @@ impl CardProductVersion {
 #[derive(SimpleObject, Clone, Debug)]
 pub struct CardNumber {
     /// The number; its last character is a check character (ISO 7064 MOD 37,36).
-    pub number: String,
+    pub value: String,
     /// Since when it is good.
-    pub issued_at: DateTime<Utc>,
+    pub issued_at: Instant,
     /// Until when it was good; `null` for the number that is good now.
-    pub ended_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<Instant>,
     /// Why it ended.
     pub end_reason: Option<NumberEnd>,
 }
 
 impl From<&IssuedNumber> for CardNumber {
     fn from(n: &IssuedNumber) -> Self {
-        Self { number: n.number.clone(), issued_at: n.issued_at, ended_at: n.ended_at, end_reason: n.end_reason }
+        Self { value: n.number.clone(), issued_at: Instant(n.issued_at), ended_at: n.ended_at.map(Instant), end_reason: n.end_reason }
     }
 }
 
@@ -318,15 +339,15 @@ impl TalentCard {
         Date(self.0.card.valid_to)
     }
     /// When it was issued.
-    async fn issued_at(&self) -> DateTime<Utc> {
-        self.0.card.issued_at
+    async fn issued_at(&self) -> Instant {
+        Instant(self.0.card.issued_at)
     }
     /// Version of the card, raised by each change.
     async fn version(&self) -> i64 {
         self.0.card.version
     }
     /// The number that is good now.
-    async fn number(&self) -> Option<CardNumber> {
+    async fn current_number(&self) -> Option<CardNumber> {
         self.0.card.number().map(Into::into)
     }
     /// All its numbers, oldest first.
@@ -334,10 +355,10 @@ impl TalentCard {
         self.0.card.numbers.iter().map(Into::into).collect()
     }
     /// What the card gives, with this year's balances.
-    async fn benefits(&self, ctx: &Context<'_>) -> Vec<BenefitObject> {
+    async fn benefits(&self, ctx: &Context<'_>) -> Vec<HeldBenefit> {
         let card = &self.0.card;
         let own = (card.beneficiary != Beneficiary::Holder).then_some(card.beneficiary);
-        self.0.offer.benefits_of(&card.grade, own).map(|b| BenefitObject::of(b, self.0.balances.iter(), ctx.language())).collect()
+        self.0.offer.benefits_of(&card.grade, own).map(|b| HeldBenefit::of(b, self.0.balances.iter(), ctx.language())).collect()
     }
     /// Who checked the card, newest first: where, when and for what.
     #[graphql(complexity = "usize::try_from(first.unwrap_or(20)).unwrap_or(0) * child_complexity")]
@@ -370,13 +391,13 @@ pub struct CardCheck {
     /// For what.
     pub purpose: CheckPurpose,
     /// For what, in the reader's words.
-    pub purpose_text: String,
+    pub purpose_text: LocalizedText,
     /// How the card was shown.
     pub means: CheckMeans,
     /// When.
-    pub checked_at: DateTime<Utc>,
+    pub checked_at: Instant,
     /// Until when the counter may record uses under it.
-    pub valid_until: DateTime<Utc>,
+    pub valid_until: Instant,
     /// What was answered.
     pub answer: CheckAnswer,
 }
@@ -389,10 +410,14 @@ impl CardCheck {
             body_id: c.counter.body().map(encode),
             counter_name: place.map(|name| LocalizedText::of(name, language)),
             purpose: c.purpose,
-            purpose_text: message(language, &format!("CARD_CHECK_PURPOSE_{}", c.purpose.code()), &[]),
+            purpose_text: LocalizedText {
+                value: message(language, &format!("CARD_CHECK_PURPOSE_{}", c.purpose.code()), &[]),
+                language: language.into(),
+                origin: Origin::Human,
+            },
             means: c.via,
-            checked_at: c.at,
-            valid_until: c.valid_until,
+            checked_at: Instant(c.at),
+            valid_until: Instant(c.valid_until),
             answer: c.answer,
         }
     }
@@ -442,7 +467,7 @@ pub struct CardToken {
     /// Compact JWS (EdDSA); the key id in its header is in `/.well-known/jwks.json`. It can be used once.
     pub token: String,
     /// From when on it is no good: 60 seconds after it was made.
-    pub expires_at: DateTime<Utc>,
+    pub expires_at: Instant,
 }
 
 /// What `createCardToken` answers.
@@ -508,7 +533,7 @@ pub struct CheckCardPayload {
     /// Name of the holder, masked but for the surname, where the purpose needs it and the card is good.
     pub masked_holder_name: Option<String>,
     /// Benefits that the purpose concerns, with this year's balances; empty where the card is not good.
-    pub benefits: Vec<BenefitObject>,
+    pub benefits: Vec<HeldBenefit>,
     /// Who may have them.
     pub beneficiaries: Vec<CheckedBeneficiary>,
     /// Why no check was made.
@@ -521,7 +546,7 @@ impl CheckCardPayload {
             check: Some(CardCheck::of(&result.check, result.place.as_ref(), language)),
             grade: result.grade.as_ref().map(|grade| CardGrade::of(grade, language)),
             masked_holder_name: result.holder_name,
-            benefits: result.benefits.iter().map(|(benefit, balances)| BenefitObject::of(benefit, balances.iter(), language)).collect(),
+            benefits: result.benefits.iter().map(|(benefit, balances)| HeldBenefit::of(benefit, balances.iter(), language)).collect(),
             beneficiaries: result
                 .beneficiaries
                 .into_iter()
@@ -565,7 +590,7 @@ pub struct BenefitUse {
     /// Units; less than nothing where it takes back another.
     pub amount: i64,
     /// When it was delivered.
-    pub delivered_at: DateTime<Utc>,
+    pub delivered_at: Instant,
 }
 
 impl From<Use> for BenefitUse {
@@ -577,7 +602,7 @@ impl From<Use> for BenefitUse {
             beneficiary_id: encode(made.key.beneficiary),
             year: made.key.year,
             amount: made.delta,
-            delivered_at: made.delivered_at,
+            delivered_at: Instant(made.delivered_at),
         }
     }
 }
@@ -688,7 +713,7 @@ impl TalentCardMutation {
         payload(
             ctx.ctx(),
             check::create_card_token(ctx.portal(), ctx.actor(), card).await,
-            |token| CreateCardTokenPayload { card_token: Some(CardToken { token: token.jws, expires_at: token.expires_at }), user_errors: Vec::new() },
+            |token| CreateCardTokenPayload { card_token: Some(CardToken { token: token.jws, expires_at: Instant(token.expires_at) }), user_errors: Vec::new() },
             |user_errors| CreateCardTokenPayload { card_token: None, user_errors },
         )
     }

@@ -166,7 +166,7 @@ pub(crate) async fn roles_of(app: &TestApp, token: &str) -> Value {
 async fn a_talent_signs_up_with_the_code_that_was_sent(app: TestApp) {
     assert_eq!(app.graphql(None, "{ viewer { assurance } }", json!({})).await.ok(), json!({ "viewer": null }));
     let asked = mutate(&app, None, "startSignUp", "challenge { id expiresAt }", json!({ "contact": "138 0013-8000", "language": "EN" })).await;
-    assert_eq!(asked["challenge"]["expiresAt"], "2026-01-05T01:10:00+00:00");
+    assert_eq!(asked["challenge"]["expiresAt"], "2026-01-05T01:10:00.000Z");
     let letters = letters_to(&app, "+8613800138000").await;
     assert_eq!(letters.len(), 1);
     assert_eq!((&letters[0]["kind"], &letters[0]["language"]), (&json!("MOBILE"), &json!("en")));
@@ -175,8 +175,8 @@ async fn a_talent_signs_up_with_the_code_that_was_sent(app: TestApp) {
     // Worked off once: nothing is sent again.
     assert_eq!(work_off(app.portal()).await.unwrap(), 0);
     let made = complete(&app, (&text(&asked["challenge"]["id"]), &code), PASSWORD).await;
-    assert_eq!(made["session"]["accessExpiresAt"], "2026-01-05T01:15:00+00:00");
-    assert_eq!(made["session"]["refreshExpiresAt"], "2026-02-04T01:00:00+00:00");
+    assert_eq!(made["session"]["accessExpiresAt"], "2026-01-05T01:15:00.000Z");
+    assert_eq!(made["session"]["refreshExpiresAt"], "2026-02-04T01:00:00.000Z");
     let signed = signed(&made["session"]);
     let document = "{ viewer { contactPoints { kind masked verified } sessions { id current program secondFactor } grants { role } assurance } }";
     assert_eq!(
@@ -430,7 +430,7 @@ async fn an_invitation_gives_a_role_once_that_waits_for_a_second_factor(app: Tes
         assert_eq!(reply.code(), if token.is_some() { "FORBIDDEN" } else { "UNAUTHENTICATED" });
     }
     let made = invite(&system, input("WINDOW_OFFICER", Some(&unit), key)).await;
-    assert_eq!(made["invitation"]["expiresAt"], "2026-01-12T01:00:00+00:00");
+    assert_eq!(made["invitation"]["expiresAt"], "2026-01-12T01:00:00.000Z");
     assert_eq!(invite(&system, input("WINDOW_OFFICER", Some(&unit), key)).await, made);
     refused(&invite(&system, input("REVIEWER", Some(&unit), key)).await, "IDEMPOTENCY_KEY_REUSED", "input.idempotencyKey");
     let letters = letters_to(&app, "officer@example.com").await;
@@ -498,7 +498,7 @@ async fn roles_are_given_and_ended_by_security_administration_only(app: TestApp)
     let end = async |token: &str, grant: &str| mutate(&app, Some(token), "endGrant", "grant { endedAt }", json!({ "grantId": grant })).await;
     let reply = app.graphql(Some(&system), &mutation("endGrant", "grant { id }"), json!({ "input": { "grantId": grant } })).await;
     assert_eq!(reply.code(), "FORBIDDEN");
-    assert_eq!(end(&security, &grant).await["grant"]["endedAt"], "2026-01-05T01:00:00+00:00");
+    assert_eq!(end(&security, &grant).await["grant"]["endedAt"], "2026-01-05T01:00:00.000Z");
     refused(&end(&security, &grant).await, "NOT_FOUND", "input.grantId");
     assert_eq!(roles_of(&app, &talent).await, json!([]));
     let document = "query($p: ID!) { roleGrants(personId: $p) { nodes { id } } }";

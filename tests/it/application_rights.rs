@@ -470,7 +470,7 @@ async fn an_approval_against_a_step_needs_a_reason(app: TestApp) {
     let case = world.done(&reviewer, "completeStep", &case, with(negative, json!({ "reason": "学历未能核实" }))).await;
     // What a step came to is for staff of the case; the stored words are sealed.
     for (reader, step) in [(&approver, json!({ "stepKey": "review", "outcome": "NEGATIVE", "reason": "学历未能核实" })), (&talent, Value::Null)] {
-        let seen = world.read(reader, &case, "events { kind stepKey outcome reason }").await["events"][2].take();
+        let seen = world.read(reader, &case, "events { nodes { kind stepKey outcome reason } }").await["events"]["nodes"][2].take();
         let hidden = json!({ "stepKey": null, "outcome": null, "reason": null });
         assert_eq!(seen, with(json!({ "kind": "STEP_COMPLETED" }), if step.is_null() { hidden } else { step }));
     }

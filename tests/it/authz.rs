@@ -55,6 +55,7 @@ const SHARED: &[&str] = &[
     "CardBenefit",
     "CardGrade",
     "CardProductVersion",
+    "HeldBenefit",
     "Conflict",
     "NamedPerson",
     "OrderConnection",

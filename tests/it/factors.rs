@@ -344,7 +344,7 @@ async fn roles_of_staff_wait_for_the_factor_and_the_viewer_tells_so(app: TestApp
 async fn a_factor_is_asked_for_once_it_is_confirmed_and_not_before(app: TestApp) {
     let own = sign_up(&app, "one@example.com").await;
     let begun = start(&app, &own.access).await["enrolment"].take();
-    assert_eq!(begun["expiresAt"], "2026-01-05T01:15:00+00:00");
+    assert_eq!(begun["expiresAt"], "2026-01-05T01:15:00.000Z");
     let secret = text(&begun["secret"]);
     assert!(secret.len() == 32 && text(&begun["uri"]).starts_with("otpauth://totp/") && text(&begun["uri"]).contains(&secret), "{begun}");
     // It keeps nobody out and lets nobody in.
@@ -355,14 +355,14 @@ async fn a_factor_is_asked_for_once_it_is_confirmed_and_not_before(app: TestApp)
     refused(&confirm(&app, &stranger.access, &shown(&app, &secret)).await, "CODE_INVALID", "input.code");
     assert!(lives(&app, &beside.access).await);
     let confirmed = confirm(&app, &own.access, &shown(&app, &secret)).await["factor"].take();
-    let now = "2026-01-05T01:00:00+00:00";
+    let now = "2026-01-05T01:00:00.000Z";
     assert_eq!(confirmed, json!({ "id": confirmed["id"], "kind": "TOTP", "createdAt": now, "lastUsedAt": now }));
     refused(&confirm(&app, &own.access, &shown_after(&app, &secret, 30)).await, "CODE_INVALID", "input.code");
     assert_eq!(start(&app, &own.access).await, json!({ "enrolment": null, "userErrors": [{ "code": "ALREADY_EXISTS", "field": [] }] }));
     assert_eq!(viewer(&app, &own.access, "factors { id kind createdAt lastUsedAt }").await["factors"], json!([confirmed]));
     // From now on a password alone gives a challenge, and the challenge with a code a session.
     let session = both(&app, "one@example.com", &secret).await;
-    assert_eq!(viewer(&app, &session.access, "factors { lastUsedAt }").await["factors"], json!([{ "lastUsedAt": "2026-01-05T01:00:30+00:00" }]));
+    assert_eq!(viewer(&app, &session.access, "factors { lastUsedAt }").await["factors"], json!([{ "lastUsedAt": "2026-01-05T01:00:30.000Z" }]));
     let half = trail(&app, "SIGN_IN").await.pop().unwrap();
     assert!(half.0 == "OK" && half.1.contains("code_") && !half.1.contains("session_"), "{half:?}");
     let done = trail(&app, "COMPLETE_SIGN_IN").await.pop().unwrap();
@@ -401,7 +401,7 @@ async fn confirming_ends_the_other_sessions_and_shortens_this_one(app: TestApp) 
     enrol(&app, &own.access).await;
     assert!(!lives(&app, &beside.access).await);
     refused(&refresh(&app, &beside.refresh).await, "REFRESH_INVALID", "input.refreshToken");
-    let session = json!([{ "id": own.session, "secondFactor": true, "current": true, "endsAt": "2026-01-05T13:01:00+00:00" }]);
+    let session = json!([{ "id": own.session, "secondFactor": true, "current": true, "endsAt": "2026-01-05T13:01:00.000Z" }]);
     assert_eq!(viewer(&app, &own.access, "sessions { id secondFactor current endsAt }").await["sessions"], session);
     // The pair stays, for as long as a session with a second factor may rest.
     app.advance(Duration::minutes(29));
@@ -423,7 +423,7 @@ async fn a_code_is_taken_once(app: TestApp) {
     let ahead = shown_after(&app, &secret, 30);
     let session = signed(&complete(&app, &challenge, &format!(" {} {}", &ahead[..3], &ahead[3..])).await["session"]);
     let life = app.graphql(Some(&session.access), "{ viewer { sessions { current secondFactor endsAt } } }", json!({})).await.ok();
-    assert_eq!(life["viewer"]["sessions"][0], json!({ "current": true, "secondFactor": true, "endsAt": "2026-01-05T13:00:00+00:00" }));
+    assert_eq!(life["viewer"]["sessions"][0], json!({ "current": true, "secondFactor": true, "endsAt": "2026-01-05T13:00:00.000Z" }));
     refused(&complete(&app, &challenge, &shown_after(&app, &secret, 60)).await, "CODE_INVALID", "input.code");
     app.advance(Duration::seconds(30));
     let another = half(&app, "one@example.com", PASSWORD).await;
@@ -523,7 +523,7 @@ async fn recovery_does_not_go_round_the_factor(app: TestApp) {
     assert_eq!(
         recovered,
         json!({
-            "result": { "__typename": "SecondFactorRequired", "challengeId": recovered["result"]["challengeId"], "expiresAt": "2026-01-05T01:04:00+00:00" },
+            "result": { "__typename": "SecondFactorRequired", "challengeId": recovered["result"]["challengeId"], "expiresAt": "2026-01-05T01:04:00.000Z" },
             "userErrors": [],
         })
     );

@@ -29,6 +29,7 @@ mod refusals;
 mod s3;
 mod schema;
 mod seed;
+mod shapes;
 mod socket;
 mod support;
 mod talent;

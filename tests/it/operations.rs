@@ -139,7 +139,12 @@ async fn accounts(ops: &Operations<'_>) {
     let pair = ops.send("sign-in/refresh-session", None, json!({ "input": { "refreshToken": pair["refreshToken"] } })).await["session"].take();
     let token = pair["accessToken"].as_str().unwrap();
     ops.send("sign-in/viewer", Some(token), json!({})).await;
-    ops.send("sign-in/sign-out", Some(token), json!({})).await;
+    let sessions = app.graphql(Some(token), "{ viewer { sessions { id } } }", json!({})).await.ok()["viewer"]["sessions"].clone();
+    ops.send("security/end-all-sessions", Some(token), json!({ "input": { "keepCurrent": true } })).await;
+    ops.send("security/end-session", Some(token), json!({ "input": { "sessionId": sessions[0]["id"] } })).await;
+    let input = json!({ "input": { "contact": ONE, "password": PASSWORD } });
+    let token = ops.send("sign-in/sign-in", None, input).await["result"]["accessToken"].as_str().unwrap().to_owned();
+    ops.send("sign-in/sign-out", Some(&token), json!({})).await;
 
     app.advance(Duration::minutes(2));
     let challenge = ops.send("sign-in/start-recovery", None, json!({ "input": { "contact": ONE } })).await["challenge"]["id"].take();
@@ -156,6 +161,8 @@ async fn accounts(ops: &Operations<'_>) {
     let enrol = async |token: &str| {
         let secret = ops.send("security/start-totp-enrolment", Some(token), json!({})).await["enrolment"]["secret"].as_str().unwrap().to_owned();
         let confirmed = ops.send("security/complete-totp-enrolment", Some(token), json!({ "input": { "code": shown(app, &secret) } })).await;
+        // The role of the invitation is in force from now on.
+        assert_eq!(confirmed["viewer"]["grants"][0]["role"], "AUDIT_ADMIN", "{confirmed}");
         (secret, confirmed["factor"]["id"].clone())
     };
     let (secret, factor) = enrol(&token).await;
@@ -164,7 +171,8 @@ async fn accounts(ops: &Operations<'_>) {
     let input = json!({ "challengeId": challenge, "code": shown(app, &secret) });
     let token = ops.send("sign-in/complete-sign-in", None, json!({ "input": input })).await["session"]["accessToken"].as_str().unwrap().to_owned();
     ops.send("security/security", Some(&token), json!({})).await;
-    ops.send("security/remove-factor", Some(&token), json!({ "input": { "factorId": factor } })).await;
+    let removed = ops.send("security/remove-factor", Some(&token), json!({ "input": { "factorId": factor } })).await;
+    assert_eq!((&removed["viewer"]["grants"], &removed["viewer"]["secondFactorNeeded"]), (&json!([]), &json!(true)));
     enrol(&token).await;
     let security = ops.world.staff("security").await;
     let person = crate::account::person_of(app, &token).await;
@@ -203,6 +211,10 @@ async fn profile(ops: &Operations<'_>) {
     let walk_in = ops.input("window/register-person", &officer, entry(json!({ "nameZh": "李小红" }))).await;
     let original = json!({ "personId": made(&walk_in), "kind": "RESIDENT_ID_CARD", "documentNumber": "440305189508150029", "expectedVersion": 1 });
     ops.input("window/verify-identity", &officer, original).await;
+    let looked = ops.send("window/person", Some(&officer.token), json!({ "id": made(&walk_in) })).await;
+    assert_eq!(looked["identityDocuments"][0]["verified"], true, "{looked}");
+    let mandate = json!({ "agentId": officer.person.global(), "itemCodes": [CARD], "endsAt": "2026-02-05T01:00:00Z" });
+    ops.input("security/grant-mandate", &talent, entry(mandate)).await;
 }
 
 /// Somebody signs up; an officer sees her travel permit.
@@ -234,6 +246,10 @@ async fn cases_and_cards(ops: &Operations<'_>) {
     let mine = Some(&*talent.token);
     let (reviewer, province, approver) = (world.staff("reviewer").await, world.staff("reviewer2").await, world.staff("approver").await);
     ops.send("apply/service-item", mine, json!({ "code": CARD })).await;
+    ops.send("apply/service-items", None, json!({ "first": 5 })).await;
+    ops.send("apply/regions", None, json!({ "level": "CITY" })).await;
+    ops.send("apply/talent-classes", None, json!({})).await;
+    ops.send("apply/bodies", mine, json!({ "kind": "EMPLOYER", "first": 5 })).await;
     let what_if = json!([{ "path": "contribution.insurance_months", "value": 12 }, { "path": "conduct.lawful", "value": true }]);
     ops.send("apply/eligibility", mine, json!({ "code": CARD, "whatIf": what_if })).await;
     let file = b"%PDF-1.7\nnothing\n%%EOF\n";
@@ -248,6 +264,7 @@ async fn cases_and_cards(ops: &Operations<'_>) {
     ops.input("apply/submit-cart", &talent, submit).await;
     ops.send("apply/order", mine, json!({ "id": cart["id"] })).await;
     ops.send("apply/my-orders", mine, json!({ "first": 5 })).await;
+    ops.send("apply/filled-carts", mine, json!({ "first": 5 })).await;
     let order = "query($id: ID!) { order(id: $id) { applications { id version } } }";
     let case = world.app.graphql(mine, order, json!({ "id": cart["id"] })).await.ok()["order"]["applications"][0].take();
     ops.send("my-applications/my-applications", mine, json!({ "first": 5 })).await;
@@ -280,7 +297,7 @@ async fn cases_and_cards(ops: &Operations<'_>) {
     let check = json!({ "by": { "token": token }, "purpose": "TRANSPORT", "idempotencyKey": world.key() });
     let checked = ops.input("card-check/check-card", &counter, check).await;
     let used = json!({
-        "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "amount": 1, "idempotencyKey": world.key(),
+        "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["benefit"]["id"], "amount": 1, "idempotencyKey": world.key(),
     });
     ops.input("card-check/record-benefit-use", &counter, used).await;
     ops.send("my-card/card-checks", mine, json!({ "id": card, "first": 5 })).await;

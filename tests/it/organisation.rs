@@ -301,7 +301,7 @@ async fn a_unit_closes_with_a_successor_and_stays_readable(app: TestApp) {
     let refused = order(&app, CLOSE_UNIT, close(2, &district, &city, 1)).await;
     assert_eq!(refused["userErrors"], json!([no("WRONG_STATE", "unitId"), no("NOT_ALLOWED", "successorId")]));
     let closed = order(&app, CLOSE_UNIT, close(2, &window, &next, 1)).await;
-    assert_eq!(closed, json!({ "unit": { "id": window, "closedAt": "2026-01-05T01:00:00+00:00", "successorId": next, "version": 2 }, "userErrors": [] }));
+    assert_eq!(closed, json!({ "unit": { "id": window, "closedAt": "2026-01-05T01:00:00.000Z", "successorId": next, "version": 2 }, "userErrors": [] }));
     assert_eq!(order(&app, CLOSE_UNIT, close(2, &window, &next, 1)).await, closed, "an equal call gives the same answer");
     let stale = order(&app, CLOSE_UNIT, close(3, &window, &next, 1)).await;
     let conflict = json!({ "version": 2, "changedFields": ["closedAt", "successorId"], "byRole": "SYSTEM_ADMIN" });
@@ -316,7 +316,7 @@ async fn a_unit_closes_with_a_successor_and_stays_readable(app: TestApp) {
     let answer =
         ask(&app, Actor::anonymous("test"), "query ($id: ID!) { unit(id: $id) { closedAt successorId } units { nodes { id } } }", json!({ "id": window }))
             .await;
-    assert_eq!(answer["data"]["unit"], json!({ "closedAt": "2026-01-05T01:00:00+00:00", "successorId": next }));
+    assert_eq!(answer["data"]["unit"], json!({ "closedAt": "2026-01-05T01:00:00.000Z", "successorId": next }));
     assert!(!answer["data"]["units"]["nodes"].as_array().unwrap().contains(&json!({ "id": window })));
     let actions: Vec<String> = trail::Entity::find().all(app.portal().db.read()).await.unwrap().into_iter().map(|row| row.action).collect();
     assert_eq!(actions.iter().filter(|action| *action == "CLOSE_UNIT").count(), 1);

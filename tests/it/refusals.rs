@@ -17,6 +17,8 @@ use crate::support::{TestApp, both_engines, pool_of_one};
 both_engines!(
     a_fault_of_a_document_has_its_reason_its_place_and_no_value,
     a_value_that_does_not_fit_is_not_told_back,
+    a_value_that_does_not_fit_is_refused_before_anything_runs,
+    a_variable_that_is_not_given_leaves_out_its_field,
     a_request_that_is_none_has_its_reason,
     what_no_handler_answers_has_a_code_and_a_message,
     a_refused_file_is_told_in_the_readers_language,
@@ -109,10 +111,10 @@ async fn a_fault_of_a_document_has_its_reason_its_place_and_no_value(app: TestAp
         }
         assert!(!answer.to_string().to_lowercase().contains("secret"), "{query}: {answer}");
     }
-    // The library's rule for variables in their place is never reached (7.0.19): they are told when the argument is read.
+    // A variable that is not given leaves out the argument whose value it is.
     let answer = english(&app, "query($secret: Int) { node(id: $secret) { id } }", json!({})).await;
     let error = &answer["errors"][0];
-    assert_eq!((&error["extensions"]["reason"], &error["locations"][0]["column"], &answer["data"]), (&json!("WRONG_TYPE"), &json!(32), &Value::Null));
+    assert_eq!((&error["extensions"]["reason"], &error["locations"][0]["column"], &answer["data"]), (&json!("ARGUMENT_REQUIRED"), &json!(23), &Value::Null));
     let cart = "mutation {\n  saveCart(input: { idempotencyKey: \"secret-key-000001\", lines: [{ itemId: 5.5, regionCode: \"440100\" }] }) { order { id } } }";
     let value = english(&app, cart, json!({})).await;
     let error = &value["errors"][0];
@@ -129,8 +131,8 @@ async fn a_value_that_does_not_fit_is_not_told_back(app: TestApp) {
         (json!({ "contact": ["secret"], "password": "secret" }), "WRONG_TYPE", Some(json!(["input", "contact"]))),
         (json!({ "contact": "secret", "password": "x", "secret\" of type \"Secret": 1 }), "UNKNOWN_INPUT_FIELD", Some(json!(["input"]))),
         (json!({ "contact": "secret" }), "ARGUMENT_REQUIRED", Some(json!(["input"]))),
-        (json!("secret"), "WRONG_TYPE", None),
-        (json!(["secret"]), "WRONG_TYPE", None),
+        (json!("secret"), "WRONG_TYPE", Some(json!(["input"]))),
+        (json!(["secret"]), "WRONG_TYPE", Some(json!(["input"]))),
     ] {
         let answer = english(&app, query, json!({ "i": input })).await;
         let error = &answer["errors"][0];
@@ -139,17 +141,84 @@ async fn a_value_that_does_not_fit_is_not_told_back(app: TestApp) {
         assert_eq!(error["locations"][0]["line"], 1, "{answer}");
         assert!(!answer.to_string().to_lowercase().contains("secret"), "{input}: {answer}");
     }
-    // What the schema's own scalars refuse while the operation runs has the path of its field.
-    let query = "query($f: DateTime) { workQueue(unitId: \"x\", filter: { dueBefore: $f }) { nodes { version } } }";
-    let answer = english(&app, query, json!({ "f": "secret" })).await;
-    let error = &answer["errors"][0];
-    assert_eq!((&error["extensions"]["reason"], &error["path"]), (&json!("WRONG_TYPE"), &json!(["workQueue"])), "{answer}");
-    assert!(!answer.to_string().contains("secret"), "{answer}");
     // An id of another kind makes no sense, and says where.
     let answer = english(&app, "{ unit(id: \"secret\") { id } }", json!({})).await;
     let extensions = &answer["errors"][0]["extensions"];
     assert_eq!(extensions, &json!({ "code": "BAD_REQUEST", "reason": "ARGUMENT_INVALID", "field": ["id"] }), "{answer}");
     assert!(!answer.to_string().contains("secret"), "{answer}");
+}
+
+/// A mutation whose first field is in order and whose second is not changes nothing, and a query answers nothing.
+async fn a_value_that_does_not_fit_is_refused_before_anything_runs(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let bearer = format!("Bearer {}", talent.token);
+    let headers = [("accept-language", "en"), ("authorization", bearer.as_str())];
+    let name = async || world.app.graphql(Some(&talent.token), "{ viewer { person { nameLatin version } } }", json!({})).await.ok()["viewer"]["person"].clone();
+    let before = name().await;
+    let first = format!("b: updateProfile(input: {{ expectedVersion: {}, nameLatin: \"Changed\" }}) {{ person {{ nameLatin }} }}", before["version"]);
+    let update = |given: &str| format!("a: updateProfile(input: {{ {given} }}) {{ person {{ nameLatin }} }}");
+    let submit = |given: &str| format!("a: submitCart(input: {{ idempotencyKey: \"x\", orderId: \"x\", expectedVersion: 1, {given} }}) {{ order {{ id }} }}");
+    for (declared, second, variables, path) in [
+        ("($d: Date)", update("expectedVersion: 3, birthDate: $d"), json!({ "d": "x" }), json!(["input", "birthDate"])),
+        // The library judges no argument in which a variable is not given.
+        ("($d: Date, $n: String)", update("expectedVersion: 3, birthDate: $d, nameZh: $n"), json!({ "d": "x" }), json!(["input", "birthDate"])),
+        ("($n: String)", update("expectedVersion: 3, birthDate: 5, nameZh: $n"), json!({}), json!(["input", "birthDate"])),
+        ("", update("expectedVersion: 3, birthDate: \"2020-02-30\""), json!({}), json!(["input", "birthDate"])),
+        ("", update("expectedVersion: 99999999999"), json!({}), json!(["input", "expectedVersion"])),
+        ("", update("expectedVersion: 3.5"), json!({}), json!(["input", "expectedVersion"])),
+        ("($v: Int!)", update("expectedVersion: $v"), json!({ "v": 2_147_483_648_i64 }), json!(["input", "expectedVersion"])),
+        ("($v: Int!)", update("expectedVersion: $v"), json!({ "v": 3.5 }), json!(["input", "expectedVersion"])),
+        ("($v: Int!)", update("expectedVersion: $v"), json!({ "v": "3" }), json!(["input", "expectedVersion"])),
+        ("", submit("receivedAt: \"2026-10-01\""), json!({}), json!(["input", "receivedAt"])),
+        ("($at: DateTime)", submit("receivedAt: $at"), json!({ "at": "1066-10-14T09:00:00Z" }), json!(["input", "receivedAt"])),
+        (
+            "($i: UpdateProfileInput!)",
+            "a: updateProfile(input: $i) { person { nameLatin } }".into(),
+            json!({ "i": { "expectedVersion": 3, "birthDate": "x" } }),
+            json!(["input", "birthDate"]),
+        ),
+        ("($i: UpdateProfileInput!)", "a: updateProfile(input: $i) { person { nameLatin } }".into(), json!({ "i": 5 }), json!(["input"])),
+        (
+            "($i: UpdateProfileInput!)",
+            "...F } fragment F on Mutation { a: updateProfile(input: $i) { person { nameLatin } }".into(),
+            json!({ "i": 5 }),
+            json!(["input"]),
+        ),
+    ] {
+        let (status, answer) =
+            post(&world.app, &headers, &json!({ "query": format!("mutation{declared} {{ {first} {second} }}"), "variables": variables })).await;
+        let extensions = &answer["errors"][0]["extensions"];
+        assert_eq!((status, answer.get("data")), (StatusCode::BAD_REQUEST, None), "{second}: {answer}");
+        assert_eq!(extensions, &json!({ "code": "BAD_REQUEST", "reason": "WRONG_TYPE", "field": path }), "{second}: {answer}");
+        assert_eq!(name().await, before, "{second}");
+    }
+    for (declared, filter, variables) in [
+        ("", "{ dueBefore: \"x\" }", json!({})),
+        ("($s: String)", "{ dueBefore: \"x\", stepKey: $s }", json!({})),
+        ("($f: WorkQueueFilter)", "$f", json!({ "f": { "dueBefore": "x" } })),
+    ] {
+        let query = format!("query{declared} {{ today viewer {{ assurance }} workQueue(unitId: \"x\", filter: {filter}) {{ nodes {{ version }} }} }}");
+        let (status, answer) = post(&world.app, &headers, &json!({ "query": query, "variables": variables })).await;
+        assert_eq!((status, answer.get("data")), (StatusCode::BAD_REQUEST, None), "{answer}");
+        assert_eq!(answer["errors"][0]["extensions"], json!({ "code": "BAD_REQUEST", "reason": "WRONG_TYPE", "field": ["filter", "dueBefore"] }), "{answer}");
+    }
+}
+
+/// As the specification has it: a variable that is not given leaves out what has its value, one with a default has that.
+async fn a_variable_that_is_not_given_leaves_out_its_field(app: TestApp) {
+    let query = "query($first: Int, $level: RegionLevel = CITY) { regions(level: $level) { code } units(first: $first) { pageInfo { hasNextPage } } }";
+    let answer = english(&app, query, json!({})).await;
+    assert_eq!(answer.get("errors"), None, "{answer}");
+    // In the field whose type is non-null and has a default, a null is a mistake and a variable that is not given is not.
+    let query = "query($mine: Boolean) { workQueue(unitId: \"x\", filter: { mine: $mine }) { nodes { version } } }";
+    let of = |answer: &Value| answer["errors"][0]["extensions"].clone();
+    assert_eq!(of(&english(&app, query, json!({})).await), json!({ "code": "BAD_REQUEST", "reason": "ARGUMENT_INVALID", "field": ["unitId"] }));
+    let null = of(&english(&app, query, json!({ "mine": null })).await);
+    assert_eq!(null, json!({ "code": "BAD_REQUEST", "reason": "WRONG_TYPE", "field": ["filter", "mine"] }));
+    // One that is declared and used nowhere is told as ever, whether or not it is given.
+    let unused = of(&english(&app, "query($first: Int) { today }", json!({})).await);
+    assert_eq!(unused["reason"], "VARIABLE_UNUSED");
 }
 
 async fn a_request_that_is_none_has_its_reason(app: TestApp) {

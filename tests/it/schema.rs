@@ -1,13 +1,15 @@
 //! The contract of the API: the committed SDL, its descriptions, and the operations that front ends send.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use async_graphql::Request;
+use async_graphql::parser::types::{Selection, SelectionSet};
+use async_graphql::{Positioned, Request};
 use serde_json::Value;
 use talent_portal::api::{operations, schema};
 use talent_portal::kernel::rejection::Code;
+use talent_portal::kernel::seal::sha256_hex;
 
 const COMMITTED: &str = "schema/schema.graphql";
 
@@ -38,8 +40,7 @@ fn undescribed(types: &Value) -> Vec<String> {
         if owner.starts_with("__") || owner == "ID" {
             continue;
         }
-        // The library's connection has no place for a description; its fields have.
-        if bare(kind) && !owner.ends_with("Connection") {
+        if bare(kind) {
             found.push(owner.clone());
         }
         for field in list(kind, "fields") {
@@ -99,6 +100,76 @@ async fn every_stored_operation_is_valid_and_has_a_name_of_its_own() {
     }
     assert!(!names.is_empty(), "no operation was found");
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+/// Selections without `__typename`, which Apollo and urql add to each but that of the operation itself: without it their
+/// documents are others than ours.
+fn untyped(set: &SelectionSet) -> usize {
+    let typed = |item: &Positioned<Selection>| matches!(&item.node, Selection::Field(field) if field.node.name.node == "__typename");
+    usize::from(!set.items.iter().any(typed)) + below(set)
+}
+
+fn below(set: &SelectionSet) -> usize {
+    let inside = |item: &Positioned<Selection>| match &item.node {
+        Selection::Field(field) if field.node.selection_set.node.items.is_empty() => 0,
+        Selection::Field(field) => untyped(&field.node.selection_set.node),
+        Selection::InlineFragment(fragment) => untyped(&fragment.node.selection_set.node),
+        Selection::FragmentSpread(_) => 0,
+    };
+    set.items.iter().map(inside).sum()
+}
+
+#[test]
+fn stored_operations_are_as_clients_send_them_and_share_their_fragments() {
+    let mut fragments: BTreeMap<String, &str> = BTreeMap::new();
+    for (path, text) in operations::all() {
+        let document = async_graphql::parser::parse_query(text).unwrap();
+        let operations: usize = document.operations.iter().map(|(_, operation)| below(&operation.node.selection_set.node)).sum();
+        let own: usize = document.fragments.values().map(|fragment| untyped(&fragment.node.selection_set.node)).sum();
+        assert_eq!(operations + own, 0, "{path}: a selection without __typename");
+        for part in text.split("\nfragment ").skip(1) {
+            let name = part.split(' ').next().unwrap().to_owned();
+            assert_eq!(*fragments.entry(name).or_insert(part), part, "{path}: another fragment of this name is another");
+        }
+    }
+    assert!(fragments.contains_key("CaseFields"), "{fragments:?}");
+    let parsed = async_graphql::parser::parse_query("{ a { b { c } __typename } }").unwrap();
+    assert_eq!(parsed.operations.iter().map(|(_, operation)| below(&operation.node.selection_set.node)).sum::<usize>(), 1);
+}
+
+const RELEASED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/operations/released.txt");
+
+/// What is wrong with the list of released operations, and the lines that it lacks.
+fn unreleased(list: &str, files: &BTreeMap<&str, String>) -> (Vec<String>, Vec<String>) {
+    let listed: BTreeMap<&str, &str> = list.lines().filter_map(|line| line.split_once("  ")).map(|(id, path)| (path, id)).collect();
+    let changed = listed.iter().filter(|(path, id)| files.get(*path).is_none_or(|now| now != *id));
+    let new = files.iter().filter(|(path, _)| !listed.contains_key(*path));
+    (changed.map(|(path, _)| (*path).to_owned()).collect(), new.map(|(path, id)| format!("{id}  {path}")).collect())
+}
+
+#[test]
+fn what_was_released_is_still_known_and_unchanged() {
+    let files: BTreeMap<&str, String> = operations::all().map(|(path, text)| (path, sha256_hex(text))).collect();
+    let list = fs::read_to_string(RELEASED).unwrap_or_default();
+    let (changed, new) = unreleased(&list, &files);
+    assert_eq!(changed, Vec::<String>::new(), "released files never change; a new version is a new file");
+    if std::env::var_os("PORTAL_RELEASE_OPERATIONS").is_some() {
+        let lines = list.lines().map(str::to_owned).chain(new);
+        fs::write(RELEASED, lines.map(|line| line + "\n").collect::<String>()).unwrap();
+        return;
+    }
+    assert_eq!(new, Vec::<String>::new(), "not in schema/operations/released.txt; run: PORTAL_RELEASE_OPERATIONS=1 cargo test --test it -- released");
+    for id in list.lines().filter_map(|line| line.split_once("  ")).map(|(id, _)| id) {
+        assert!(operations::document(id).is_some(), "{id}");
+    }
+}
+
+#[test]
+fn a_released_file_that_changed_or_is_gone_is_found() {
+    let files = BTreeMap::from([("a.graphql", "1".to_owned()), ("b.graphql", "2".to_owned())]);
+    let (changed, new) = unreleased("1  a.graphql\n3  b.graphql\n4  c.graphql\n", &files);
+    assert_eq!((changed, new.len()), (vec!["b.graphql".to_owned(), "c.graphql".to_owned()], 0));
+    assert_eq!(unreleased("1  a.graphql\n", &files), (Vec::new(), vec!["2  b.graphql".to_owned()]));
 }
 
 #[tokio::test]

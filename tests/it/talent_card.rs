@@ -357,7 +357,7 @@ async fn a_sub_card_uses_the_ledger_of_its_principal(app: TestApp) {
     assert_eq!(count_rows(app, "SELECT COUNT(*) FROM benefit_balance").await, 1);
     // Under the principal card the same year goes on, and ends for both.
     let checked_there = by_token(app, &talent, &desk.counter, principal, "SPOUSE_EMPLOYMENT", "sub-check-000002").await;
-    let input = |key: &str| json!({ "checkId": checked_there["check"]["id"], "benefitId": checked_there["benefits"][0]["id"], "beneficiaryId": other.global(), "amount": 1, "idempotencyKey": key });
+    let input = |key: &str| json!({ "checkId": checked_there["check"]["id"], "benefitId": checked_there["benefits"][0]["benefit"]["id"], "beneficiaryId": other.global(), "amount": 1, "idempotencyKey": key });
     let second = mutate(app, &desk.counter, "recordBenefitUse", "balance { used remaining }", input("sub-use-00000002")).await;
     assert_eq!((&second["userErrors"], &second["balance"]), (&json!([]), &json!({ "used": 2, "remaining": 0 })));
     assert_eq!(mutate(app, &desk.counter, "recordBenefitUse", "balance { used }", input("sub-use-00000003")).await["userErrors"][0]["code"], "QUOTA_EXHAUSTED");
@@ -426,7 +426,7 @@ async fn mutate(app: &TestApp, token: &str, name: &str, selection: &str, input: 
 
 async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
     const NUMBER: &str = "440103189003070011";
-    const CHECK: &str = "check { id answer means purpose unitId validUntil } grade { code title { value } } maskedHolderName benefits { id area } beneficiaries { relation maskedName }";
+    const CHECK: &str = "check { id answer means purpose unitId validUntil } grade { code title { value } } maskedHolderName benefits { benefit { id area } } beneficiaries { relation maskedName }";
     let portal = app.portal();
     mark_demo(portal).await.unwrap();
     app.publish().await;
@@ -445,9 +445,9 @@ async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
         mutate(&app, &system, "setCounterPurpose", "counterPurpose { allowed }", json!({ "unitId": unit.global(), "purpose": "TRANSPORT", "allowed": true }))
             .await;
     assert_eq!(allowed["counterPurpose"]["allowed"], true);
-    let cards = app.graphql(Some(&talent), "{ myCards { id number { number } } }", json!({})).await.ok();
+    let cards = app.graphql(Some(&talent), "{ myCards { id currentNumber { value } } }", json!({})).await.ok();
     assert_eq!(cards["myCards"][0]["id"], card);
-    let card_number = cards["myCards"][0]["number"]["number"].as_str().unwrap().to_owned();
+    let card_number = cards["myCards"][0]["currentNumber"]["value"].as_str().unwrap().to_owned();
     let mut keys = (0..).map(|n| format!("card-over-http-{n:0>4}"));
     let mut checked = async |by: Value, purpose: &str| {
         let input = json!({ "by": by, "purpose": purpose, "idempotencyKey": keys.next() });
@@ -464,7 +464,7 @@ async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
     assert_eq!(good["userErrors"], json!([]));
     assert_eq!((&good["check"]["answer"], &good["check"]["means"], &good["check"]["unitId"]), (&json!("VALID"), &json!("TOKEN"), &json!(unit.global())));
     assert_eq!((&good["grade"]["code"], &good["maskedHolderName"]), (&json!("A"), &json!("陈**")));
-    assert!(good["benefits"].as_array().unwrap().iter().all(|b| b["area"] == "TRANSPORT"), "{good}");
+    assert!(good["benefits"].as_array().unwrap().iter().all(|b| b["benefit"]["area"] == "TRANSPORT"), "{good}");
     no(&checked(json!({ "token": shown }), "TRANSPORT").await, "CARD_TOKEN_SPENT", &["input", "by", "token"]);
     let shown = token().await;
     let forged = format!("{}AA", &shown.as_str().unwrap()[..shown.as_str().unwrap().len() - 2]);
@@ -483,7 +483,8 @@ async fn a_card_is_shown_checked_and_used_over_http(app: TestApp) {
     no(&checked(by(&card_number, "440103189003070012"), "TRANSPORT").await, "CHECK_DIGIT_WRONG", &["input", "by", "number", "documentNumber"]);
     // A use under the check, and none after a quarter of an hour.
     let used = async |key: &str, amount: i64| {
-        let input = json!({ "checkId": in_person["check"]["id"], "benefitId": in_person["benefits"][0]["id"], "amount": amount, "idempotencyKey": key });
+        let input =
+            json!({ "checkId": in_person["check"]["id"], "benefitId": in_person["benefits"][0]["benefit"]["id"], "amount": amount, "idempotencyKey": key });
         mutate(&app, &counter, "recordBenefitUse", "use { id amount } balance { used }", input).await
     };
     let first = used("card-use-over-http-1", 1).await;
@@ -565,7 +566,14 @@ async fn number_of(app: &TestApp, card: CardId) -> String {
 async fn by_number(app: &TestApp, counter: &str, number: &str, document: &str, purpose: &str, key: &str) -> Value {
     let by = json!({ "number": { "cardNumber": number, "identityDocumentKind": "RESIDENT_ID_CARD", "documentNumber": document } });
     let input = json!({ "by": by, "purpose": purpose, "idempotencyKey": key });
-    mutate(app, counter, "checkCard", "check { id answer counterName { value } purposeText } benefits { id } beneficiaries { id relation }", input).await
+    mutate(
+        app,
+        counter,
+        "checkCard",
+        "check { id answer counterName { value } purposeText { value } } benefits { benefit { id } } beneficiaries { id relation }",
+        input,
+    )
+    .await
 }
 
 /// A token of a card, as its holder shows it.
@@ -578,16 +586,16 @@ async fn token_of(app: &TestApp, holder: &str, card: CardId) -> Value {
 /// A check of a token that is there already.
 async fn by_shown(app: &TestApp, counter: &str, token: &Value, purpose: &str, key: String) -> Value {
     let input = json!({ "by": { "token": token }, "purpose": purpose, "idempotencyKey": key });
-    mutate(app, counter, "checkCard", "check { id answer } benefits { id }", input).await
+    mutate(app, counter, "checkCard", "check { id answer } benefits { benefit { id } }", input).await
 }
 
 async fn by_token(app: &TestApp, holder: &str, counter: &str, card: CardId, purpose: &str, key: &str) -> Value {
     let input = json!({ "by": { "token": token_of(app, holder, card).await }, "purpose": purpose, "idempotencyKey": key });
-    mutate(app, counter, "checkCard", "check { id } benefits { id } beneficiaries { id relation }", input).await
+    mutate(app, counter, "checkCard", "check { id } benefits { benefit { id } } beneficiaries { id relation }", input).await
 }
 
 async fn used(app: &TestApp, counter: &str, checked: &Value, key: &str) -> Value {
-    let input = json!({ "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "amount": 1, "idempotencyKey": key });
+    let input = json!({ "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["benefit"]["id"], "amount": 1, "idempotencyKey": key });
     mutate(app, counter, "recordBenefitUse", "use { id amount } balance { used remaining beneficiaryId }", input).await
 }
 
@@ -649,8 +657,8 @@ async fn a_balance_of_one_benefit_moves_with_the_sum_up_to_the_quota(app: TestAp
     txn.execute_raw(sea_orm::Statement::from_sql_and_values(txn.get_database_backend(), copy, [other.0.into(), year.into()])).await.unwrap();
     assert_eq!(store::move_balances(&txn, other, holder).await.unwrap(), 1);
     portal.commit(txn).await.unwrap();
-    let seen = app.graphql(Some(&talent), "{ myCards { benefits { area balances { used remaining } } } }", json!({})).await.ok();
-    let benefits = seen["myCards"][0]["benefits"].as_array().unwrap().iter().find(|b| b["area"] == "TRANSPORT").unwrap().clone();
+    let seen = app.graphql(Some(&talent), "{ myCards { benefits { benefit { area } balances { used remaining } } } }", json!({})).await.ok();
+    let benefits = seen["myCards"][0]["benefits"].as_array().unwrap().iter().find(|b| b["benefit"]["area"] == "TRANSPORT").unwrap().clone();
     assert_eq!(benefits["balances"], json!([{ "used": 3, "remaining": 0 }]));
     assert_eq!(used(app, &desk.counter, &checked, "sum-use-00000003").await["userErrors"][0]["code"], "QUOTA_EXHAUSTED");
 }
@@ -677,12 +685,12 @@ async fn a_regional_benefit_is_given_where_the_counter_stands(app: TestApp) {
     assert_eq!(elsewhere["userErrors"], json!([{ "code": "BENEFIT_NOT_GRANTED", "field": ["input", "benefitId"] }]));
     // The holder reads where and for what, in words.
     // The holder reads when it was, too.
-    let document = "{ myCards { checks { edges { node { checkedAt counterName { value } purposeText } } } } }";
+    let document = "{ myCards { checks { edges { node { checkedAt counterName { value } purposeText { value } } } } } }";
     let seen = app.graphql(Some(&talent), document, json!({})).await.ok();
     let instants = seen["myCards"][0]["checks"]["edges"].as_array().unwrap().iter().map(|edge| instant(&edge["node"]["checkedAt"])).collect::<Vec<_>>();
     assert_eq!(instants, [first + chrono::Duration::minutes(7), first]);
     let first = &seen["myCards"][0]["checks"]["edges"][1]["node"];
-    assert_eq!(first["purposeText"], "贵宾室或快速通道");
+    assert_eq!(first["purposeText"]["value"], "贵宾室或快速通道");
     assert!(first["counterName"]["value"].as_str().is_some_and(|name| !name.is_empty()), "{first}");
 }
 
@@ -817,7 +825,7 @@ async fn the_family_of_a_card_is_that_of_its_case(app: TestApp) {
     let with_her = IssueCard { beneficiaries: vec![(id, Beneficiary::Spouse)], ..order(app, holder) };
     let card = issue(app, with_her, &actor(holder, Vec::new())).await.unwrap();
     let checked = by_token(app, &talent, &desk.counter, card, "SPOUSE_EMPLOYMENT", "family-check-001").await;
-    let input = |person: &Value, key: &str| json!({ "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "beneficiaryId": person, "amount": 1, "idempotencyKey": key });
+    let input = |person: &Value, key: &str| json!({ "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["benefit"]["id"], "beneficiaryId": person, "amount": 1, "idempotencyKey": key });
     let record = async |input: Value| mutate(app, &desk.counter, "recordBenefitUse", "use { id amount } balance { used }", input).await;
     let once = record(input(&member["personId"], "family-use-00001")).await;
     assert_eq!((&once["userErrors"], &once["balance"]["used"]), (&json!([]), &json!(1)));

@@ -50,7 +50,7 @@ talent = {"contact": os.environ["JOURNEY_CONTACT"], "password": os.environ["JOUR
 token = ask(None, "sign-in/sign-in", {"input": talent})["signIn"]["result"]["accessToken"]
 case = ask(token, "my-applications/my-applications", {"first": 1})["myApplications"]["nodes"][0]["number"]
 claim(f"case number {case} ends with its check (MOD 37,36)", mod_37_36.is_valid(case), mod_37_36.calc_check_digit(case[:-1]))
-card = ask(token, "my-card/my-cards")["myCards"][0]["number"]["number"]
+card = ask(token, "my-card/my-cards")["myCards"][0]["currentNumber"]["value"]
 for body in [card[:-1], "4400A00000017", "4400C99999999", "820000A12345678"]:
     one_fits("card number", body, ALPHABET, lambda number: told(number, "cardNumber"), "CHECK_DIGIT_WRONG", mod_37_36.calc_check_digit(body))
 claim(f"card number {card} ends with its check (MOD 37,36)", mod_37_36.is_valid(card), mod_37_36.calc_check_digit(card[:-1]))

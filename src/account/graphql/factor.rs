@@ -1,7 +1,6 @@
 //! Second factors, for the API.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use super::{Answer, client};
 use crate::account::model::factor;
@@ -9,6 +8,7 @@ use crate::account::service::factors;
 use crate::api::context::ContextExt as _;
 use crate::api::error::{UserError, payload};
 use crate::api::ids::{decode, encode};
+use crate::api::scalars::Instant;
 use crate::kernel::fault::Fault;
 use crate::person::graphql::{NamedPersonObject, named};
 
@@ -23,14 +23,14 @@ pub struct SecondFactor {
     /// Kind.
     kind: factor::FactorKind,
     /// When it was enrolled.
-    created_at: DateTime<Utc>,
+    created_at: Instant,
     /// When a code of it was last taken.
-    last_used_at: Option<DateTime<Utc>>,
+    last_used_at: Option<Instant>,
 }
 
 impl From<factor::Factor> for SecondFactor {
     fn from(f: factor::Factor) -> Self {
-        Self { id: encode(f.id), kind: f.kind, created_at: f.created_at, last_used_at: f.last_used_at }
+        Self { id: encode(f.id), kind: f.kind, created_at: Instant(f.created_at), last_used_at: f.last_used_at.map(Instant) }
     }
 }
 
@@ -42,12 +42,12 @@ pub struct TotpEnrolment {
     /// The same as `otpauth://…`, to be shown as a QR code.
     uri: String,
     /// Until when the first code must come.
-    expires_at: DateTime<Utc>,
+    expires_at: Instant,
 }
 
 impl From<factor::Enrolment> for TotpEnrolment {
     fn from(e: factor::Enrolment) -> Self {
-        Self { secret: e.secret, uri: e.uri, expires_at: e.expires_at }
+        Self { secret: e.secret, uri: e.uri, expires_at: Instant(e.expires_at) }
     }
 }
 
@@ -78,15 +78,18 @@ payloads! {
     /// Answer of `startTotpEnrolment`.
     StartTotpEnrolmentPayload { /// The secret, which is shown this once.
         enrolment: TotpEnrolment }
+    /// Answer of `resetFactors`.
+    ResetFactorsPayload { /// Whose factors were taken away.
+        person: NamedPersonObject }
+}
+
+payloads! { viewer
     /// Answer of `completeTotpEnrolment`.
     CompleteTotpEnrolmentPayload { /// The factor.
         factor: SecondFactor }
     /// Answer of `removeFactor`.
     RemoveFactorPayload { /// The factor that was removed.
         removed_id: ID }
-    /// Answer of `resetFactors`.
-    ResetFactorsPayload { /// Whose factors were taken away.
-        person: NamedPersonObject }
 }
 
 /// Mutations of second factors.

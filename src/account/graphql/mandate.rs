@@ -29,11 +29,11 @@ pub struct MandateObject {
     /// Codes of the service items that it covers; `null` for all.
     item_codes: Option<Vec<String>>,
     /// From when.
-    starts_at: DateTime<Utc>,
+    starts_at: Instant,
     /// When its term ends.
-    ends_at: DateTime<Utc>,
+    ends_at: Instant,
     /// When it was withdrawn, by either of the two; `null` while it was not.
-    withdrawn_at: Option<DateTime<Utc>>,
+    withdrawn_at: Option<Instant>,
     /// Whether it holds now.
     in_force: bool,
 }
@@ -50,9 +50,9 @@ impl MandateObject {
                 MandateScope::All => None,
                 MandateScope::Items(codes) => Some(codes),
             },
-            starts_at: mandate.starts_at,
-            ends_at: mandate.ends_at,
-            withdrawn_at: mandate.withdrawn_at,
+            starts_at: Instant(mandate.starts_at),
+            ends_at: Instant(mandate.ends_at),
+            withdrawn_at: mandate.withdrawn_at.map(Instant),
         }
     }
 }

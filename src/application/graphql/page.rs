@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::api::context::Ctx;
 use crate::application::graphql::types::Application;
@@ -14,6 +14,7 @@ use crate::catalogue::model::offering::Offering;
 use crate::catalogue::service as catalogue;
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{ApplicationId, CaseDocumentId, OfferingId, OrderId, PersonId, UnitId};
+use crate::kernel::page::PageRequest;
 use crate::organisation::service::units::{self, PlacedUnit};
 use crate::person::model::profile::PersonName;
 use crate::person::service as persons;
@@ -34,7 +35,7 @@ pub struct Cases {
     materials: ByCase<Vec<Bound>>,
     documents: ByCase<Vec<Opened>>,
     deliveries: OnceCell<HashMap<CaseDocumentId, Delivery>>,
-    events: ByCase<Vec<SeenEvent>>,
+    events: Mutex<HashMap<(i64, u64), Arc<HashMap<ApplicationId, Vec<SeenEvent>>>>>,
     beneficiaries: ByCase<Vec<(PersonId, PersonName)>>,
 }
 
@@ -50,10 +51,10 @@ impl Cases {
         }
     }
 
-    /// The same with one case that is loaded already.
+    /// The same with the cases loaded already.
     #[must_use]
-    pub fn with(mut self, loaded: Loaded) -> Self {
-        self.loaded = OnceCell::new_with(Some(HashMap::from([(loaded.row.id, loaded)])));
+    pub fn with(mut self, loaded: HashMap<ApplicationId, Loaded>) -> Self {
+        self.loaded = OnceCell::new_with(Some(loaded));
         self
     }
 
@@ -103,21 +104,50 @@ impl Cases {
         Ok(found.await?.get(&document))
     }
 
-    /// What has happened to a case, oldest first.
-    pub async fn events(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[SeenEvent], Fault> {
-        let found = self.events.get_or_try_init(async || {
-            // What a step came to is for staff of the case; whoever is none needs no more than the rows.
-            let inside = if view::is_staff(&ctx.actor) { Some(self.all_loaded(ctx).await?) } else { None };
-            view::events(&ctx.portal, &self.seen, inside).await
-        });
-        let found = found.await?;
-        Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
+    /// What has happened to a case, oldest first, as far as a page wants it; read for all cases by the same part.
+    pub async fn events(&self, ctx: &Ctx, id: ApplicationId, request: &PageRequest) -> Result<Vec<SeenEvent>, Fault> {
+        let part = (view::after_event(request)?, request.limit());
+        let mut known = self.events.lock().await;
+        let found = match known.get(&part) {
+            Some(found) => found.clone(),
+            None => {
+                // What a step came to is for staff of the case; whoever is none needs no more than the rows.
+                let inside = if view::is_staff(&ctx.actor) { Some(self.all_loaded(ctx).await?) } else { None };
+                let read = Arc::new(view::events(&ctx.portal, &self.seen, part, inside).await?);
+                known.insert(part, read.clone());
+                read
+            }
+        };
+        Ok(found.get(&id).cloned().unwrap_or_default())
     }
 
     /// Who else a case is for, for who sees its papers.
     pub async fn beneficiaries(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[(PersonId, PersonName)], Fault> {
         let found = self.beneficiaries.get_or_try_init(|| view::beneficiaries(&ctx.portal, &self.seen)).await?;
         Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
+    }
+}
+
+/// The cases of a page of a queue, which are read where one is asked for.
+#[derive(Debug)]
+pub struct Queued {
+    cases: Vec<ApplicationId>,
+    read: ByCase<Application>,
+}
+
+impl Queued {
+    /// Puts cases beside each other.
+    pub fn of(cases: Vec<ApplicationId>) -> Self {
+        Self { cases, read: OnceCell::new() }
+    }
+
+    /// A case; `None` where the viewer may not see it.
+    pub async fn case(&self, ctx: &Ctx, id: ApplicationId) -> Result<Option<Application>, Fault> {
+        let found = self.read.get_or_try_init(async || {
+            let loaded = view::applications(&ctx.portal, &ctx.actor, self.cases.clone()).await?;
+            Ok::<_, Fault>(Application::loaded(loaded, ctx.portal.env.now()))
+        });
+        Ok(found.await?.get(&id).cloned())
     }
 }
 

@@ -11,9 +11,9 @@ use crate::api::context::ContextExt;
 use crate::api::error::{ApiError, UserError, nullable};
 use crate::api::ids;
 use crate::api::messages::message;
-use crate::api::scalars::Json;
+use crate::api::scalars::{Instant, Json};
 use crate::api::text::LocalizedText;
-use crate::application::graphql::page::{Cases, Orders};
+use crate::application::graphql::page::{Cases, Orders, Queued};
 use crate::application::model::case::{Action, Decision, DeliveryChannel, EventKind, State, StepOutcome};
 use crate::application::model::document::{DocumentKind, Given};
 use crate::application::model::order::{MaterialBasis, OrderState};
@@ -28,12 +28,13 @@ use crate::catalogue::model::offering::Channel;
 use crate::catalogue::model::version::{Material, StepKindCode};
 use crate::catalogue::service as catalogue;
 use crate::kernel::fault::Fault;
-use crate::kernel::ids::{CaseDocumentId, ItemVersionId, PersonId, UnitId};
+use crate::kernel::ids::{ApplicationId, CaseDocumentId, ItemVersionId, PersonId, UnitId};
+use crate::kernel::page::Page;
 use crate::kernel::rejection::Code;
 use crate::kernel::role::{Assurance, Role};
 use crate::kernel::text::{Language, Text};
 use crate::material::graphql::{DocumentVersion, Download};
-use crate::organisation::graphql::UnitObject;
+use crate::organisation::graphql::{RegionObject, UnitObject, ZoneObject};
 use crate::person::graphql::{NamedPersonObject, named};
 
 api_enum!(State, "ApplicationState", "State of a case (办件).");
@@ -59,8 +60,15 @@ impl Application {
     /// The case as far as whoever it was loaded for sees it at this instant.
     pub fn of(loaded: Loaded, now: DateTime<Utc>) -> Self {
         let (row, sight) = (loaded.row.clone(), loaded.sight(now));
-        let cases = Cases::of(&[(row.clone(), sight.clone())]).with(loaded);
+        let cases = Cases::of(&[(row.clone(), sight.clone())]).with(HashMap::from([(row.id, loaded)]));
         Self { row, sight, cases: Arc::new(cases) }
+    }
+
+    /// Loaded cases beside each other in one answer.
+    pub fn loaded(loaded: HashMap<ApplicationId, Loaded>, now: DateTime<Utc>) -> HashMap<ApplicationId, Self> {
+        let seen: Vec<(CaseRow, Sight)> = loaded.values().map(|loaded| (loaded.row.clone(), loaded.sight(now))).collect();
+        let cases = Arc::new(Cases::of(&seen).with(loaded));
+        seen.into_iter().map(|(row, sight)| (row.id, Self { row, sight, cases: cases.clone() })).collect()
     }
 
     /// Cases beside each other in one answer, as far as its reader sees each.
@@ -99,6 +107,30 @@ impl Application {
         let offering = self.cases.offering(ctx.ctx(), self.row.offering_id?).await;
         offering.map(|found| found.cloned().map(ServiceOffering)).map_err(ApiError::from).transpose()
     }
+    /// Region in which it was asked for (GB/T 2260).
+    async fn region_code(&self) -> Option<&str> {
+        self.row.region_code.as_deref()
+    }
+    /// Region in which it was asked for; null where the portal does not list it.
+    async fn region(&self, ctx: &Context<'_>) -> Option<RegionObject> {
+        RegionObject::by_code(self.row.region_code.as_deref()?, ctx.language())
+    }
+    /// Zone in which it was asked for.
+    async fn zone_code(&self) -> Option<&str> {
+        self.row.zone_code.as_deref()
+    }
+    /// Zone in which it was asked for; null where the portal does not list it.
+    async fn zone(&self, ctx: &Context<'_>) -> Option<ZoneObject> {
+        ZoneObject::by_code(self.row.zone_code.as_deref()?, ctx.language())
+    }
+    /// Code of the talent category under which it was asked for. Null for beneficiaries and employers.
+    async fn category(&self) -> Option<&str> {
+        self.row.category.as_deref().filter(|_| self.sight.papers())
+    }
+    /// The mandate under which it was filled or handed in for the applicant, if it was. Null for beneficiaries and employers.
+    async fn mandate_id(&self) -> Option<ID> {
+        self.row.mandate_id.filter(|_| self.sight.papers()).map(ids::encode)
+    }
     /// Code of the service item, for example `GD-TALENT-CARD`.
     async fn item_code(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
         Some(catalogue::version(ctx.portal(), self.row.version_id).await.map(|v| v.item_code.clone()).map_err(ApiError::from))
@@ -135,41 +167,41 @@ impl Application {
         self.row.step_index
     }
     /// When it was received; the days until acceptance are counted from here.
-    async fn received_at(&self) -> Option<DateTime<Utc>> {
-        self.row.received_at
+    async fn received_at(&self) -> Option<Instant> {
+        self.row.received_at.map(Instant)
     }
     /// When acceptance took effect.
-    async fn accepted_at(&self) -> Option<DateTime<Utc>> {
-        self.row.accepted_at
+    async fn accepted_at(&self) -> Option<Instant> {
+        self.row.accepted_at.map(Instant)
     }
     /// When it was decided.
-    async fn decided_at(&self) -> Option<DateTime<Utc>> {
-        self.row.decided_at
+    async fn decided_at(&self) -> Option<Instant> {
+        self.row.decided_at.map(Instant)
     }
     /// When it was closed.
-    async fn closed_at(&self) -> Option<DateTime<Utc>> {
-        self.row.closed_at
+    async fn closed_at(&self) -> Option<Instant> {
+        self.row.closed_at.map(Instant)
     }
     /// From when on it counts as accepted unless it is answered before (24:00 UTC+8 of the fifth working day).
-    async fn deemed_accepted_at(&self) -> Option<DateTime<Utc>> {
-        self.row.deemed_at
+    async fn deemed_accepted_at(&self) -> Option<Instant> {
+        self.row.deemed_at.map(Instant)
     }
     /// What is due next: acceptance, the promised limit, or the delivery. Null where nothing is. Like every limit the first
     /// instant after the last day at UTC+8 (24:00).
-    async fn due_at(&self) -> Option<DateTime<Utc>> {
-        (self.row.due_at != never()).then_some(self.row.due_at)
+    async fn due_at(&self) -> Option<Instant> {
+        (self.row.due_at != never()).then_some(Instant(self.row.due_at))
     }
     /// End of the promised limit (承诺办结时限).
-    async fn promised_due_at(&self) -> Option<DateTime<Utc>> {
-        self.row.promised_due_at
+    async fn promised_due_at(&self) -> Option<Instant> {
+        self.row.promised_due_at.map(Instant)
     }
     /// End of the statutory limit (法定办结时限).
-    async fn statutory_due_at(&self) -> Option<DateTime<Utc>> {
-        self.row.statutory_due_at
+    async fn statutory_due_at(&self) -> Option<Instant> {
+        self.row.statutory_due_at.map(Instant)
     }
     /// From when on the limit counts as nearly passed.
-    async fn near_breach_at(&self) -> Option<DateTime<Utc>> {
-        self.row.near_breach_at
+    async fn near_breach_at(&self) -> Option<Instant> {
+        self.row.near_breach_at.map(Instant)
     }
     /// Whether a date may still move, because the official calendar of that year is not published yet.
     async fn provisional(&self) -> bool {
@@ -189,8 +221,8 @@ impl Application {
         }
     }
     /// Since when.
-    async fn claimed_at(&self) -> Option<DateTime<Utc>> {
-        self.row.claimed_at
+    async fn claimed_at(&self) -> Option<Instant> {
+        self.row.claimed_at.map(Instant)
     }
     /// How it came in.
     async fn channel(&self) -> Channel {
@@ -261,11 +293,24 @@ impl Application {
         Some(rows.map(|rows| rows.iter().map(|opened| CaseDocument::of(opened, self.cases.clone(), ctx.language())).collect()).map_err(ApiError::from))
     }
     /// What has happened, oldest first.
-    async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationEvent>, ApiError>> {
-        let rows = self.cases.events(ctx.ctx(), self.row.id).await;
+    #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows wanted, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor after which to go on.")] after: Option<String>,
+    ) -> Option<Result<Pages<ApplicationEvent>, ApiError>> {
         let party = self.sight.papers();
-        let shown = |seen: &SeenEvent| ApplicationEvent { mandate_id: seen.row.mandate_id.filter(|_| party).map(ids::encode), ..ApplicationEvent::from(seen) };
-        Some(rows.map(|rows| rows.iter().map(shown).collect()).map_err(ApiError::from))
+        let shown = |seen: SeenEvent| ApplicationEvent { mandate_id: seen.row.mandate_id.filter(|_| party).map(ids::encode), ..ApplicationEvent::from(&seen) };
+        let read = async {
+            let request = connection::request(ctx, first, after.as_deref(), view::EVENT_ORDER, 1)?;
+            let rows = self.cases.events(ctx.ctx(), self.row.id, &request).await?;
+            let page = Page::cut(rows, &request, view::EVENT_ORDER, |seen| vec![seen.row.seq.to_string()]);
+            // Events are numbered without a gap, and the version of a case is the number of the last.
+            let page = page.counted(&request, async { Ok::<_, Fault>(self.row.version.unsigned_abs()) }).await?;
+            Ok(connection::of(page, shown))
+        };
+        Some(read.await)
     }
     /// What the viewer may do now. An action that is barred says why.
     #[graphql(complexity = "20 + child_complexity")]
@@ -315,7 +360,7 @@ pub struct BoundMaterial {
     /// What stands for the material.
     pub basis: MaterialBasis,
     /// When an officer compared the original.
-    pub original_seen_at: Option<DateTime<Utc>>,
+    pub original_seen_at: Option<Instant>,
 }
 
 impl BoundMaterial {
@@ -325,7 +370,7 @@ impl BoundMaterial {
             name: material.map(|material| LocalizedText::of(&material.name, language)),
             document_version: bound.document.clone().map(DocumentVersion::from),
             basis: bound.row.basis,
-            original_seen_at: bound.row.original_seen_at,
+            original_seen_at: bound.row.original_seen_at.map(Instant),
         }
     }
 }
@@ -338,7 +383,7 @@ pub struct ApplicationEvent {
     /// Kind.
     pub kind: EventKind,
     /// When.
-    pub at: DateTime<Utc>,
+    pub at: Instant,
     /// The role of who did it; null for the clock.
     pub by_role: Option<Role>,
     /// The mandate under which it was done for the applicant, if it was. Null for beneficiaries and employers.
@@ -355,7 +400,7 @@ impl From<&SeenEvent> for ApplicationEvent {
     fn from(seen: &SeenEvent) -> Self {
         let SeenEvent { row, step, reason } = seen;
         let (step_key, outcome) = step.clone().unzip();
-        Self { seq: row.seq, kind: row.kind, at: row.at, by_role: row.actor_role, mandate_id: None, step_key, outcome, reason: reason.clone() }
+        Self { seq: row.seq, kind: row.kind, at: Instant(row.at), by_role: row.actor_role, mandate_id: None, step_key, outcome, reason: reason.clone() }
     }
 }
 
@@ -375,7 +420,7 @@ pub struct CaseDocument {
     /// Number.
     pub number: String,
     /// When it was issued.
-    pub issued_at: DateTime<Utc>,
+    pub issued_at: Instant,
     /// Number of the case.
     pub case_number: Option<String>,
     /// Name of the item.
@@ -383,18 +428,18 @@ pub struct CaseDocument {
     /// Name of the applicant.
     pub applicant_name: Option<String>,
     /// When the case was received.
-    pub received_at: Option<DateTime<Utc>>,
+    pub received_at: Option<Instant>,
     /// Name of the unit that issued it.
     pub unit_name: Option<LocalizedText>,
     /// Names of the materials that were received; empty but on a receipt.
     pub materials: Option<Vec<LocalizedText>>,
     /// Until when it is accepted, supplemented or refused, on the receipt; afterwards it counts as accepted. Like every limit
     /// the first instant after the last day at UTC+8.
-    pub acceptance_due_at: Option<DateTime<Utc>>,
+    pub acceptance_due_at: Option<Instant>,
     /// Until when the decision is promised. Limits run from acceptance, so that the receipt has none.
-    pub promised_due_at: Option<DateTime<Utc>>,
+    pub promised_due_at: Option<Instant>,
     /// Until when the law wants the decision.
-    pub statutory_due_at: Option<DateTime<Utc>>,
+    pub statutory_due_at: Option<Instant>,
     /// Whether these dates may still move with the official calendar.
     pub provisional: Option<bool>,
     /// The reason, in the words of the officer.
@@ -431,7 +476,7 @@ pub struct CaseDocumentDelivery {
     /// How.
     pub channel: DeliveryChannel,
     /// When.
-    pub delivered_at: DateTime<Utc>,
+    pub delivered_at: Instant,
 }
 
 #[ComplexObject]
@@ -447,7 +492,7 @@ impl CaseDocument {
     /// The latest delivery that was recorded; null where none was.
     async fn delivery(&self, ctx: &Context<'_>) -> Option<Result<CaseDocumentDelivery, ApiError>> {
         let found = self.cases.delivery(ctx.ctx(), self.document).await;
-        let shown = |row: &Delivery| CaseDocumentDelivery { recipient: row.recipient, channel: row.channel, delivered_at: row.delivered_at };
+        let shown = |row: &Delivery| CaseDocumentDelivery { recipient: row.recipient, channel: row.channel, delivered_at: Instant(row.delivered_at) };
         nullable(found.map(|found| found.map(shown)))
     }
 }
@@ -465,16 +510,16 @@ impl CaseDocument {
             id: ids::encode(row.id),
             kind: row.kind,
             number: row.number.clone(),
-            issued_at: row.issued_at,
+            issued_at: Instant(row.issued_at),
             case_number: content.map(|c| c.case_number.clone()),
             item_name: content.map(|c| text(&c.item)),
             applicant_name: content.map(|c| c.applicant.clone()),
-            received_at: content.map(|c| c.received_at),
-            acceptance_due_at: content.and_then(|c| c.acceptance_due_at),
+            received_at: content.map(|c| c.received_at).map(Instant),
+            acceptance_due_at: content.and_then(|c| c.acceptance_due_at).map(Instant),
             unit_name: content.and_then(|c| c.unit_name.as_ref()).map(text),
             materials: content.map(|c| c.materials.iter().map(text).collect()),
-            promised_due_at: content.and_then(|c| c.promised_due_at),
-            statutory_due_at: content.and_then(|c| c.statutory_due_at),
+            promised_due_at: content.and_then(|c| c.promised_due_at).map(Instant),
+            statutory_due_at: content.and_then(|c| c.statutory_due_at).map(Instant),
             provisional: content.map(|c| c.provisional),
             reason: content.and_then(|c| c.reason.clone()),
             decision: content.and_then(|c| c.decision),
@@ -531,17 +576,29 @@ impl Order {
     async fn version(&self) -> i64 {
         self.row.version
     }
+    /// Who applies: the viewer herself, or the person for whom she filled it.
+    async fn applicant(&self, ctx: &Context<'_>) -> Option<Result<NamedPersonObject, ApiError>> {
+        named(ctx, self.row.applicant_person_id).await
+    }
+    /// The mandate under which an agent filled it for the applicant.
+    async fn mandate_id(&self) -> Option<ID> {
+        self.row.mandate_id.map(ids::encode)
+    }
+    /// How it comes in.
+    async fn channel(&self) -> Channel {
+        self.row.channel
+    }
     /// Cart or submitted.
     async fn state(&self) -> OrderState {
         self.row.state
     }
     /// When it was made.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.row.created_at
+    async fn created_at(&self) -> Instant {
+        Instant(self.row.created_at)
     }
     /// When it was handed in.
-    async fn submitted_at(&self) -> Option<DateTime<Utc>> {
-        self.row.submitted_at
+    async fn submitted_at(&self) -> Option<Instant> {
+        self.row.submitted_at.map(Instant)
     }
     /// Its lines: drafts in a cart, cases once it is handed in. Of an order that the viewer filled for another, those that she
     /// may see.
@@ -553,7 +610,12 @@ impl Order {
 
 /// A row of a work queue, with all that a list shows.
 #[derive(SimpleObject, Clone, Debug)]
+#[graphql(complex)]
 pub struct QueueEntry {
+    #[graphql(skip)]
+    case: ApplicationId,
+    #[graphql(skip)]
+    beside: Arc<Queued>,
     /// The case.
     pub application_id: ID,
     /// Number of the case.
@@ -577,15 +639,15 @@ pub struct QueueEntry {
     /// Version of the case.
     pub version: i64,
     /// When it was received.
-    pub received_at: DateTime<Utc>,
+    pub received_at: Instant,
     /// What is due next; null where nothing is.
-    pub due_at: Option<DateTime<Utc>>,
+    pub due_at: Option<Instant>,
     /// Promised limit.
-    pub promised_due_at: Option<DateTime<Utc>>,
+    pub promised_due_at: Option<Instant>,
     /// Statutory limit.
-    pub statutory_due_at: Option<DateTime<Utc>>,
+    pub statutory_due_at: Option<Instant>,
     /// From when on the limit counts as nearly passed.
-    pub near_breach_at: Option<DateTime<Utc>>,
+    pub near_breach_at: Option<Instant>,
     /// Whether the dates may still move with the official calendar.
     pub provisional: bool,
 }
@@ -594,12 +656,15 @@ impl QueueEntry {
     /// The rows of a page for their reader.
     pub fn page(queue: Queue, language: Language) -> Pages<Self> {
         let Queue { page, versions } = queue;
-        connection::of(page, |row| Self::of(row, &versions, language))
+        let beside = Arc::new(Queued::of(page.edges.iter().map(|(_, row)| row.id).collect()));
+        connection::of(page, |row| Self::of(row, &beside, &versions, language))
     }
 
-    fn of(row: QueueRow, versions: &HashMap<ItemVersionId, Arc<CompiledVersion>>, language: Language) -> Self {
+    fn of(row: QueueRow, beside: &Arc<Queued>, versions: &HashMap<ItemVersionId, Arc<CompiledVersion>>, language: Language) -> Self {
         let step = row.step_key.as_deref().and_then(|key| versions.get(&row.pinned)?.content.step(key));
         Self {
+            case: row.id,
+            beside: beside.clone(),
             step_name: step.map(|step| LocalizedText::of(&step.name, language)),
             claimed_by_name: row.claimed_by_name,
             application_id: ids::encode(row.id),
@@ -611,13 +676,22 @@ impl QueueEntry {
             step_key: row.step_key,
             claimed_by_id: row.claimed_by.map(ids::encode),
             version: row.version,
-            received_at: row.received_at,
-            due_at: (row.due_at != never()).then_some(row.due_at),
-            promised_due_at: row.promised_due_at,
-            statutory_due_at: row.statutory_due_at,
-            near_breach_at: row.near_breach_at,
+            received_at: Instant(row.received_at),
+            due_at: (row.due_at != never()).then_some(Instant(row.due_at)),
+            promised_due_at: row.promised_due_at.map(Instant),
+            statutory_due_at: row.statutory_due_at.map(Instant),
+            near_breach_at: row.near_breach_at.map(Instant),
             provisional: row.provisional,
         }
+    }
+}
+
+#[ComplexObject]
+impl QueueEntry {
+    /// The case. A list shows what the entry itself says; all cases of a page are read together.
+    #[graphql(complexity = "5 + child_complexity")]
+    async fn application(&self, ctx: &Context<'_>) -> Option<Result<Application, ApiError>> {
+        nullable(self.beside.case(ctx.ctx(), self.case).await)
     }
 }
 

@@ -42,6 +42,8 @@ pub type OrderRow = store::OrderRow;
 
 /// Order of a person's lists, newest first.
 pub const OWN_ORDER: &str = "own";
+/// Order of the events of a case, oldest first.
+pub const EVENT_ORDER: &str = "events";
 /// Order of a unit's queue: what is due first.
 pub const QUEUE_ORDER: &str = "queue";
 
@@ -255,18 +257,25 @@ pub struct SeenEvent {
     pub reason: Option<String>,
 }
 
-/// The events of cases that their reader sees, oldest first. What a step came to is shown to staff of the case: what is
+/// The number of the event after which a page of events begins; 0 for the first page.
+pub fn after_event(request: &PageRequest) -> Result<i64, Fault> {
+    let key = request.after.as_deref().and_then(|keys| keys.first());
+    key.map_or(Ok(0), |key| key.parse().ok().filter(|seq| *seq >= 0).ok_or(Fault::CursorInvalid))
+}
+
+/// The events of cases that their reader sees, oldest first: of each case as many as `part` says after that number. What a step came to is shown to staff of the case: what is
 /// advised becomes the applicant's business with the decision.
 ///
 /// `inside` are the cases as loaded for a reader who is staff somewhere. One statement, and one for each data key.
 pub async fn events<S: BuildHasher>(
     portal: &Portal,
     cases: &[(ApplicationId, Sight)],
+    part: (i64, u64),
     inside: Option<&HashMap<ApplicationId, Loaded, S>>,
 ) -> Result<HashMap<ApplicationId, Vec<SeenEvent>>, Fault> {
     let ids: Vec<ApplicationId> = cases.iter().map(|(id, _)| *id).collect();
     let mut events: HashMap<ApplicationId, Vec<SeenEvent>> = HashMap::new();
-    for row in store::events_of(portal.db.read(), &ids).await? {
+    for row in store::events_between(portal.db.read(), &ids, part).await? {
         let staff = inside.and_then(|inside| inside.get(&row.application_id)).filter(|loaded| policy::may_read_papers(&loaded.standing).is_ok());
         let seen = match staff {
             None => SeenEvent { row, step: None, reason: None },

@@ -178,9 +178,26 @@ pub struct Change {
 ///
 /// Once an officer has compared an original, the names on it, and birth date and sex where the number of a verified kind
 /// tells them, are completed but not changed by the person herself: another original is needed for that.
-pub fn change_own(person: &Person, verified: &[IdentityDocumentKind], new: NewPerson) -> Result<Change, Vec<Rejection>> {
+///
+/// `cleared` are fields that are to be empty, by their names in the API; the last name and the language may not be.
+pub fn change_own(person: &Person, verified: &[IdentityDocumentKind], new: NewPerson, cleared: &[&str]) -> Result<Change, Vec<Rejection>> {
     let proved = person.assurance >= Assurance::L2;
-    let change = apply(person, new);
+    let mut change = apply(person, new);
+    for &field in cleared {
+        let after = &mut change.person;
+        let (name, had) = match field {
+            "nameZh" => ("nameZh", after.name.zh.take().is_some()),
+            "nameLatin" => ("nameLatin", after.name.latin.take().is_some()),
+            "birthDate" => ("birthDate", after.birth_date.take().is_some()),
+            "sex" => ("sex", after.sex.take().is_some()),
+            "nationality" => ("nationality", after.nationality.take().is_some()),
+            _ => return Err(vec![Rejection::at(Code::Required, &format!("input.{field}"))]),
+        };
+        change.changed.extend(had.then_some(name));
+    }
+    if let Some(field) = cleared.iter().find(|field| field.starts_with("name")).filter(|_| change.person.name == PersonName::default()) {
+        return Err(vec![Rejection::at(Code::Required, &format!("input.{field}"))]);
+    }
     let fixed = |field: &str| match field {
         "nameZh" => person.name.zh.is_some(),
         "nameLatin" => person.name.latin.is_some(),

@@ -52,6 +52,8 @@ pub async fn register_person(portal: &Portal, actor: &Actor, command: RegisterPe
 pub struct UpdateProfile {
     /// The new values.
     pub person: PersonInput,
+    /// Fields of the input that are to be empty.
+    pub cleared: Vec<&'static str>,
     /// The new language of her account.
     pub language: Option<Language>,
     /// The version that the person saw.
@@ -70,7 +72,8 @@ pub struct AccountLanguage(pub Arc<dyn LanguageSetting>);
 
 /// Changes names, birth date, sex and nationality of the caller, and the language of her account.
 ///
-/// Rejections: those of [`PersonInput::parse`]; `CONFLICT`; `DOCUMENT_VERIFIED` for what an original proved.
+/// Rejections: those of [`PersonInput::parse`]; `REQUIRED` for what may not be empty; `CONFLICT`; `DOCUMENT_VERIFIED` for what
+/// an original proved.
 pub async fn update_profile(portal: &Portal, actor: &Actor, command: UpdateProfile) -> Result<Person, Refused> {
     let member = policy::signed_in(actor)?;
     let own = member.person;
@@ -80,7 +83,7 @@ pub async fn update_profile(portal: &Portal, actor: &Actor, command: UpdateProfi
     if person.version != command.expected_version {
         return Err(conflict(&txn, &person, command.expected_version).await?.into());
     }
-    let mut change = change_own(&person, &kinds_verified(&txn, own).await?, new).map_err(Refused::Rejected)?;
+    let mut change = change_own(&person, &kinds_verified(&txn, own).await?, new, &command.cleared).map_err(Refused::Rejected)?;
     let other_language = match command.language {
         Some(language) => portal.part::<AccountLanguage>()?.0.set(&txn, member.account, language).await?,
         None => false,

@@ -287,8 +287,8 @@ impl World {
     }
 
     pub(crate) async fn events(&self, by: &Someone, case: &Value) -> Vec<(String, Option<String>)> {
-        let case = self.read(by, case, "events { seq kind byRole }").await;
-        let events = case["events"].as_array().unwrap();
+        let case = self.read(by, case, "events { nodes { seq kind byRole } }").await;
+        let events = case["events"]["nodes"].as_array().unwrap();
         assert!(events.iter().zip(1..).all(|(e, seq)| e["seq"] == seq));
         events.iter().map(|e| (e["kind"].as_str().unwrap().to_owned(), e["byRole"].as_str().map(str::to_owned))).collect()
     }

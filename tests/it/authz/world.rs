@@ -284,7 +284,7 @@ pub(super) async fn target(world: &World, talent: &Someone, counter: &Someone, n
     let mandate = grant_mandate(portal, &member(talent), command, "authorisation-spare1").await.unwrap().id;
     let token = target.token(world).await;
     let input = json!({ "by": { "token": token }, "purpose": "TRANSPORT", "idempotencyKey": world.key() });
-    let document = "mutation($i: CheckCardInput!) { checkCard(input: $i) { check { id } benefits { id } userErrors { code } } }";
+    let document = "mutation($i: CheckCardInput!) { checkCard(input: $i) { check { id } benefits { benefit { id } } userErrors { code } } }";
     let checked = world.app.graphql(Some(&counter.token), document, json!({ "i": input })).await.ok()["checkCard"].take();
     assert_eq!(checked["userErrors"], json!([]));
     for (name, value) in [
@@ -305,7 +305,7 @@ pub(super) async fn target(world: &World, talent: &Someone, counter: &Someone, n
         ("employmentId", employment),
         ("familyMemberId", family),
         ("categoryId", category),
-        ("benefitId", text(&checked["benefits"][0]["id"])),
+        ("benefitId", text(&checked["benefits"][0]["benefit"]["id"])),
         ("checkId", text(&checked["check"]["id"])),
         ("endMandate.mandateId", mandate.global()),
         ("grantMandate.agentId", talent_of_none(world).await),
