@@ -190,6 +190,7 @@ async fn an_original_verifies_a_claimed_document_and_raises_the_level(app: TestA
         &one,
         UpdateProfile {
             person: PersonInput { birth_date: NaiveDate::from_ymd_opt(1891, 3, 7), name_latin: Some("CHAN".into()), ..PersonInput::default() },
+            cleared: Vec::new(),
             language: None,
             expected_version: again.person.version,
         },
@@ -453,7 +454,7 @@ async fn nobody_else_reads_a_person_her_documents_or_her_log(app: TestApp) {
 async fn a_stale_profile_is_told_what_changed(app: TestApp) {
     let (id, one) = talent(&app, "陈大文").await;
     let seen = person(&app, id).await.version;
-    let change = |input: PersonInput, expected_version| update_profile(app.portal(), &one, UpdateProfile { person: input, language: None, expected_version });
+    let change = |input: PersonInput, expected_version| update_profile(app.portal(), &one, UpdateProfile { person: input, cleared: Vec::new(), language: None, expected_version });
     let latin = PersonInput { name_latin: Some("CHAN Tai Man".into()), ..PersonInput::default() };
     let first = change(latin.clone(), seen).await.unwrap();
     assert_eq!((first.version, first.name.latin.as_deref()), (seen + 1, Some("CHAN Tai Man")));
@@ -466,7 +467,7 @@ async fn a_stale_profile_is_told_what_changed(app: TestApp) {
     assert_eq!(change(latin, seen + 1).await.unwrap().version, seen + 1);
     assert!(matches!(
         fault(
-            update_profile(app.portal(), &Actor::anonymous("test"), UpdateProfile { person: PersonInput::default(), language: None, expected_version: 1 })
+            update_profile(app.portal(), &Actor::anonymous("test"), UpdateProfile { person: PersonInput::default(), cleared: Vec::new(), language: None, expected_version: 1 })
                 .await
         ),
         Fault::Unauthenticated
@@ -544,13 +545,13 @@ async fn send(app: &TestApp, caller: &Actor, path: &str, variables: serde_json::
 }
 
 /// Without the names of types, which clients add everywhere.
-fn bare(value: &mut Value) {
+fn bare(value: &mut serde_json::Value) {
     match value {
-        Value::Object(fields) => {
+        serde_json::Value::Object(fields) => {
             fields.remove("__typename");
             fields.values_mut().for_each(bare);
         }
-        Value::Array(list) => list.iter_mut().for_each(bare),
+        serde_json::Value::Array(list) => list.iter_mut().for_each(bare),
         _ => {}
     }
 }

@@ -340,14 +340,14 @@ pub(crate) mod tests {
         let mut person = nobody(1);
         person.name.zh = Some("陈大文".into());
         let new = NewPerson { name: PersonName { zh: Some("陈大武".into()), latin: Some("CHAN Tai Mo".into()) }, ..NewPerson::default() };
-        let change = change_own(&person, &[], new.clone()).unwrap();
+        let change = change_own(&person, &[], new.clone(), &[]).unwrap();
         assert_eq!(change.changed, ["nameZh", "nameLatin"]);
         assert_eq!(change.person.name.zh.as_deref(), Some("陈大武"));
         person.assurance = Assurance::L2;
-        assert_eq!(change_own(&person, &[], new.clone()).unwrap_err(), [Rejection::at(Code::DocumentVerified, "input.nameZh")]);
+        assert_eq!(change_own(&person, &[], new.clone(), &[]).unwrap_err(), [Rejection::at(Code::DocumentVerified, "input.nameZh")]);
         let rest = NewPerson { name: PersonName { zh: person.name.zh.clone(), ..new.name.clone() }, ..new };
-        assert_eq!(change_own(&person, &[], rest).unwrap().changed, ["nameLatin"]);
-        assert_eq!(change_own(&person, &[], NewPerson::default()).unwrap().changed, [""; 0]);
+        assert_eq!(change_own(&person, &[], rest, &[]).unwrap().changed, ["nameLatin"]);
+        assert_eq!(change_own(&person, &[], NewPerson::default(), &[]).unwrap().changed, [""; 0]);
     }
 
     #[test]
@@ -355,7 +355,7 @@ pub(crate) mod tests {
         let mut person = nobody(1);
         (person.assurance, person.birth_date, person.sex, person.nationality) = (Assurance::L2, Some(day(1890, 1, 1)), Some(Sex::Male), Some("CHN".into()));
         let new = NewPerson { birth_date: Some(day(1891, 1, 1)), sex: Some(Sex::Female), nationality: Some("PRT".into()), ..NewPerson::default() };
-        let by = |kind| change_own(&person, &[kind], new.clone()).map(|change| change.changed);
+        let by = |kind| change_own(&person, &[kind], new.clone(), &[]).map(|change| change.changed);
         assert_eq!(by(IdentityDocumentKind::Hkid).unwrap(), ["birthDate", "sex", "nationality"]);
         let proved = [Rejection::at(Code::DocumentVerified, "input.birthDate"), Rejection::at(Code::DocumentVerified, "input.sex")];
         assert_eq!(by(IdentityDocumentKind::ResidentIdCard).unwrap_err(), proved);
