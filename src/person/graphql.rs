@@ -341,9 +341,9 @@ pub struct VerifyIdentityInput {
     pub valid_from: Option<Date>,
     /// Last day of validity.
     pub valid_until: Option<Date>,
-    /// The name in Chinese characters as printed on the original; another than the person's is refused.
+    /// The name in Chinese characters as printed on the original; another than the person's is refused, one that was not known is hers from now on.
     pub name_zh: Option<String>,
-    /// The name in Latin letters as printed on the original; another than the person's is refused.
+    /// The name in Latin letters as printed on the original; another than the person's is refused, one that was not known is hers from now on.
     pub name_latin: Option<String>,
     /// The `version` of the person that was shown; may be left out where the officer has not seen her data yet.
     pub expected_version: Option<i64>,
@@ -400,8 +400,8 @@ impl PersonMutation {
     /// Changes the caller's own names, birth date, sex, nationality and preferred language. What is left out stays, `null`
     /// takes away what may be missing.
     ///
-    /// What an original document proved is completed but not changed. User errors: TOO_LONG, MALFORMED, NOT_ALLOWED,
-    /// IN_FUTURE, TOO_EARLY, DOCUMENT_VERIFIED, CONFLICT.
+    /// Once an original was verified, only an officer adds a name, and what its number told is not changed. User errors:
+    /// TOO_LONG, MALFORMED, NOT_ALLOWED, IN_FUTURE, TOO_EARLY, DOCUMENT_VERIFIED, CONFLICT.
     async fn update_profile(
         &self,
         ctx: &Context<'_>,
@@ -504,8 +504,8 @@ impl PersonMutation {
     /// Verifies the identity of a person from an original document that the officer reads. For window officers.
     ///
     /// The number is compared without being shown. Two persons may become one; the answer says which id leads where.
-    /// User errors: REQUIRED, MALFORMED, CHECK_DIGIT_WRONG, NOT_ALLOWED, IN_FUTURE, PERIOD_REVERSED, DOCUMENT_EXPIRED,
-    /// NOT_FOUND, OWN_CASE, DOCUMENT_MISMATCH, NAME_MISMATCH, DOCUMENT_TAKEN, MERGE_IMPOSSIBLE, CONFLICT.
+    /// User errors: REQUIRED, MALFORMED, TOO_LONG, CHECK_DIGIT_WRONG, NOT_ALLOWED, IN_FUTURE, PERIOD_REVERSED,
+    /// DOCUMENT_EXPIRED, NOT_FOUND, OWN_CASE, DOCUMENT_MISMATCH, NAME_MISMATCH, DOCUMENT_TAKEN, MERGE_IMPOSSIBLE, CONFLICT.
     async fn verify_identity(
         &self,
         ctx: &Context<'_>,

@@ -286,7 +286,7 @@ async fn cases_of_a_merged_person_tie_staff_to_who_she_became(app: TestApp) {
     let world = World::new(app).await;
     let (talent, officer, reviewer) = (world.someone("talent", None).await, world.staff("officer").await, world.staff("reviewer").await);
     let far = staff(&world, "far-officer", Role::WindowOfficer, other_city(&world).await).await;
-    let walk_in = registered(&world, &officer, "李小明").await;
+    let walk_in = registered(&world, &officer, "人才甲").await;
     let document = verify(&world, &officer, &walk_in, "HKID", HKID).await["identityDocument"]["id"].take();
     let line = world.service_line(json!({ "city": "440100" })).await;
     let cart = world.save(&officer, json!({ "applicantId": walk_in, "channel": "WINDOW", "lines": [line] })).await.unwrap();
@@ -304,7 +304,7 @@ async fn cases_of_a_merged_person_tie_staff_to_who_she_became(app: TestApp) {
     }
     assert_eq!(log(&world, &talent).await.len(), 2);
     // Whom an officer registered is a walk-in no more once she turns out to have an account.
-    let again = registered(&world, &far, "李小明").await;
+    let again = registered(&world, &far, "人才甲").await;
     assert_eq!(verify(&world, &far, &again, "HKID", HKID).await["mergedId"], json!(again));
     assert_eq!(reveal(&world, &far, &again, &document, "IDENTITY_CHECK").await, "NOT_FOUND");
 }

@@ -52,6 +52,7 @@ both_engines!(
     a_number_that_tells_no_birth_date_proves_none,
     a_family_list_shows_what_the_talent_typed_after_a_merge_too,
     persons_who_cannot_be_one_are_told_over_http,
+    names_of_a_verified_person_are_read_by_an_officer,
 );
 pool_of_one!(
     a_claimed_number_is_sealed_masked_and_never_unique,
@@ -196,7 +197,8 @@ async fn an_original_verifies_a_claimed_document_and_raises_the_level(app: TestA
         },
     )
     .await;
-    assert_eq!(rejections(refused), [Rejection::at(Code::DocumentVerified, "input.birthDate")]);
+    let fixed = ["input.nameLatin", "input.birthDate"].map(|field| Rejection::at(Code::DocumentVerified, field));
+    assert_eq!(rejections(refused), fixed);
 }
 
 async fn what_is_not_the_claimed_document_is_refused(app: TestApp) {
@@ -872,4 +874,33 @@ async fn persons_who_cannot_be_one_are_told_over_http(app: TestApp) {
         let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
         assert_eq!(answer["data"]["verifyIdentity"]["userErrors"], json!([{ "code": "DOCUMENT_TAKEN", "message": message }]));
     }
+}
+
+async fn names_of_a_verified_person_are_read_by_an_officer(app: TestApp) {
+    let app = &app;
+    let (officer, talent, person) = window(app).await;
+    app.portal().db.writer().execute_unprepared("UPDATE person SET name_zh = NULL").await.unwrap();
+    let verify = async |person: &str, more: serde_json::Value| {
+        let mut input = json!({ "personId": person, "kind": "HKID", "documentNumber": "A123456(3)" });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        mutate(app, &officer, "verifyIdentity", "person { id nameZh nameLatin assurance } mergedId", input).await
+    };
+    let hers = |name_zh: Option<&str>| json!({ "id": person, "nameZh": name_zh, "nameLatin": "Chan Tai Man", "assurance": "L2" });
+    assert_eq!(verify(&person, json!({})).await["person"], hers(None));
+    let input = json!({ "nameZh": "陈小文", "expectedVersion": app.version_of(&json!(person)).await });
+    let refused = mutate(app, &talent, "updateProfile", "person { nameZh }", input).await;
+    assert_eq!(refused["userErrors"], json!([{ "code": "DOCUMENT_VERIFIED", "field": ["input", "nameZh"] }]));
+    let walk_in = async |name_zh: &str, name_latin: &str| {
+        let input = json!({ "nameZh": name_zh, "nameLatin": name_latin, "idempotencyKey": format!("walk-in-{:0>16}", name_latin.len()) });
+        mutate(app, &officer, "registerPerson", "person { id }", input).await["person"]["id"].as_str().unwrap().to_owned()
+    };
+    // Another name is another person; and a name that nobody read from an original is not taken over.
+    let other = verify(&walk_in("陈小文", "WONG").await, json!({})).await;
+    assert_eq!(other["userErrors"], json!([{ "code": "MERGE_IMPOSSIBLE", "field": ["input", "personId"] }]));
+    let same = walk_in("陈小文", "CHAN, Tai-man").await;
+    let merged = verify(&same, json!({})).await;
+    assert_eq!((&merged["person"], &merged["mergedId"]), (&hers(None), &json!(same)));
+    let malformed = verify(&person, json!({ "nameZh": "Chan" })).await;
+    assert_eq!(malformed["userErrors"], json!([{ "code": "MALFORMED", "field": ["input", "nameZh"] }]));
+    assert_eq!(verify(&person, json!({ "nameZh": " 陈大文" })).await["person"], hers(Some("陈大文")));
 }

@@ -89,7 +89,6 @@ pub fn agrees(person: &Person, number: &DocumentNumber) -> bool {
 ///
 /// `NAME_MISMATCH` at the name that differs.
 pub fn same_name(read: &PersonName, person: &Person) -> Result<(), Rejection> {
-    let plain = |name: &str| -> String { fold(name).chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect() };
     for (read, own, field) in [(&read.zh, &person.name.zh, "input.nameZh"), (&read.latin, &person.name.latin, "input.nameLatin")] {
         if read.as_deref().zip(own.as_deref()).is_some_and(|(read, own)| plain(read) != plain(own)) {
             return Err(Rejection::at(Code::NameMismatch, field));
@@ -98,8 +97,8 @@ pub fn same_name(read: &PersonName, person: &Person) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn fold(name: &str) -> String {
-    name.nfkc().collect()
+fn plain(name: &str) -> String {
+    name.nfkc().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
 }
 
 /// Whether a person has another verified number of a kind of which nobody has two.
@@ -118,15 +117,16 @@ pub struct Merge {
 
 /// Decides whether the person at the counter and the holder of the verified number may become one.
 ///
-/// `DOCUMENT_TAKEN` where both have an account; `MERGE_IMPOSSIBLE` where what is known contradicts: other birth date,
-/// other sex, or two verified numbers of a kind of which a person has only one.
+/// `DOCUMENT_TAKEN` where both have an account; `MERGE_IMPOSSIBLE` where what is known contradicts: another name, other
+/// birth date, other sex, or two verified numbers of a kind of which a person has only one.
 pub fn merge(at_counter: &Person, holder: &Person, verified: (&[StoredDocument], &[StoredDocument])) -> Result<Merge, Rejection> {
     if at_counter.has_account && holder.has_account {
         return Err(Rejection::at(Code::DocumentTaken, "input.documentNumber"));
     }
     let differ =
         |one: &StoredDocument| one.kind.one_number_for_life() && verified.1.iter().any(|two| two.kind == one.kind && two.number_index != one.number_index);
-    let contradiction = at_counter.birth_date.zip(holder.birth_date).is_some_and(|(a, b)| a != b)
+    let contradiction = same_name(&at_counter.name, holder).is_err()
+        || at_counter.birth_date.zip(holder.birth_date).is_some_and(|(a, b)| a != b)
         || at_counter.sex.zip(holder.sex).is_some_and(|(a, b)| a != b)
         || verified.0.iter().any(differ);
     if contradiction {
@@ -204,6 +204,11 @@ mod tests {
         holder.sex = Some(Sex::Female);
         assert_eq!(merge(&counter, &holder, (&[], &[])), impossible);
         holder.sex = None;
+        counter.name.latin = Some("CHAN Tai Man".into());
+        holder.name.latin = Some("WONG".into());
+        assert_eq!(merge(&counter, &holder, (&[], &[])), impossible);
+        holder.name = PersonName { zh: Some("陈大文".into()), latin: Some("Chan, Tai-man".into()) };
+        assert!(merge(&counter, &holder, (&[], &[])).is_ok());
         let (one, same, other) = (
             verified(&counter, IdentityDocumentKind::Hkid, 1),
             verified(&holder, IdentityDocumentKind::Hkid, 1),

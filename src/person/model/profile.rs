@@ -176,8 +176,8 @@ pub struct Change {
 
 /// Applies what a person changes about herself.
 ///
-/// Once an officer has compared an original, the names on it, and birth date and sex where the number of a verified kind
-/// tells them, are completed but not changed by the person herself: another original is needed for that.
+/// Once an officer has compared an original, both names are fixed, a missing one too: what signed papers say was read by an
+/// officer. Birth date and sex are completed but not changed where the number of a verified kind tells them.
 ///
 /// `cleared` are fields that are to be empty, by their names in the API; the last name and the language may not be.
 pub fn change_own(person: &Person, verified: &[IdentityDocumentKind], new: NewPerson, cleared: &[&str]) -> Result<Change, Vec<Rejection>> {
@@ -199,8 +199,7 @@ pub fn change_own(person: &Person, verified: &[IdentityDocumentKind], new: NewPe
         return Err(vec![Rejection::at(Code::Required, &format!("input.{field}"))]);
     }
     let fixed = |field: &str| match field {
-        "nameZh" => person.name.zh.is_some(),
-        "nameLatin" => person.name.latin.is_some(),
+        "nameZh" | "nameLatin" => true,
         "birthDate" => person.birth_date.is_some() && verified.iter().any(|kind| kind.tells_birth()),
         "sex" => person.sex.is_some() && verified.iter().any(|kind| kind.tells_sex()),
         // No number tells the nationality.
@@ -237,7 +236,8 @@ fn replace<T: PartialEq>(old: &mut Option<T>, new: Option<T>) -> bool {
     differs
 }
 
-/// Fills what `person` does not have from `from`, as when two persons become one. Names what was filled.
+/// Fills what `person` does not have from `from`, as when two persons become one. Names what was filled. A name is not added
+/// once an officer has compared an original of `person`: only what is read from one is.
 pub fn complete(person: &Person, from: &Person) -> Change {
     let mut after = person.clone();
     let mut changed = Vec::new();
@@ -246,8 +246,10 @@ pub fn complete(person: &Person, from: &Person) -> Change {
             changed.push(name);
         }
     };
-    fill("nameZh", fill_in(&mut after.name.zh, from.name.zh.as_ref()));
-    fill("nameLatin", fill_in(&mut after.name.latin, from.name.latin.as_ref()));
+    if person.assurance < Assurance::L2 {
+        fill("nameZh", fill_in(&mut after.name.zh, from.name.zh.as_ref()));
+        fill("nameLatin", fill_in(&mut after.name.latin, from.name.latin.as_ref()));
+    }
     fill("birthDate", fill_in(&mut after.birth_date, from.birth_date.as_ref()));
     fill("sex", fill_in(&mut after.sex, from.sex.as_ref()));
     fill("nationality", fill_in(&mut after.nationality, from.nationality.as_ref()));
@@ -336,7 +338,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_an_original_proved_is_completed_and_not_changed_by_the_person() {
+    fn names_are_fixed_once_an_original_was_compared() {
         let mut person = nobody(1);
         person.name.zh = Some("陈大文".into());
         let new = NewPerson { name: PersonName { zh: Some("陈大武".into()), latin: Some("CHAN Tai Mo".into()) }, ..NewPerson::default() };
@@ -344,9 +346,10 @@ pub(crate) mod tests {
         assert_eq!(change.changed, ["nameZh", "nameLatin"]);
         assert_eq!(change.person.name.zh.as_deref(), Some("陈大武"));
         person.assurance = Assurance::L2;
-        assert_eq!(change_own(&person, &[], new.clone(), &[]).unwrap_err(), [Rejection::at(Code::DocumentVerified, "input.nameZh")]);
-        let rest = NewPerson { name: PersonName { zh: person.name.zh.clone(), ..new.name.clone() }, ..new };
-        assert_eq!(change_own(&person, &[], rest, &[]).unwrap().changed, ["nameLatin"]);
+        let fixed = ["input.nameZh", "input.nameLatin"].map(|field| Rejection::at(Code::DocumentVerified, field));
+        assert_eq!(change_own(&person, &[], new.clone(), &[]).unwrap_err(), fixed);
+        let same = NewPerson { name: person.name.clone(), ..new };
+        assert_eq!(change_own(&person, &[], same, &[]).unwrap().changed, [""; 0]);
         assert_eq!(change_own(&person, &[], NewPerson::default(), &[]).unwrap().changed, [""; 0]);
     }
 
@@ -372,6 +375,8 @@ pub(crate) mod tests {
         assert_eq!(change.changed, ["nameLatin", "sex"]);
         assert_eq!(change.person.name, PersonName { zh: Some("陈大文".into()), latin: Some("CHAN".into()) });
         assert_eq!(change.person.id, mine.id);
+        mine.assurance = Assurance::L2;
+        assert_eq!(complete(&mine, &other).changed, ["sex"]);
     }
 
     #[test]

@@ -19,11 +19,11 @@ use crate::person::model::country::Country;
 use crate::person::model::dealing::{AttendanceKind, REFUSALS_PER_HOUR};
 use crate::person::model::document::{BirthTold, DocumentNumber, IdentityDocumentKind, NumberWarning};
 use crate::person::model::identity::{DOCUMENTS_MAX, IdentityDocument, StoredDocument, agrees, check_validity, contradicts, merge, same_name, stay_until};
-use crate::person::model::profile::{Person, PersonName, complete};
+use crate::person::model::profile::{Person, PersonInput, PersonName, complete};
 use crate::person::policy;
 use crate::person::service::merge::MergeFollowers;
 use crate::person::service::profile::conflict;
-use crate::person::service::{OBJECT, dealing, index_of, keys, person_in};
+use crate::person::service::{OBJECT, dealing, index_of, keys, lock_person, person_in};
 use crate::person::store::{self, Written};
 use crate::portal::Portal;
 
@@ -94,6 +94,7 @@ pub async fn add_document(portal: &Portal, actor: &Actor, command: AddDocument, 
         let row = store::document(&txn, own, IdentityDocumentId::from_uuid(made)).await?.ok_or(Fault::NotFound)?;
         return Ok(Added { document: show(&row, &keys::data_key(portal, row.person).await?)?, warnings: number.warnings() });
     }
+    lock_person(&txn, own).await?;
     let present = store::documents(&txn, own).await?;
     if present.len() >= DOCUMENTS_MAX {
         return Err(Rejection::new(Code::TooMany).number("max", 20).into());
@@ -176,7 +177,9 @@ pub struct Verified {
 /// written to the trail as refused, and an officer has only so many of them per hour ([`Fault::RateLimited`]). Who had
 /// the original before her may read the person for some days ([`dealing::may_read`]), to open a case for her.
 ///
-/// Rejections: those of the number; `NOT_FOUND` for person or document; `CONFLICT`; `OWN_CASE` (nobody verifies
+/// A name that was read and that the portal does not know yet is the person's from now on.
+///
+/// Rejections: those of the number and of the names; `NOT_FOUND` for person or document; `CONFLICT`; `OWN_CASE` (nobody verifies
 /// herself); `DOCUMENT_MISMATCH` (not the claimed number, or birth date, sex or another verified number contradict);
 /// `DOCUMENT_EXPIRED`; `NAME_MISMATCH` (the name read is not that of the person, or of whom she would be merged with);
 /// `DOCUMENT_TAKEN`; `MERGE_IMPOSSIBLE`. Past the limit of an officer's hour: [`Fault::RateLimited`].
@@ -187,6 +190,8 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
     if command.original.valid_until.is_some_and(|until| until < portal.env.today()) {
         return Err(Rejection::at(Code::DocumentExpired, "input.validUntil").into());
     }
+    let (name_zh, name_latin) = (command.name.zh.clone(), command.name.latin.clone());
+    let read = PersonInput { name_zh, name_latin, ..PersonInput::default() }.parse("input", portal.env.today()).map_err(Refused::Rejected)?.name;
     let validity = (command.original.valid_from, command.original.valid_until);
     let index = index_of(portal, &number);
     let nobody = || Refused::from(Rejection::at(Code::NotFound, "input.personId"));
@@ -225,7 +230,7 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
     if let Err(reason) = compare(&command, &person, &documents, &number, &index) {
         return Err(refuse(txn, portal, actor, person.id, reason).await);
     }
-    if let Some(reason) = std::iter::once(&person).chain(&other).find_map(|known| same_name(&command.name, known).err()) {
+    if let Some(reason) = std::iter::once(&person).chain(&other).find_map(|known| same_name(&read, known).err()) {
         return Err(refuse(txn, portal, actor, person.id, reason).await);
     }
     let mut changed = vec!["identityDocuments"];
@@ -269,7 +274,7 @@ pub async fn verify_identity(portal: &Portal, actor: &Actor, command: VerifyIden
             }
         }
     };
-    let (survivor, learnt) = learn(survivor, &number);
+    let (survivor, learnt) = learn(survivor, &number, read);
     changed.extend(learnt);
     let id = survivor.id;
     if !store::update_person(&txn, survivor, &changed, Some(Role::WindowOfficer), now).await? {
@@ -361,8 +366,8 @@ async fn absorb(txn: &DatabaseTransaction, portal: &Portal, absorbed: Person, su
     Ok(portal.part::<MergeFollowers>()?.tell(portal, txn, id, survivor).await?)
 }
 
-/// Raises the level and fills in what the number tells.
-fn learn(person: Person, number: &DocumentNumber) -> (Person, Vec<&'static str>) {
+/// Raises the level and fills in what the number tells, and a name that the officer read and that was not known.
+fn learn(person: Person, number: &DocumentNumber, read: PersonName) -> (Person, Vec<&'static str>) {
     let told = number.told();
     let mut learnt = Vec::new();
     let mut person = person;
@@ -377,6 +382,12 @@ fn learn(person: Person, number: &DocumentNumber) -> (Person, Vec<&'static str>)
     if person.sex.is_none() && told.sex.is_some() {
         person.sex = told.sex;
         learnt.push("sex");
+    }
+    for (own, read, field) in [(&mut person.name.zh, read.zh, "nameZh"), (&mut person.name.latin, read.latin, "nameLatin")] {
+        if own.is_none() && read.is_some() {
+            *own = read;
+            learnt.push(field);
+        }
     }
     (person, learnt)
 }
