@@ -832,6 +832,15 @@ pub async fn mandate(db: &impl ConnectionTrait, id: MandateId) -> Result<Option<
     db.query_one_raw(sql(db, text, vec![id.into()])).await?.as_ref().map(mandate_of).transpose()
 }
 
+/// The mandates in force that an agent holds, whoever she and the principals were when they were given: `agent` and
+/// `principal` of the rows are who they are now.
+pub async fn mandates_held(db: &impl ConnectionTrait, agent: PersonId, now: DateTime<Utc>) -> Result<Vec<Mandate>, DbErr> {
+    let text = "SELECT m.id, COALESCE(p.merged_into, p.id) AS principal_person_id, a.id AS agent_id, m.scope, m.starts_at, m.ends_at, m.withdrawn_at \
+                FROM mandate m JOIN person p ON p.id = m.principal_person_id JOIN person h ON h.id = m.agent_id JOIN person a ON a.id = COALESCE(h.merged_into, h.id) \
+                WHERE m.withdrawn_at IS NULL AND m.starts_at <= $2 AND m.ends_at > $2 AND m.agent_id IN (SELECT id FROM person WHERE id = $1 OR merged_into = $1)";
+    db.query_all_raw(sql(db, text, vec![agent.into(), now.into()])).await?.iter().map(mandate_of).collect()
+}
+
 /// What is a mandate of one of these persons, who are one: she gave it or holds it.
 fn of_party(persons: &[PersonId]) -> (String, Vec<Value>) {
     let hers = places(0, persons.len());

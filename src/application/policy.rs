@@ -14,7 +14,8 @@ pub const STAFF: [Role; 4] = [Role::WindowOfficer, Role::Reviewer, Role::Approve
 pub struct Standing {
     /// On which side she stands, if she does: applicant, agent, or officer who fills the cart.
     pub side: Option<Side>,
-    /// Whether it is for her besides the applicant. She sees how it stands, and works on it as little as the applicant.
+    /// Whether it concerns her besides the applicant: it is for her, or she, who would work on it, is the applicant's agent.
+    /// She sees how it stands, and works on it as little as the applicant.
     pub beneficiary: bool,
     /// Staff roles that reach the unit that works on the case.
     pub roles: Vec<Role>,
@@ -37,11 +38,18 @@ impl Standing {
         if self.side.is_some() || self.beneficiary || self.confirms || self.staff() { Ok(self) } else { Err(Fault::NotFound) }
     }
 
-    /// The same for who handed the case in under a mandate: a party to it she stays, whatever became of the mandate, so that
+    /// The same for who filled the cart under a mandate: a party to it she stays, whatever became of the mandate, so that
     /// no role of hers reaches it.
     pub fn as_former_agent(self) -> Result<Self, Fault> {
         let Self { side, beneficiary, .. } = self;
         Self { side, beneficiary, ..Self::default() }.or_not_found()
+    }
+
+    /// The same for who holds a mandate of the applicant that covers the item: where she would work on the case, it is as her
+    /// own.
+    #[must_use]
+    pub fn as_agent_of_applicant(self) -> Self {
+        Self { beneficiary: self.beneficiary || self.confirms || self.staff(), ..self }
     }
 
     /// Whether she is staff of a unit that has to do with it.

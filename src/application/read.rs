@@ -1,6 +1,6 @@
 //! Joined read models: SELECT only, the scope in the finder.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -16,7 +16,7 @@ use crate::application::model::case::State;
 use crate::application::model::order::OrderState;
 use crate::application::model::person::CaseOfPerson;
 use crate::application::model::queue::{QueueFilter, QueueRow};
-use crate::kernel::ids::{BodyId, ItemId, PersonId, UnitId};
+use crate::kernel::ids::{BodyId, ItemId, OrderId, PersonId, UnitId};
 use crate::kernel::page::COUNT_CAP;
 use crate::kernel::text::Text;
 
@@ -167,23 +167,37 @@ async fn count(db: &impl ConnectionTrait, sql: Sql) -> Result<u64, DbErr> {
     row.map_or(Ok(0), |row| row.try_get_by_index::<i64>(0).map(i64::unsigned_abs))
 }
 
+/// Those of the orders that a person filled under a mandate. She is a party to their cases, whatever became of the mandate
+/// and whoever handed in. One statement.
+pub async fn orders_filled_as_agent(db: &impl ConnectionTrait, orders: &[OrderId], agent: PersonId) -> Result<HashSet<OrderId>, DbErr> {
+    let hers = Query::select()
+        .column("id")
+        .from("person")
+        .cond_where(Condition::any().add(Expr::col("id").eq(agent)).add(Expr::col("merged_into").eq(agent)))
+        .to_owned();
+    let find = order::Entity::find().select_only().column(order::Column::Id).filter(order::Column::Id.is_in(orders.iter().copied()));
+    let find = find.filter(order::Column::MandateId.is_not_null()).filter(order::Column::CreatedBy.in_subquery(hers));
+    Ok(find.into_tuple().all(db).await?.into_iter().collect())
+}
+
 /// The cases that a person handed in or is a beneficiary of, but for those in which `actor` has a part herself: as
-/// applicant, as beneficiary, or as agent. Who has a part in a case is not its staff. One statement.
+/// applicant, as beneficiary, or as who filled them as an agent. Who has a part in a case is not its staff. One statement.
 pub async fn cases_of_person(db: &impl ConnectionTrait, person: PersonId, actor: PersonId) -> Result<Vec<CaseOfPerson>, DbErr> {
     let hers = "SELECT id FROM person WHERE id = $1 OR merged_into = $1";
     let own = "SELECT id FROM person WHERE id = $2 OR merged_into = $2";
     let text = format!(
-        "SELECT DISTINCT a.state, c.path, r.path FROM (SELECT id FROM application WHERE applicant_person_id IN ({hers}) \
+        "SELECT DISTINCT a.state, c.path, r.path, i.code, COALESCE(p.merged_into, p.id) FROM (SELECT id FROM application WHERE applicant_person_id IN ({hers}) \
             UNION SELECT application_id FROM application_beneficiary WHERE person_id IN ({hers})) found \
-         JOIN application a ON a.id = found.id LEFT JOIN unit c ON c.id = a.current_unit_id LEFT JOIN unit r ON r.id = a.receiving_unit_id \
+         JOIN application a ON a.id = found.id JOIN service_item i ON i.id = a.item_id JOIN person p ON p.id = a.applicant_person_id LEFT JOIN unit c ON c.id = a.current_unit_id LEFT JOIN unit r ON r.id = a.receiving_unit_id \
          WHERE a.state <> 'DRAFT' AND a.applicant_person_id NOT IN ({own}) \
             AND NOT EXISTS (SELECT 1 FROM application_beneficiary b WHERE b.application_id = a.id AND b.person_id IN ({own})) \
-            AND (a.mandate_id IS NULL OR a.submitted_by IS NULL OR a.submitted_by NOT IN ({own}))"
+            AND NOT EXISTS (SELECT 1 FROM application_order o WHERE o.id = a.order_id AND o.mandate_id IS NOT NULL AND o.created_by IN ({own}))"
     );
     let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, [person.0.into(), actor.0.into()])).await?;
     let case = |row: &QueryResult| {
         let paths: [Option<String>; 2] = [row.try_get_by_index(1)?, row.try_get_by_index(2)?];
-        Ok(CaseOfPerson { state: row.try_get_by_index(0)?, unit_paths: paths.into_iter().flatten().collect() })
+        let unit_paths = paths.into_iter().flatten().collect();
+        Ok(CaseOfPerson { state: row.try_get_by_index(0)?, unit_paths, item_code: row.try_get_by_index(3)?, applicant: row.try_get_by_index(4)? })
     };
     rows.iter().map(case).collect()
 }

@@ -110,6 +110,11 @@ pub async fn my_mandates(portal: &Portal, actor: &Actor, request: PageRequest) -
     Ok(page.counted(&request, store::count_mandates(db, &persons)).await?)
 }
 
+/// The mandates in force that a person holds, with the principals as who they are now. One statement.
+pub async fn mandates_held(db: &impl ConnectionTrait, agent: PersonId, now: DateTime<Utc>) -> Result<Vec<Mandate>, Fault> {
+    Ok(store::mandates_held(db, agent, now).await?)
+}
+
 /// Whether a mandate binds `agent` to `principal`, is in its term and not withdrawn, whatever the item.
 pub async fn mandate_holds(db: &impl ConnectionTrait, id: MandateId, agent: PersonId, principal: PersonId, now: DateTime<Utc>) -> Result<bool, Fault> {
     held(db, id, agent, principal, now, |_| true).await

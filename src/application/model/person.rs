@@ -2,6 +2,7 @@
 
 use crate::application::model::case::State;
 use crate::kernel::actor::Actor;
+use crate::kernel::ids::PersonId;
 use crate::kernel::role::Role;
 use crate::person::model::dealing::{Dealt, Tie};
 
@@ -12,6 +13,10 @@ pub struct CaseOfPerson {
     pub state: State,
     /// Paths of the units that work on it and that received it.
     pub unit_paths: Vec<String>,
+    /// Code of its item.
+    pub item_code: String,
+    /// Whose it is: who she is now.
+    pub applicant: PersonId,
 }
 
 /// By which of `roles` the caller deals with a person who has these cases: her grant reaches the unit that works on one
@@ -36,7 +41,7 @@ mod tests {
 
     use super::*;
     use crate::kernel::actor::{Grant, Member, Scope};
-    use crate::kernel::ids::{AccountId, BodyId, PersonId, SessionId, UnitId};
+    use crate::kernel::ids::{AccountId, BodyId, SessionId, UnitId};
     use crate::kernel::role::Assurance;
 
     fn staff(grants: &[(Role, &str)]) -> Actor {
@@ -54,7 +59,7 @@ mod tests {
     }
 
     fn case(state: State, paths: &[&str]) -> CaseOfPerson {
-        CaseOfPerson { state, unit_paths: paths.iter().map(|p| (*p).to_owned()).collect() }
+        CaseOfPerson { state, unit_paths: paths.iter().map(|p| (*p).to_owned()).collect(), item_code: "ONE".into(), applicant: PersonId(Uuid::nil()) }
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! The core of the engine: a case is loaded with its events, judged, and advanced by one event in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::Value;
 
-use crate::account::service::mandates::mandate_in_force;
+use crate::account::service::mandates::mandates_held;
 use crate::application::model::case::{Action, Case, Event, EventKind, Side, State, StepRule, Who, may};
 use crate::application::model::clock::{self, ClockSettings, ClockState, Lapse, Limits};
 use crate::application::model::document::{CaseFacts, DocumentKind, JWS_TYPE, Parties, Wording, write};
 use crate::application::model::projection::Projection;
 use crate::application::model::sight::Sight;
 use crate::application::policy::{self, Standing};
+use crate::application::read;
 use crate::application::service::fulfilment::{FulfilmentCase, Fulfilments};
 use crate::application::service::steps::StepKinds;
 use crate::application::store::{self, EventBy, Written};
@@ -25,7 +26,7 @@ use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{ApplicationId, CaseDocumentId, EventId, PersonId, TypedId, UnitId};
+use crate::kernel::ids::{ApplicationId, CaseDocumentId, EventId, MandateId, PersonId, TypedId, UnitId};
 use crate::kernel::rejection::{Code, Conflict, Rejection};
 use crate::kernel::role::{Assurance, Role};
 use crate::kernel::seal::{Place, SecretKey};
@@ -113,8 +114,8 @@ pub async fn load(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Cal
     load_all(portal, db, calendar, actor, vec![row]).await?.pop().ok_or(Fault::NotFound)
 }
 
-/// Loads those of the cases that something ties the caller to, in the order of their rows. Seven statements at most,
-/// whatever the number of rows, and one more for each case under a mandate and each draft that is not her own.
+/// Loads those of the cases that something ties the caller to, in the order of their rows. Nine statements at most,
+/// whatever the number of rows, and one more for each draft of a walk-in.
 pub async fn load_all(
     portal: &Portal,
     db: &impl ConnectionTrait,
@@ -122,15 +123,19 @@ pub async fn load_all(
     actor: &Actor,
     rows: Vec<store::CaseRow>,
 ) -> Result<Vec<Loaded>, Fault> {
-    policy::signed_in(actor)?;
+    let member = policy::signed_in(actor)?;
+    let now = portal.env.now();
     let ids: Vec<ApplicationId> = rows.iter().map(|row| row.id).collect();
     let mut beneficiaries = store::beneficiaries_of(db, &ids).await?;
     // Who they turned out to be, where persons were merged.
-    let agents = rows.iter().filter(|row| row.mandate_id.is_some()).filter_map(|row| row.submitted_by);
-    let asked: Vec<PersonId> = rows.iter().map(|row| row.applicant_person_id).chain(agents).chain(beneficiaries.values().flatten().copied()).collect();
+    let asked: Vec<PersonId> = rows.iter().map(|row| row.applicant_person_id).chain(beneficiaries.values().flatten().copied()).collect();
     let known = persons::persons_of(db, &asked).await?;
     let now_is = |id: &PersonId| known.get(id).map_or(*id, |person| person.id);
-    let now = portal.env.now();
+    // Who holds no role handles no case: what she is the agent of, the row says.
+    let (roles, under_mandate) = (!member.grants.is_empty(), rows.iter().any(|row| row.mandate_id.is_some()));
+    let held = if roles || under_mandate { mandates_held(db, member.person, now).await? } else { Vec::new() };
+    let orders: Vec<_> = rows.iter().map(|row| row.order_id).collect();
+    let filled = if roles { read::orders_filled_as_agent(db, &orders, member.person).await? } else { HashSet::new() };
     let cases = assemble(portal, db, calendar, rows).await?;
     let mut wanted = policy::staff_units(actor);
     wanted.extend(cases.iter().flat_map(|loaded| [loaded.unit(now), loaded.row.receiving_unit_id]).flatten());
@@ -143,11 +148,14 @@ pub async fn load_all(
         loaded.beneficiaries = beneficiaries.remove(&row.id).unwrap_or_default();
         loaded.assurance = known.get(&row.applicant_person_id).map(|person| person.assurance);
         let others: Vec<PersonId> = loaded.beneficiaries.iter().map(now_is).collect();
-        let acts_for = acts_for(portal, db, actor, row).await?;
+        let applicant = now_is(&row.applicant_person_id);
+        let mandates: Vec<_> = held.iter().filter(|m| m.principal == applicant && m.scope.covers(&loaded.version.item_code)).map(|m| m.id).collect();
+        let acts_for = acts_for(db, actor, row, &mandates).await?;
         // Where the case is by now, whether or not the lapse of its time was written down.
         let paths = (path(loaded.unit(now)), path(row.receiving_unit_id));
-        let was_agent = row.mandate_id.is_some() && row.submitted_by.as_ref().map(now_is).is_some_and(|agent| Some(agent) == actor.person());
-        let standing = policy::standing(actor, now_is(&row.applicant_person_id), &others, acts_for, paths, row.employer_body_id)
+        let was_agent = filled.contains(&row.order_id);
+        let standing = policy::standing(actor, applicant, &others, acts_for, paths, row.employer_body_id)
+            .map(|standing| if mandates.is_empty() { standing } else { standing.as_agent_of_applicant() })
             .and_then(|standing| if was_agent { standing.as_former_agent() } else { Ok(standing) })
             .and_then(|mut standing| {
                 // An employer named in a form learns of it when she is asked, not before.
@@ -211,14 +219,12 @@ async fn assemble(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Cal
     Ok(all)
 }
 
-/// How the caller acts for the applicant: under a mandate that holds now, or as the officer at whose window a cart is
+/// How the caller acts for the applicant: under one of her `mandates` that hold now for the case, or as the officer at whose window a cart is
 /// filled. An agent's right is her mandate alone, an officer's ends with the submission.
-async fn acts_for(portal: &Portal, db: &impl ConnectionTrait, actor: &Actor, row: &store::CaseRow) -> Result<Option<Side>, Fault> {
+async fn acts_for(db: &impl ConnectionTrait, actor: &Actor, row: &store::CaseRow, mandates: &[MandateId]) -> Result<Option<Side>, Fault> {
     let Some(person) = actor.person() else { return Ok(None) };
     if let Some(mandate) = row.mandate_id {
-        let item = catalogue::version_in(portal, db, row.version_id).await?;
-        let holds = mandate_in_force(db, mandate, person, row.applicant_person_id, &item.item_code, portal.env.now()).await?;
-        return Ok(holds.then_some(Side::Agent));
+        return Ok(mandates.contains(&mandate).then_some(Side::Agent));
     }
     let fills = row.state == State::Draft && actor.has(Role::WindowOfficer) && store::order(db, row.order_id).await?.is_some_and(|o| o.created_by == person);
     Ok(fills.then_some(Side::Window))
