@@ -32,6 +32,7 @@ both_engines!(
     removing_the_factor_takes_the_roles_out_of_force,
     security_administration_takes_a_factor_away_and_nobody_else,
     a_secret_is_nowhere_in_the_clear,
+    a_closed_unit_gives_no_roles,
 );
 pool_of_one!(
     from_the_operators_token_to_a_queue_all_is_the_api,
@@ -623,4 +624,28 @@ async fn a_secret_is_nowhere_in_the_clear(app: TestApp) {
     assert!(!logged.holds(used.as_bytes()), "the log holds a code");
     // The search finds what is there.
     assert!(logged.holds(b"graphql") && held.holds(b"COMPLETE_TOTP_ENROLMENT"));
+}
+
+async fn a_closed_unit_gives_no_roles(app: TestApp) {
+    app.publish().await;
+    let system = administrator(&app, "system@example.com", Role::SystemAdmin).await;
+    enrol(&app, &system.access).await;
+    let body = body(&app, &system.access).await;
+    let province = unit(&app, &system.access, &body, None, "PROVINCE", "440000").await;
+    let city = unit(&app, &system.access, &body, Some(&province), "CITY", "440100").await;
+    let window = unit(&app, &system.access, &body, Some(&city), "WINDOW", "440100").await;
+    let other = unit(&app, &system.access, &body, Some(&city), "WINDOW", "440106").await;
+    let invited = sign_up(&app, "invited@example.com").await;
+    let invite = async |unit: &str, key: &str| {
+        let input = json!({ "contact": "invited@example.com", "role": "REVIEWER", "unitId": unit, "idempotencyKey": key });
+        mutate(&app, Some(&system.access), "inviteStaff", "invitation { id }", input).await
+    };
+    assert!(invite(&window, "invite-0000000001").await["invitation"].is_object());
+    let token = text(&letters_to(&app, "invited@example.com").await.pop().unwrap()["secret"]);
+    let close = json!({ "unitId": window, "successorId": other, "expectedVersion": 1, "idempotencyKey": "close-0000000000001" });
+    assert!(mutate(&app, Some(&system.access), "closeUnit", "unit { id }", close).await["unit"].is_object());
+    let accept = mutate(&app, Some(&invited.access), "acceptInvitation", "grant { id }", json!({ "token": token })).await;
+    refused(&accept, "TOKEN_INVALID", "input.token");
+    refused(&invite(&window, "invite-0000000002").await, "NOT_FOUND", "input.unitId");
+    assert!(invite(&other, "invite-0000000003").await["invitation"].is_object());
 }

@@ -81,8 +81,8 @@ pub async fn invite_staff(portal: &Portal, actor: &Actor, command: InviteStaff, 
 
 async fn insert(txn: &impl ConnectionTrait, row: &InvitationRow, token: &str, portal: &Portal) -> Result<(), Refused> {
     match store::insert_invitation(txn, row, token_hash(token), portal.env.now()).await? {
-        Inserted::Done => Ok(()),
-        Inserted::Unknown => Err(unknown_scope(row.scope)),
+        Inserted::Done if is_open(txn, row.scope).await? => Ok(()),
+        Inserted::Done | Inserted::Unknown => Err(unknown_scope(row.scope)),
         Inserted::Taken => Err(Fault::bug("two one-time tokens were equal").into()),
     }
 }
@@ -161,25 +161,29 @@ pub async fn accept_in(
     if invitation.contact_index.is_some() {
         letters::forget_invitation(txn, portal, invitation.id).await?;
     }
-    give(txn, portal, person, invitation.role, invitation.scope, invitation.invited_by, path).await
+    let (role, scope) = (invitation.role, invitation.scope);
+    let grant = RoleGrant { id: GrantId::new(&portal.env), person, role, scope, starts_at: now, ended_at: None };
+    give(txn, grant, invitation.invited_by, path, invalid()).await
 }
 
-async fn give(
-    txn: &impl ConnectionTrait,
-    portal: &Portal,
-    person: PersonId,
-    role: Role,
-    scope: GrantScope,
-    by: Option<PersonId>,
-    path: &str,
-) -> Result<RoleGrant, Refused> {
+/// What a closed unit had to do is its successor's. Asked after the row that names the unit was written, so that it stays so.
+async fn is_open(db: &impl ConnectionTrait, scope: GrantScope) -> Result<bool, Fault> {
+    match scope {
+        GrantScope::Unit(unit) => organisation::is_open(db, unit).await,
+        _ => Ok(true),
+    }
+}
+
+/// Writes a role down, for the caller's transaction, which must end without a commit where this refuses; with `unknown`
+/// where no open unit and no body is its scope.
+async fn give(txn: &impl ConnectionTrait, grant: RoleGrant, by: Option<PersonId>, path: &str, unknown: Refused) -> Result<RoleGrant, Refused> {
+    let RoleGrant { id, person, role, scope, starts_at, .. } = grant;
     if role.is_administrator() && store::is_administrator(txn, person).await? {
         return Err(Rejection::at(Code::AdministratorsApart, path).into());
     }
-    let grant = RoleGrant { id: GrantId::new(&portal.env), person, role, scope, starts_at: portal.env.now(), ended_at: None };
-    match store::insert_grant(txn, grant.id, person, role, scope, by, grant.starts_at).await? {
-        Inserted::Done => Ok(grant),
-        Inserted::Unknown => Err(unknown_scope(scope)),
+    match store::insert_grant(txn, id, person, role, scope, by, starts_at).await? {
+        Inserted::Done if is_open(txn, scope).await? => Ok(grant),
+        Inserted::Done | Inserted::Unknown => Err(unknown),
         // For an administrator another of her roles may have been quicker.
         Inserted::Taken => Err(Rejection::at(if role.is_administrator() { Code::AdministratorsApart } else { Code::AlreadyExists }, path).into()),
     }
@@ -216,30 +220,12 @@ pub async fn grant_role(portal: &Portal, actor: &Actor, command: GrantRole, idem
         other => other?,
     };
     policy::not_oneself(Some(member.person), person, "input.personId")?;
-    let grant = give_as(&txn, portal, key_id, person, &command, member.person).await?;
+    let (role, scope) = (command.role, command.scope);
+    let grant = RoleGrant { id: key_id, person, role, scope, starts_at: portal.env.now(), ended_at: None };
+    let grant = give(&txn, grant, Some(member.person), "input.role", unknown_scope(scope)).await?;
     audit::record(&txn, portal, actor, Entry::new("GRANT_ROLE").object(GRANT, grant.id.0).person(person).detail("role", grant.role.code())).await?;
     portal.commit(txn).await?;
     Ok(grant)
-}
-
-async fn give_as(txn: &impl ConnectionTrait, portal: &Portal, id: GrantId, person: PersonId, command: &GrantRole, by: PersonId) -> Result<RoleGrant, Refused> {
-    if command.role.is_administrator() && store::is_administrator(txn, person).await? {
-        return Err(Rejection::at(Code::AdministratorsApart, "input.role").into());
-    }
-    // What a closed unit had to do is its successor's.
-    if let GrantScope::Unit(unit) = command.scope
-        && !organisation::is_open(txn, unit).await?
-    {
-        return Err(unknown_scope(command.scope));
-    }
-    let now = portal.env.now();
-    match store::insert_grant(txn, id, person, command.role, command.scope, Some(by), now).await? {
-        Inserted::Done => Ok(RoleGrant { id, person, role: command.role, scope: command.scope, starts_at: now, ended_at: None }),
-        Inserted::Unknown => Err(unknown_scope(command.scope)),
-        Inserted::Taken => {
-            Err(Rejection::at(if command.role.is_administrator() { Code::AdministratorsApart } else { Code::AlreadyExists }, "input.role").into())
-        }
-    }
 }
 
 /// Security administration ends a role; from the next request on it is not in force.
