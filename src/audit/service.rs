@@ -279,7 +279,7 @@ pub async fn work_off(portal: &Portal) -> Result<usize, Fault> {
             }
         };
         let txn = portal.db.begin_write().await?;
-        store::finish_work(&txn, work.id, state, next).await?;
+        store::finish_work(&txn, (work.id, work.attempts), state, next).await?;
         txn.commit().await?;
     }
     Ok(taken)

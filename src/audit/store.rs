@@ -253,13 +253,16 @@ pub async fn take_work(db: &impl ConnectionTrait, id: OutboxId, attempts: i32, n
     }))
 }
 
-/// Ends the work on a row: done, dead, or to be tried again at `next`.
-pub async fn finish_work(db: &impl ConnectionTrait, id: OutboxId, state: OutboxState, next: DateTime<Utc>) -> Result<(), DbErr> {
+/// Ends the work on a row: done, dead, or to be tried again at `next`. Of a worker whose lease ended, and whose row another
+/// took or did, nothing is written.
+pub async fn finish_work(db: &impl ConnectionTrait, (id, attempts): (OutboxId, i32), state: OutboxState, next: DateTime<Utc>) -> Result<(), DbErr> {
     outbox::Entity::update_many()
         .col_expr(outbox::Column::State, Expr::value(state))
         .col_expr(outbox::Column::NextAttemptAt, Expr::value(next))
         .col_expr(outbox::Column::LeasedUntil, Expr::value(None::<DateTime<Utc>>))
         .filter(outbox::Column::Id.eq(id))
+        .filter(outbox::Column::State.eq(OutboxState::Pending))
+        .filter(outbox::Column::Attempts.eq(attempts))
         .exec(db)
         .await
         .map(|_| ())

@@ -29,6 +29,7 @@ both_engines!(
     twenty_writers_and_two_sequencers_keep_one_dense_chain,
     a_lease_that_ran_out_goes_to_another_and_the_old_holder_seals_nothing,
     a_failing_row_is_tried_again_holds_back_its_object_only_and_dies_after_twelve,
+    a_worker_whose_lease_ended_undoes_nothing,
 );
 pool_of_one!(
     a_lease_that_ran_out_goes_to_another_and_the_old_holder_seals_nothing,
@@ -367,4 +368,37 @@ async fn another_process_is_woken_by_a_notice() {
     stop.cancel();
     listening.await.unwrap();
     second.db.close().await.unwrap();
+}
+
+/// Is so slow at its first try that its lease ends and another works the row off; then it fails.
+#[derive(Debug, Default)]
+struct Slow(AtomicBool);
+
+#[async_trait]
+impl Worker for Slow {
+    fn kinds(&self) -> &'static [&'static str] {
+        &[KIND]
+    }
+
+    async fn work(&self, portal: &Portal, _: &Work) -> Result<(), Undone> {
+        if self.0.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        portal.db.writer().execute_unprepared("UPDATE outbox SET leased_until = NULL").await.unwrap();
+        assert_eq!(work_off(portal).await.unwrap(), 1);
+        Err(Undone::Later(anyhow::anyhow!("too late")))
+    }
+}
+
+async fn a_worker_whose_lease_ended_undoes_nothing(app: TestApp) {
+    let parts = app::parts(&app.config()).unwrap().with(Workers::default().with(&(Arc::new(Slow::default()) as Arc<dyn Worker>)));
+    let Portal { db, env, keyring, settings, .. } = app.portal().clone();
+    let portal = &Portal::new(db, env, keyring, settings, parts);
+    let txn = portal.db.begin_write().await.unwrap();
+    announce(&txn, portal, Message::new(KIND, "TEST", portal.env.uuid()).work()).await.unwrap();
+    portal.commit(txn).await.unwrap();
+    assert_eq!(work_off(portal).await.unwrap(), 1);
+    let row = Statement::from_string(portal.db.read().get_database_backend(), format!("SELECT state, attempts FROM outbox WHERE kind = '{KIND}'"));
+    let row = portal.db.read().query_one_raw(row).await.unwrap().unwrap();
+    assert_eq!((row.try_get_by_index::<String>(0).unwrap(), row.try_get_by_index::<i32>(1).unwrap()), ("DONE".to_owned(), 2));
 }
