@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, SqlErr, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use crate::kernel::ids::{ApplicationId, BenefitEntryId, BenefitId, BodyId, CardCheckId, CardId, CardProductId, CardProductVersionId, PersonId, UnitId};
@@ -45,15 +45,6 @@ fn to_json(value: &impl serde::Serialize) -> Result<Value, DbErr> {
 
 fn to_json_or_null(value: Option<&Text>) -> Result<Value, DbErr> {
     value.map_or(Ok(Value::Json(None)), to_json)
-}
-
-/// Whether a statement inserted, or met a unique index.
-fn inserted(result: Result<u64, DbErr>) -> Result<bool, DbErr> {
-    match result {
-        Ok(rows) => Ok(rows == 1),
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 const OFFER: &str = "SELECT p.id AS p_id, p.code, p.level, p.region_code AS p_region, p.issuer, p.issuer_body_id, p.name, p.number_prefix, p.sub_cards, \
@@ -333,10 +324,12 @@ pub async fn take_sequences(txn: &impl ConnectionTrait, product: CardProductId, 
     rows.first().map(|row| row.try_get("", "last_sequence")).transpose()
 }
 
-/// Adds a principal card. `false`: the holder has one of the product in force, or the case has its card.
+/// Adds a principal card. `false`: the holder has one of the product in force. That a case has its card already is no such
+/// answer but an error.
 pub async fn insert_card(txn: &impl ConnectionTrait, product: CardProductId, card: &Card) -> Result<bool, DbErr> {
     let sql = "INSERT INTO card (id, product_id, product_version_id, grade, holder_person_id, beneficiary, principal_card_id, application_id, valid_from, \
-               valid_to, status, issued_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1) ON CONFLICT DO NOTHING";
+               valid_to, status, issued_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1) \
+               ON CONFLICT (holder_person_id, product_id) WHERE status IN ('ACTIVE', 'SUSPENDED') AND principal_card_id IS NULL DO NOTHING";
     let values = vec![
         card.id.0.into(),
         product.0.into(),
@@ -351,7 +344,7 @@ pub async fn insert_card(txn: &impl ConnectionTrait, product: CardProductId, car
         card.status.code().into(),
         card.issued_at.into(),
     ];
-    inserted(run(txn, sql, values).await)
+    Ok(run(txn, sql, values).await? == 1)
 }
 
 /// Adds a number to a card.

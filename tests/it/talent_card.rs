@@ -57,6 +57,7 @@ both_engines!(
     a_card_ends_with_the_contract_and_with_the_permit_that_was_verified,
     products_are_read_once_and_by_anybody,
     my_cards_with_their_benefits_cost_four_statements_over_http,
+    a_second_card_of_a_case_is_a_fault_and_no_card_in_force,
 );
 
 fn actor(person: PersonId, grants: Vec<Grant>) -> Actor {
@@ -933,4 +934,17 @@ async fn my_cards_with_their_benefits_cost_four_statements_over_http(app: TestAp
         // A card lapses, and the next one is issued.
         app.advance(chrono::Duration::days(6 * 366));
     }
+}
+
+/// What cannot happen is no answer to the officer: a case gives its card once.
+async fn a_second_card_of_a_case_is_a_fault_and_no_card_in_force(app: TestApp) {
+    let app = &app;
+    world(app).await;
+    let (holder, by) = somebody(app, Vec::new()).await;
+    let command = order(app, holder);
+    issue(app, command.clone(), &by).await.unwrap();
+    app.portal().db.writer().execute_unprepared("UPDATE card SET status = 'REVOKED'").await.unwrap();
+    assert!(matches!(issue(app, command, &by).await, Err(Refused::Fault(_))));
+    issue(app, order(app, holder), &by).await.unwrap();
+    assert_eq!(codes(issue(app, order(app, holder), &by).await), [Code::CardExists]);
 }
