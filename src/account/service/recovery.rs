@@ -40,11 +40,11 @@ pub async fn start_recovery(portal: &Portal, actor: &Actor, client: &Client, com
 ///
 /// Refuses with [`Code::CodeInvalid`], [`Code::TooShort`], [`Code::TooLong`], [`Code::PasswordWeak`].
 pub async fn complete_recovery(portal: &Portal, actor: &Actor, client: &Client, command: CompleteRecovery) -> Result<SignedIn, Refused> {
-    limits::count(portal, Attempt::CodeEntry, Subject::Own(&command.challenge.global()), client).await?;
     let problems = password::check(&command.password, &[], "input.password");
     if !problems.is_empty() {
         return Err(Refused::Rejected(problems));
     }
+    limits::count(portal, Attempt::CodeEntry, Subject::Own(&command.challenge.global()), client).await?;
     let invalid = || Refused::from(Rejection::at(Code::CodeInvalid, "input.code"));
     let (code, contact) = letters::try_code(portal, command.challenge, CodePurpose::Recovery, &command.code).await?.ok_or_else(invalid)?;
     let id = code.account.ok_or_else(invalid)?;

@@ -72,15 +72,17 @@ pub async fn start(portal: &Portal, actor: &Actor, client: &Client, command: Ask
     Ok(challenge)
 }
 
-/// Makes person, account, confirmed contact point and session.
+/// Makes person, account, confirmed contact point and session. What is wrong in the form costs no try of the code.
 ///
 /// Refuses with [`Code::CodeInvalid`] (wrong, used, expired, too many tries), [`Code::TooShort`], [`Code::TooLong`],
 /// [`Code::PasswordWeak`], the codes of a person's name, [`Code::AlreadyExists`] where the contact point was taken
 /// meanwhile, and those of `acceptInvitation`.
 pub async fn complete_sign_up(portal: &Portal, actor: &Actor, client: &Client, command: CompleteSignUp) -> Result<SessionPair, Refused> {
-    limits::count(portal, Attempt::CodeEntry, Subject::Own(&command.challenge.global()), client).await?;
+    // What she typed when she asked for the code; she is not told whether the challenge waits.
+    let asked = store::code(portal.db.read(), command.challenge).await?.filter(|row| row.purpose == CodePurpose::SignUp);
+    let asked = asked.map(|row| letters::contact_of(portal, &row)).transpose()?.flatten();
     let names = [command.person.name_zh.clone(), command.person.name_latin.clone()];
-    let mut context: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
+    let context: Vec<&str> = names.iter().flatten().map(String::as_str).chain(asked.as_ref().map(Contact::value)).collect();
     let mut problems = password::check(&command.password, &context, "input.password");
     let person = match command.person.parse_new("input", portal.env.today()) {
         Ok(person) if problems.is_empty() => person,
@@ -90,13 +92,9 @@ pub async fn complete_sign_up(portal: &Portal, actor: &Actor, client: &Client, c
             return Err(Refused::Rejected(problems));
         }
     };
+    limits::count(portal, Attempt::CodeEntry, Subject::Own(&command.challenge.global()), client).await?;
     let invalid = || Refused::from(Rejection::at(Code::CodeInvalid, "input.code"));
     let (code, contact) = letters::try_code(portal, command.challenge, CodePurpose::SignUp, &command.code).await?.ok_or_else(invalid)?;
-    context.push(contact.value());
-    let problems = password::check(&command.password, &context, "input.password");
-    if !problems.is_empty() {
-        return Err(Refused::Rejected(problems));
-    }
     let hash = portal.part::<HashPool>()?.hash(&portal.env, &command.password).await?;
     let (person_id, account, point) = (PersonId::new(&portal.env), AccountId::new(&portal.env), ContactPointId::new(&portal.env));
     // The key first, the row second; a key without a person is swept.
