@@ -189,6 +189,7 @@ pub async fn add_education(portal: &Portal, actor: &Actor, education: Education,
         let rows = store::educations(&txn, own).await?;
         return find(open_educations(portal, rows).await?, |entry| entry.id.uuid() == made);
     }
+    person::lock_person(&txn, own).await?;
     room(store::educations(&txn, own).await?.len())?;
     store::insert_education(&txn, id, own, seal(portal, &key, place("education", id), &details)?, portal.env.now()).await?;
     audit::record(&txn, portal, actor, trail("ADD_EDUCATION", "EDUCATION", id.uuid(), own)).await?;
@@ -227,6 +228,7 @@ pub async fn add_employment(
         let rows = store::employments(&txn, own).await?;
         return find(open_employments(portal, rows).await?, |entry| entry.id.uuid() == made);
     }
+    person::lock_person(&txn, own).await?;
     room(store::employments(&txn, own).await?.len())?;
     let sealed = seal(portal, &key, place("employment", id), &details)?;
     if store::insert_employment(&txn, id, own, employer, sealed, portal.env.now()).await? != Inserted::Done {
@@ -288,6 +290,7 @@ pub async fn add_family_member(portal: &Portal, actor: &Actor, command: AddFamil
     let (id, member) = (FamilyMemberId::new(&portal.env), PersonId::new(&portal.env));
     let txn = portal.db.begin_write().await?;
     let claim = audit::claim_key(&txn, portal, actor, "addFamilyMember", idempotency_key, &command, id.uuid()).await?;
+    person::lock_person(&txn, own).await?;
     let rows = store::family(&txn, own).await?;
     if let Claim::Replay(made) = claim {
         let row = rows.into_iter().find(|row| row.id.uuid() == made).ok_or(Fault::NotFound)?;
@@ -360,6 +363,7 @@ pub async fn claim_category(
     let id = TalentCategoryId::new(&portal.env);
     let txn = portal.db.begin_write().await?;
     let claim = audit::claim_key(&txn, portal, actor, "claimTalentCategory", idempotency_key, &(&category, evidence), id.uuid()).await?;
+    person::lock_person(&txn, own).await?;
     let rows = store::categories(&txn, own).await?;
     if let Claim::Replay(made) = claim {
         let row = rows.into_iter().find(|row| row.id.uuid() == made).ok_or(Fault::NotFound)?;

@@ -29,6 +29,7 @@ both_engines!(
     nobody_else_reads_or_changes_a_profile,
     a_profile_gives_facts_and_silence_gives_none,
     a_profile_costs_six_statements,
+    of_two_spouses_added_at_once_one_is_refused,
 );
 pool_of_one!(entries_are_sealed_listed_and_removed, a_family_member_becomes_a_person, a_category_is_claimed_once);
 
@@ -264,4 +265,24 @@ async fn a_profile_costs_six_statements(app: TestApp) {
     };
     // Session look-up and, in a process that has not seen her, her key come on top.
     assert_eq!(app.statements(profile).await.0, 4);
+}
+
+async fn of_two_spouses_added_at_once_one_is_refused(app: TestApp) {
+    let (_, caller) = talent(&app).await;
+    let tries = (0..8).map(|n| {
+        let (portal, caller) = (app.portal().clone(), caller.clone());
+        let spouse = PersonInput { name_zh: Some("李小红".into()), ..PersonInput::default() };
+        tokio::spawn(async move {
+            service::add_family_member(&portal, &caller, AddFamilyMember { person: spouse, relation: FamilyRelation::Spouse }, &key(n)).await
+        })
+    });
+    let mut added = 0;
+    for tried in tries.collect::<Vec<_>>() {
+        match tried.await.unwrap() {
+            Ok(_) => added += 1,
+            Err(Refused::Rejected(reasons)) => assert_eq!(reasons, [Rejection::at(Code::AlreadyExists, "input.relation")]),
+            Err(Refused::Fault(fault)) => panic!("{fault:?}"),
+        }
+    }
+    assert_eq!(added, 1);
 }
