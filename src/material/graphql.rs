@@ -145,7 +145,7 @@ pub struct CreateUploadInput {
     pub sha256: String,
     /// The document of which this is a new version. Without it a document is made.
     pub document_id: Option<ID>,
-    /// The walk-in for whom an officer sends the file.
+    /// For whom it is sent: an officer's walk-in, or the principal of an agent whose mandate is in force.
     pub for_person_id: Option<ID>,
 }
 

@@ -10,10 +10,10 @@ pub fn signed_in(actor: &Actor) -> Result<&Member, Fault> {
     actor.member.as_ref().ok_or(Fault::Unauthenticated)
 }
 
-/// Window officers send documents for walk-ins; everybody sends her own.
-pub fn may_send(actor: &Actor, for_person: Option<PersonId>) -> Result<&Member, Fault> {
+/// Window officers send documents for walk-ins, agents for their principals; everybody sends her own.
+pub fn may_send(actor: &Actor, for_person: Option<PersonId>, agent: bool) -> Result<&Member, Fault> {
     let member = signed_in(actor)?;
-    if for_person.is_none_or(|person| person == member.person) || actor.has(Role::WindowOfficer) { Ok(member) } else { Err(Fault::Forbidden) }
+    if agent || for_person.is_none_or(|person| person == member.person) || actor.has(Role::WindowOfficer) { Ok(member) } else { Err(Fault::Forbidden) }
 }
 
 /// A document is its owner's; for others it does not exist. `owner` is all ids that mean her.
@@ -49,12 +49,13 @@ mod tests {
     }
 
     #[test]
-    fn only_officers_send_for_others() {
-        assert!(may_send(&actor(1, &[]), None).is_ok());
-        assert!(may_send(&actor(1, &[]), Some(person(1))).is_ok());
-        assert!(matches!(may_send(&actor(1, &[Role::Reviewer]), Some(person(2))), Err(Fault::Forbidden)));
-        assert!(may_send(&actor(1, &[Role::WindowOfficer]), Some(person(2))).is_ok());
-        assert!(matches!(may_send(&Actor::anonymous("r"), None), Err(Fault::Unauthenticated)));
+    fn only_officers_and_agents_send_for_others() {
+        assert!(may_send(&actor(1, &[]), None, false).is_ok());
+        assert!(may_send(&actor(1, &[]), Some(person(1)), false).is_ok());
+        assert!(matches!(may_send(&actor(1, &[Role::Reviewer]), Some(person(2)), false), Err(Fault::Forbidden)));
+        assert!(may_send(&actor(1, &[Role::WindowOfficer]), Some(person(2)), false).is_ok());
+        assert!(may_send(&actor(1, &[]), Some(person(2)), true).is_ok());
+        assert!(matches!(may_send(&Actor::anonymous("r"), None, false), Err(Fault::Unauthenticated)));
     }
 
     #[test]

@@ -50,6 +50,9 @@ both_engines!(
     nobody_keeps_more_than_twenty_carts,
     an_agent_acts_under_a_mandate_until_it_is_withdrawn,
     who_handed_a_case_in_under_a_mandate_never_works_on_it,
+    who_filled_a_cart_under_a_mandate_never_works_on_its_case,
+    an_agent_works_on_no_case_of_her_principal_that_her_mandate_covers,
+    an_agent_sends_documents_for_her_principal_and_reads_none,
 );
 pool_of_one!(
     only_the_window_lets_somebody_in_whom_nobody_has_verified,
@@ -110,7 +113,7 @@ impl World {
     }
 
     async fn walk_in(&self, officer: &Someone) -> PersonId {
-        let input = json!({ "nameZh": "李小明", "idempotencyKey": self.key() });
+        let input = json!({ "nameZh": "人才甲", "idempotencyKey": self.key() });
         let person = self.run(officer, "registerPerson", "person { id }", input).await.unwrap();
         PersonId::parse_global(person["id"].as_str().unwrap()).unwrap()
     }
@@ -790,4 +793,82 @@ async fn who_handed_a_case_in_under_a_mandate_never_works_on_it(app: TestApp) {
     for (mutation, more) in [("claimApplication", json!({})), ("decideApplication", json!({ "decision": "APPROVED" }))] {
         assert_eq!(world.fault(&agent, mutation, with(target(&case), more)).await, "NOT_FOUND");
     }
+}
+
+/// Gives a mandate for an item.
+async fn mandate(world: &World, principal: &Someone, agent: &Someone, item: &str) -> Value {
+    let term: DateTime<Utc> = world.app.portal().env.now() + Duration::days(30);
+    let grant = json!({ "agentId": agent.person.global(), "itemCodes": [item], "endsAt": term, "idempotencyKey": world.key() });
+    world.run(principal, "grantMandate", "mandate { id }", grant).await.unwrap()
+}
+
+async fn end_mandate(world: &World, by: &Someone, mandate: &Value) {
+    world.run(by, "endMandate", "mandate { id }", json!({ "mandateId": mandate["id"] })).await.unwrap();
+}
+
+/// What an officer reads of a person with whom she deals by a case.
+async fn read_person(world: &World, by: &Someone, person: &Someone) -> Value {
+    let reply = world
+        .app
+        .graphql(Some(&by.token), "query($id: ID!) { node(id: $id) { ... on Person { displayName } } }", json!({ "id": person.person.global() }))
+        .await;
+    if reply.errors.is_empty() { json!("READ") } else { json!(reply.code()) }
+}
+
+async fn who_filled_a_cart_under_a_mandate_never_works_on_its_case(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer, agent) = (world.talent("talent").await, world.staff("officer").await, world.staff("reviewer").await);
+    let given = mandate(&world, &talent, &agent, SERVICE).await;
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let cart = world.save(&agent, json!({ "applicantId": talent.person.global(), "mandateId": given["id"], "lines": [line] })).await.unwrap();
+    // The applicant hands in herself what the agent filled in, and the agent lays her mandate down.
+    let case = world.submit(&talent, &cart, json!({})).await.unwrap()["applications"][0].take();
+    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
+    assert_eq!(codes(&no(world.act(&agent, "claimApplication", &case, json!({})).await)), ["OWN_CASE"]);
+    end_mandate(&world, &agent, &given).await;
+    for (mutation, more) in [("claimApplication", json!({})), ("completeStep", json!({ "stepKey": "review", "outcome": "POSITIVE" }))] {
+        assert_eq!(world.fault(&agent, mutation, with(target(&case), more)).await, "NOT_FOUND");
+    }
+    assert_eq!(read_person(&world, &agent, &talent).await, "NOT_FOUND");
+}
+
+async fn an_agent_works_on_no_case_of_her_principal_that_her_mandate_covers(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer, agent) = (world.talent("talent").await, world.staff("officer").await, world.staff("reviewer").await);
+    let case = world.case(&talent).await;
+    let case = world.done(&officer, "acceptApplication", &case, json!({})).await;
+    let other = mandate(&world, &talent, &agent, CARD).await;
+    assert_eq!(world.read(&agent, &case, "answers").await["answers"], json!({ "city": "440100" }));
+    assert_eq!(read_person(&world, &agent, &talent).await, "READ");
+    end_mandate(&world, &talent, &other).await;
+    let given = mandate(&world, &talent, &agent, SERVICE).await;
+    for (mutation, more) in [("claimApplication", json!({})), ("completeStep", json!({ "stepKey": "review", "outcome": "POSITIVE" }))] {
+        assert_eq!(codes(&no(world.act(&agent, mutation, &case, more).await)), ["OWN_CASE"], "{mutation}");
+    }
+    assert_eq!(world.read(&agent, &case, "answers").await["answers"], json!(null));
+    assert_eq!(read_person(&world, &agent, &talent).await, "NOT_FOUND");
+    end_mandate(&world, &talent, &given).await;
+    world.done(&agent, "completeStep", &case, json!({ "stepKey": "review", "outcome": "POSITIVE" })).await;
+}
+
+async fn an_agent_sends_documents_for_her_principal_and_reads_none(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, agent) = (world.talent("talent").await, world.someone("talent2", None).await);
+    let declared = json!({ "documentKind": "PHOTO", "size": 3, "mediaType": "image/png", "sha256": "ab".repeat(32), "forPersonId": talent.person.global() });
+    let upload = "mutation($i: CreateUploadInput!) { createUpload(input: $i) { upload { url } } }";
+    let code = async || world.app.graphql(Some(&agent.token), upload, json!({ "i": declared })).await.code().to_owned();
+    assert_eq!(code().await, "FORBIDDEN");
+    let given = mandate(&world, &talent, &agent, CARD).await;
+    let materials = world.materials_for(&agent, talent.person).await;
+    let entry = world.trail("CREATE_UPLOAD").await.pop().unwrap();
+    assert_eq!((entry.person, entry.on_behalf_of), (Some(agent.person), Some(talent.person)));
+    assert_eq!(entry.mandate.map(|id| json!(MandateId(id).global())), Some(given["id"].clone()));
+    let count =
+        async |by: &Someone| world.app.graphql(Some(&by.token), "{ myDocuments { totalCount } }", json!({})).await.ok()["myDocuments"]["totalCount"].take();
+    assert_eq!((count(&talent).await, count(&agent).await), (json!(6), json!(0)));
+    let line = world.card_line(&materials, json!({})).await;
+    let cart = json!({ "applicantId": talent.person.global(), "mandateId": given["id"], "lines": [line] });
+    world.save(&agent, cart).await.unwrap();
+    end_mandate(&world, &talent, &given).await;
+    assert_eq!(code().await, "FORBIDDEN");
 }

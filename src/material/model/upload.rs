@@ -51,7 +51,7 @@ pub struct CreateUpload {
     pub sha256: String,
     /// The document of which it is a new version; without it a document is made.
     pub document: Option<DocumentId>,
-    /// The walk-in for whom an officer sends it.
+    /// For whom it is sent: an officer's walk-in, or an agent's principal.
     pub for_person: Option<PersonId>,
 }
 

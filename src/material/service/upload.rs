@@ -1,5 +1,6 @@
 //! Uploads: declared, received in pieces, judged, and made a version of a document.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use object_store::ObjectStore;
 use uuid::Uuid;
 
 use super::{OBJECT, files, title_place};
+use crate::account::model::mandate::Mandate;
+use crate::account::service::mandates::mandates_held;
 use crate::audit::model::{Entry, Message};
 use crate::audit::service::{announce, record};
 use crate::catalogue::model::bundle::document_kinds;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{DocumentId, DocumentVersionId, TypedId as _, UploadId};
+use crate::kernel::ids::{DocumentId, DocumentVersionId, PersonId, TypedId as _, UploadId};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::seal::{SecretKey, token_hash};
 use crate::material::model::document::{Document, DocumentVersion, ScanState};
@@ -51,16 +54,19 @@ fn is_known_kind(kind: &str) -> bool {
 /// `input.documentKind` where no item asks for such a document, or where the document is of another kind; TOO_MANY
 /// versions; UPLOAD_QUOTA_EXCEEDED.
 pub async fn create_upload(portal: &Portal, actor: &Actor, command: CreateUpload) -> Result<Opened, Refused> {
-    let member = policy::may_send(actor, command.for_person)?;
+    let now = portal.env.now();
+    let mandate = mandate_of(portal, policy::signed_in(actor)?.person, command.for_person).await?;
+    let member = policy::may_send(actor, command.for_person, mandate.is_some())?;
     let declared = Declared::parse(&command, portal.settings.upload_max).map_err(Refused::Rejected)?;
     if !is_known_kind(&declared.kind) {
         return Err(Rejection::at(Code::NotAllowed, "input.documentKind").into());
     }
     let db = portal.db.read();
-    let owner = match command.for_person {
-        None => member.person,
+    let owner = match (command.for_person, &mandate) {
+        (None, _) => member.person,
+        (_, Some(mandate)) => mandate.principal,
         // An officer sends for whom she deals with; anybody else does not exist for her.
-        Some(other) => match person::person_for(portal, actor, other).await {
+        (Some(other), None) => match person::person_for(portal, actor, other).await {
             Err(Fault::NotFound) => return Err(Rejection::at(Code::NotFound, "input.forPersonId").into()),
             found => found?.id,
         },
@@ -81,7 +87,6 @@ pub async fn create_upload(portal: &Portal, actor: &Actor, command: CreateUpload
     }
     // The key is committed first, the row second.
     let key = person::keys::ensure_key(portal, owner_of_row).await?;
-    let now = portal.env.now();
     let token = portal.env.secret();
     let upload = Upload {
         id: UploadId::new(&portal.env),
@@ -102,14 +107,34 @@ pub async fn create_upload(portal: &Portal, actor: &Actor, command: CreateUpload
         expires_at: now + LIFE,
     };
     let txn = portal.db.begin_write().await?;
+    // One after the other for one sender, and for one owner, so that the counts hold.
+    for id in BTreeSet::from([member.person, owner]) {
+        person::lock_person(&txn, id).await?;
+    }
     let waiting = store::waiting_bytes(&txn, &identities, now).await?;
     if store::open_uploads(&txn, member.person, now).await? >= OPEN_MAX || waiting.saturating_add(upload.size) > WAITING_MAX {
         return Err(Rejection::at(Code::UploadQuotaExceeded, "input.size").into());
     }
     store::insert_upload(&txn, &upload).await?;
-    record(&txn, portal, actor, Entry::new("CREATE_UPLOAD").object("UPLOAD", upload.id.uuid()).person(owner)).await?;
+    let entry = Entry::new("CREATE_UPLOAD").object("UPLOAD", upload.id.uuid()).person(owner);
+    let entry = match &mandate {
+        Some(mandate) => entry.on_behalf(owner, Some(mandate.id)),
+        None => entry,
+    };
+    record(&txn, portal, actor, entry).await?;
     portal.commit(txn).await?;
     Ok(Opened { token, upload })
+}
+
+/// A mandate in force by which the sender acts for another, whatever it covers: a document is of no item.
+async fn mandate_of(portal: &Portal, sender: PersonId, principal: Option<PersonId>) -> Result<Option<Mandate>, Fault> {
+    let Some(principal) = principal.filter(|principal| *principal != sender) else { return Ok(None) };
+    let db = portal.db.read();
+    let principal = match person::resolve(db, principal).await {
+        Err(Fault::NotFound) => return Ok(None),
+        found => found?,
+    };
+    Ok(mandates_held(db, sender, portal.env.now()).await?.into_iter().find(|mandate| mandate.principal == principal))
 }
 
 /// How an upload stands.
