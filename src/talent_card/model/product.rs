@@ -301,6 +301,7 @@ mod tests {
 
     #[test]
     fn a_benefit_is_for_a_grade_a_beneficiary_a_place_and_a_body() {
+        use Beneficiary::{Holder, Spouse};
         let (one, other) = (BodyId(uuid::Uuid::from_u128(1)), BodyId(uuid::Uuid::from_u128(2)));
         let text = || Text::simplified("某项", crate::kernel::text::Origin::Human);
         let benefit = |region: Option<&str>, authority_body| Benefit {
@@ -321,7 +322,6 @@ mod tests {
             verification: Verification::StandIn,
             source: String::new(),
         };
-        use Beneficiary::{Holder, Spouse};
         for (region, authority, grade, who, place, body, given) in [
             (None, None, "A", Holder, "440100", Some(one), true),
             (None, None, "A", Holder, "440000", None, true),
