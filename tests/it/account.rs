@@ -13,6 +13,7 @@ use talent_portal::kernel::fault::{Fault, Refused};
 use talent_portal::kernel::ids::TypedId as _;
 use talent_portal::kernel::role::Role;
 
+use crate::support::search::Log;
 use crate::support::{TestApp, both_engines, pool_of_one};
 
 both_engines!(
@@ -286,6 +287,16 @@ async fn wrong_unknown_and_malformed_names_have_one_answer(app: TestApp) {
     assert!(lives(&app, &pair.access).await);
     assert!(!lives(&app, &pair.refresh).await, "a refresh token is no access token");
     assert!(!lives(&app, "nonsense").await);
+    // An account that was disabled is answered like a wrong password, and its sessions are nobody's.
+    let set = async |status: &str| {
+        let update = format!("UPDATE account SET status = '{status}'");
+        assert_eq!(app.portal().db.writer().execute_unprepared(&update).await.unwrap().rows_affected(), 1);
+    };
+    set("DISABLED").await;
+    assert_eq!(sign_in(&app, "known@example.com", PASSWORD).await, answers[0]);
+    assert!(!lives(&app, &pair.access).await);
+    set("ACTIVE").await;
+    assert_eq!(sign_in(&app, "known@example.com", PASSWORD).await["result"]["__typename"], "SessionPair");
     // A challenge of another kind is none of a second factor.
     let completed =
         mutate(&app, None, "completeSignIn", PAIR, json!({ "challengeId": code(&app, "startSignUp", "x@example.com").await.0, "code": "123456" })).await;
@@ -709,6 +720,13 @@ async fn a_hundred_failures_stop_strangers_and_not_the_owner_where_she_is_known(
     assert_eq!(sign_in_from(&app, "10.0.99.1", "owner@example.com", PASSWORD).await, "SessionPair");
 }
 
+/// How many alarms about the whole site a log has, by what was tried.
+fn alarms(log: Log) -> [(&'static str, usize); 2] {
+    let log = String::from_utf8(log.end()).unwrap();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains(" WARN ") && line.contains("more tries than usual on the whole site")).collect();
+    ["sign-in", "code-request"].map(|name| (name, told.iter().filter(|line| line.contains(&format!("attempt=\"{name}\""))).count()))
+}
+
 async fn many_tries_on_the_whole_site_raise_an_alarm_and_stop_nobody(app: TestApp) {
     sign_up(&app, "known@example.com").await;
     let portal = app.portal();
@@ -720,9 +738,16 @@ async fn many_tries_on_the_whole_site_raise_an_alarm_and_stop_nobody(app: TestAp
         txn.execute_raw(sea_orm::Statement::from_sql_and_values(txn.get_database_backend(), text, [key(name).into(), far.into()])).await.unwrap();
     }
     portal.commit(txn).await.unwrap();
-    assert_eq!(sign_in(&app, "known@example.com", PASSWORD).await["result"]["__typename"], "SessionPair");
+    let log = Log::begin();
+    for _ in 0..3 {
+        assert_eq!(sign_in(&app, "known@example.com", PASSWORD).await["result"]["__typename"], "SessionPair");
+    }
+    // One alarm, however many come after it; another kind of tries has one of its own.
+    assert_eq!(alarms(log), [("sign-in", 1), ("code-request", 0)]);
+    let log = Log::begin();
     let (challenge, digits) = code(&app, "startSignUp", "second@example.com").await;
     assert!(complete(&app, (&challenge, &digits), PASSWORD).await["session"].is_object());
+    assert_eq!(alarms(log), [("sign-in", 0), ("code-request", 1)]);
 }
 
 async fn an_invitation_is_for_who_holds_the_contact_point_and_while_its_sender_may_invite(app: TestApp) {

@@ -50,6 +50,7 @@ both_engines!(
     keys_stand_in_the_order_of_the_document_and_null_stays_where_it_fell,
     a_panic_ends_one_request_only,
     a_connection_that_sends_no_headers_is_closed,
+    a_process_that_stops_is_ready_no_more,
     a_store_that_is_away_is_told_and_heals,
 );
 
@@ -641,6 +642,16 @@ async fn get(router: &axum::Router, path: &str) -> (StatusCode, String) {
     let (head, body) = router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap().into_parts();
     let bytes = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
     (head.status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+async fn a_process_that_stops_is_ready_no_more(app: TestApp) {
+    let stop = CancellationToken::new();
+    let router = app::router(app.portal(), &app.config(), None, stop.clone());
+    assert_eq!(get(&router, "/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
+    stop.cancel();
+    assert_eq!(get(&router, "/readyz").await, (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()));
+    // It lives until what is under way is answered.
+    assert_eq!(get(&router, "/healthz").await.0, StatusCode::OK);
 }
 
 async fn a_store_that_is_away_is_told_and_heals(app: TestApp) {

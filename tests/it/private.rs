@@ -5,6 +5,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use talent_portal::kernel::hex;
@@ -15,12 +16,16 @@ use crate::application::World;
 use crate::dealing::claimed;
 use crate::support::search::{Haystack, Log, everything, files};
 use crate::support::{TestApp, both_engines};
+use crate::talent_card;
 
 both_engines!(nothing_personal_is_in_the_clear_in_database_or_log);
 
 const CONTACT: &str = "canary-contact@example.com";
 const MOBILE: &str = "13912345678";
 const ANSWER: &str = "canary-answer 家庭情况";
+const NOTE: &str = "canary-note 贵宾室";
+/// The last day of a contract: an answer, and a fact by which the rules judge.
+const CONTRACT: &str = "2029-11-13";
 const FILE_NAME: &str = "canary-file-name.pdf";
 const FILE: &str = "%PDF-1.7\ncanary-file-bytes\n%%EOF\n";
 const REASONS: [&str; 5] = ["canary-reason-not-accepted", "canary-reason-step 学历", "canary-reason-decision", "canary-reason-reveal", "canary-reason-late"];
@@ -84,6 +89,35 @@ async fn nothing_personal_is_in_the_clear_in_database_or_log(app: TestApp) {
         assert!(world.submit(&talent, &order, json!({})).await.is_err());
     }
 
+    // What a family member is to her; the facts of a case that has rules; what a counter notes of a use.
+    let child = json!({ "relation": "PARENT", "nameZh": "陈父", "idempotencyKey": world.key() });
+    world.run(&talent, "addFamilyMember", "familyMember { id }", child).await.unwrap();
+    let line = world.card_line(&world.materials(&talent).await, json!({ "contract_until": CONTRACT })).await;
+    let order = world.save(&talent, json!({ "lines": [line] })).await.unwrap();
+    let card_case = world.submit(&talent, &order, json!({})).await.unwrap()["applications"][0].clone();
+    let (counter, system) = (world.staff("counter").await, world.staff("system").await);
+    let purpose = json!({ "unitId": world.units.window.global(), "purpose": "TRANSPORT", "allowed": true });
+    world.run(&system, "setCounterPurpose", "counterPurpose { allowed }", purpose).await.unwrap();
+    let by = talent_card::actor(talent.person, Vec::new());
+    let card = talent_card::issue(&world.app, talent_card::order(&world.app, talent.person), &by).await.unwrap();
+    let shown = world.run(&talent, "createCardToken", "cardToken { token }", json!({ "cardId": card.global() })).await.unwrap();
+    let check = "mutation($i: CheckCardInput!) { checkCard(input: $i) { check { id } benefits { id } userErrors { code } } }";
+    let input = json!({ "by": { "token": shown["token"] }, "purpose": "TRANSPORT", "idempotencyKey": world.key() });
+    let checked = world.app.graphql(Some(&counter.token), check, json!({ "i": input })).await.ok()["checkCard"].take();
+    let used = json!({
+        "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "amount": 1, "note": NOTE, "idempotencyKey": world.key(),
+    });
+    let recorded = mutate(&world.app, Some(&counter.token), "recordBenefitUse", "use { amount }", used).await;
+    assert_eq!(recorded, json!({ "use": { "amount": 1 }, "userErrors": [] }));
+    // Each of them is kept, sealed: somewhere there is something to find.
+    for kept in ["application WHERE facts_sealed", "benefit_entry WHERE note_sealed", "family_member WHERE details_sealed"] {
+        let db = world.app.portal().db.read();
+        let select = Statement::from_string(db.get_database_backend(), format!("SELECT COUNT(*) FROM {kept} IS NOT NULL"));
+        let count: i64 = db.query_one_raw(select).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+        assert!(count > 0, "{kept}");
+    }
+    assert_eq!(world.read(&talent, &card_case, "answers").await["answers"]["contract_until"], CONTRACT);
+
     let mut jws = Vec::new();
     for case in [&not_accepted, &refused] {
         let papers = world.read(&talent, case, "answers documents { jws }").await;
@@ -102,6 +136,9 @@ async fn nothing_personal_is_in_the_clear_in_database_or_log(app: TestApp) {
         "canary-position",
         "canary-institution",
         "canary-city",
+        NOTE,
+        CONTRACT,
+        "\"PARENT\"",
         PASSWORD,
     ];
     needles.extend(REASONS);
@@ -113,7 +150,8 @@ async fn nothing_personal_is_in_the_clear_in_database_or_log(app: TestApp) {
     needles.extend(jws.iter().flat_map(|jws| jws.split('.').skip(1).chain([jws.as_str()])));
 
     let (count, kept) = files(&world.app.folder().join("files"));
-    assert_eq!(count, 1);
+    // The file of this test and the six papers of the card.
+    assert_eq!(count, 7);
     let places = [("stores", everything(&world.app).await), ("files", kept), ("log", log.end())].map(|(name, bytes)| (name, Haystack::new(&bytes)));
     let mut found = Vec::new();
     for (place, hay) in &places {

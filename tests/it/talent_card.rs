@@ -60,7 +60,7 @@ both_engines!(
     a_second_card_of_a_case_is_a_fault_and_no_card_in_force,
 );
 
-fn actor(person: PersonId, grants: Vec<Grant>) -> Actor {
+pub(crate) fn actor(person: PersonId, grants: Vec<Grant>) -> Actor {
     let member = Member { person, account: AccountId(person.uuid()), session: SessionId(person.uuid()), assurance: Assurance::L2, second_factor: true, grants };
     Actor { member: Some(member), request_id: "test".into() }
 }
