@@ -22,6 +22,8 @@ use talent_portal::kernel::code::Verification;
 use talent_portal::kernel::ids::{ApplicationId, OrderId, ProcessId, TypedId as _};
 use talent_portal::kernel::role::Role;
 use talent_portal::kernel::text::{Language, Text};
+use talent_portal::material::service::sweep;
+use talent_portal::material::store::waiting_bytes;
 use talent_portal::organisation::model::reference::{CalendarYear, HolidayPeriod};
 use talent_portal::organisation::store::put_calendar_year;
 use talent_portal::person::entity::person_key;
@@ -50,6 +52,8 @@ both_engines!(
     an_original_is_seen_once_by_a_window_officer_of_the_unit,
     of_an_erased_person_the_documents_keep_number_kind_and_instant,
     objects_are_fetched_again_by_their_ids,
+    the_lines_of_a_cart_keep_their_order,
+    a_file_that_left_a_draft_waits_and_is_swept_and_one_in_a_draft_stays,
     an_officer_hands_in_for_a_walk_in_as_of_the_true_receipt,
     a_case_that_nobody_answers_is_accepted_by_lapse_of_time,
     the_clock_writes_the_lapse_down_and_the_older_version_stays_good,
@@ -444,23 +448,92 @@ async fn objects_are_fetched_again_by_their_ids(app: TestApp) {
     let world = World::new(app).await;
     let (talent, other) = (world.talent("talent").await, world.talent("talent2").await);
     let case = world.case(&talent).await;
+    let order = world.read(&talent, &case, "orderId").await["orderId"].take();
     let item = world.item(SERVICE).await;
-    let document = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on Application { number } ... on Unit { regionCode } } }";
-    let ids = json!([case["id"], item, world.units.city.global(), talent.person.global()]);
+    let document = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on Application { number } ... on Unit { regionCode } ... on Order { state } } }";
+    let ids = json!([case["id"], item, world.units.city.global(), talent.person.global(), order]);
     let data = world.app.graphql(Some(&talent.token), document, json!({ "ids": ids })).await.ok();
     let nodes = data["nodes"].as_array().unwrap();
-    assert_eq!(nodes.iter().map(|n| n["__typename"].as_str().unwrap()).collect::<Vec<_>>(), ["Application", "ServiceItem", "Unit", "Person"]);
+    assert_eq!(nodes.iter().map(|n| n["__typename"].as_str().unwrap()).collect::<Vec<_>>(), ["Application", "ServiceItem", "Unit", "Person", "Order"]);
     assert_eq!(nodes.iter().map(|n| n["id"].clone()).collect::<Vec<_>>(), *ids.as_array().unwrap());
-    assert_eq!((&nodes[0]["number"], &nodes[2]["regionCode"]), (&case["number"], &json!("440100")));
+    assert_eq!((&nodes[0]["number"], &nodes[2]["regionCode"], &nodes[4]["state"]), (&case["number"], &json!("440100"), &json!("SUBMITTED")));
 
     // What is not hers does not exist for another, who still gets the rest; the path names the place in the list.
-    let reply = world.app.graphql(Some(&other.token), document, json!({ "ids": [case["id"], item, talent.person.global()] })).await;
+    let reply = world.app.graphql(Some(&other.token), document, json!({ "ids": [case["id"], item, talent.person.global(), order] })).await;
     assert_eq!((&reply.data["nodes"][0], &reply.data["nodes"][1]["__typename"], &reply.data["nodes"][2]), (&Value::Null, &json!("ServiceItem"), &Value::Null));
+    assert_eq!(reply.data["nodes"][3], Value::Null);
     let errors: Vec<_> = reply.errors.iter().map(|e| (e["extensions"]["code"].clone(), e["path"].clone())).collect();
-    assert_eq!(errors, [(json!("NOT_FOUND"), json!(["nodes", 0])), (json!("NOT_FOUND"), json!(["nodes", 2]))]);
+    assert_eq!(errors, [(json!("NOT_FOUND"), json!(["nodes", 0])), (json!("NOT_FOUND"), json!(["nodes", 2])), (json!("NOT_FOUND"), json!(["nodes", 3]))]);
 
     let reply = world.app.graphql(Some(&talent.token), "{ node(id: \"no id\") { id } }", json!({})).await;
     assert_eq!((reply.code(), &reply.data["node"]), ("BAD_REQUEST", &Value::Null));
+}
+
+async fn the_lines_of_a_cart_keep_their_order(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let items = world.app.graphql(None, "{ serviceItems(first: 12) { nodes { id } } }", json!({})).await.ok();
+    let mut wanted: Vec<Value> = items["serviceItems"]["nodes"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
+    assert_eq!(wanted.len(), 12);
+    // Neither the order of the catalogue nor its reverse.
+    wanted.reverse();
+    wanted.rotate_left(5);
+    wanted.swap(2, 9);
+    let order = "query($id: ID!) { order(id: $id) { version applications { id itemId } } }";
+    let shown = |order: &Value| order["applications"].as_array().unwrap().iter().map(|line| line["itemId"].clone()).collect::<Vec<_>>();
+    let save = async |lines: &[Value], more: Value| {
+        let input = with(json!({ "idempotencyKey": world.key(), "lines": lines }), more);
+        world.run(&talent, "saveCart", "order { id version applications { id itemId } }", input).await.unwrap()
+    };
+    let lines: Vec<Value> = wanted.iter().map(|item| json!({ "itemId": item, "answers": {} })).collect();
+    let saved = save(&lines, json!({})).await;
+    assert_eq!(shown(&saved), wanted);
+    let read = world.app.graphql(Some(&talent.token), order, json!({ "id": saved["id"] })).await.ok()["order"].take();
+    assert_eq!(shown(&read), wanted);
+    // Known lines in another order, one of them gone and a new one first.
+    let known = read["applications"].as_array().unwrap();
+    let mut lines: Vec<Value> = known.iter().map(|line| json!({ "applicationId": line["id"], "itemId": line["itemId"], "answers": {} })).collect();
+    lines.remove(4);
+    lines.reverse();
+    lines.insert(0, json!({ "itemId": wanted[4], "answers": {} }));
+    let wanted: Vec<Value> = lines.iter().map(|line| line["itemId"].clone()).collect();
+    let saved = save(&lines, json!({ "orderId": saved["id"], "expectedVersion": saved["version"] })).await;
+    assert_eq!(shown(&saved), wanted);
+    let read = world.app.graphql(Some(&talent.token), order, json!({ "id": saved["id"] })).await.ok()["order"].take();
+    assert_eq!(shown(&read), wanted);
+}
+
+async fn a_file_that_left_a_draft_waits_and_is_swept_and_one_in_a_draft_stays(app: TestApp) {
+    let world = World::new(app).await;
+    let talent = world.talent("talent").await;
+    let (portal, materials) = (world.app.portal(), world.materials(&talent).await);
+    let line = world.card_line(&materials, json!({})).await;
+    let cart = world.save(&talent, json!({ "lines": [line] })).await.unwrap();
+    let waiting = async || waiting_bytes(portal.db.read(), &[talent.person], portal.env.now()).await.unwrap();
+    let all = waiting().await;
+    // All but the first and the last leave the draft.
+    let left = json!([materials[0], materials[5]]);
+    let kept = json!({ "applicationId": cart["applications"][0]["id"], "materials": left });
+    let more = json!({ "orderId": cart["id"], "expectedVersion": cart["version"], "lines": [with(line, kept)] });
+    world.save(&talent, more).await.unwrap();
+    assert_eq!(waiting().await, all, "what a draft names is not handed in yet");
+    let names = async |by: &Someone| {
+        let documents = world.app.graphql(Some(&by.token), "{ myDocuments(first: 20) { nodes { versions { id } } } }", json!({})).await.ok();
+        let nodes = documents["myDocuments"]["nodes"].as_array().unwrap();
+        nodes.iter().map(|node| node["versions"][0]["id"].as_str().unwrap().to_owned()).collect::<HashSet<_>>()
+    };
+    world.app.advance(Duration::hours(23));
+    assert_eq!(sweep::sweep(portal).await.unwrap().versions, 0);
+    assert_eq!(names(&talent).await.len(), 6);
+    world.app.advance(Duration::hours(2));
+    assert_eq!(sweep::sweep(portal).await.unwrap().versions, 4);
+    let talent = world.again(&talent).await;
+    let id = |at: usize| materials[at]["documentVersionId"].as_str().unwrap().to_owned();
+    assert_eq!(names(&talent).await, HashSet::from([id(0), id(5)]));
+    assert!(waiting().await < all);
+    // Long after, too.
+    world.app.advance(Duration::days(60));
+    assert_eq!(sweep::sweep(portal).await.unwrap().versions, 0);
 }
 
 async fn what_is_not_yours_does_not_exist(app: TestApp) {

@@ -28,6 +28,7 @@ both_engines!(
     an_answer_is_one_of_those_that_are_registered,
     a_document_in_an_answer_is_one_of_those_handed_in,
     a_claim_and_a_place_of_work_are_registered,
+    a_number_of_unusual_form_is_kept_and_told,
     bodies_units_and_regions_come_with_their_names,
     names_beside_ids_are_loaded_together,
     a_unit_with_open_cases_does_not_close,
@@ -400,6 +401,20 @@ async fn a_document_in_an_answer_is_one_of_those_handed_in(app: TestApp) {
     assert!(world.submit(&talent, &order, json!({})).await.is_ok());
 }
 
+async fn a_number_of_unusual_form_is_kept_and_told(app: TestApp) {
+    let token = somebody(&app, "passport@demo.invalid", Vec::new()).await;
+    let add = "mutation($input: AddIdentityDocumentInput!) { addIdentityDocument(input: $input) {
+        identityDocument { kind maskedNumber verified } warnings userErrors { code } } }";
+    for (state, number, warnings, key) in
+        [("CHN", "L898902C3", json!(["UNUSUAL_FORM"]), "passport-0000001"), ("CHN", "EA1234567", json!([]), "passport-0000002")]
+    {
+        let input = json!({ "kind": "PASSPORT", "issuingState": state, "documentNumber": number, "idempotencyKey": key });
+        let added = app.graphql(Some(&token), add, json!({ "input": input })).await.ok()["addIdentityDocument"].take();
+        assert_eq!((&added["warnings"], &added["userErrors"]), (&warnings, &json!([])), "{number}: {added}");
+        assert_eq!((&added["identityDocument"]["kind"], &added["identityDocument"]["verified"]), (&json!("PASSPORT"), &json!(false)), "{added}");
+    }
+}
+
 async fn a_claim_and_a_place_of_work_are_registered(app: TestApp) {
     let world = World::new(app).await;
     let (talent, other) = (world.talent("talent").await, world.talent("talent2").await);
@@ -533,6 +548,12 @@ async fn a_unit_that_closes_while_cases_come_in_keeps_none(app: TestApp) {
     let close = json!({ "unitId": world.units.window.global(), "successorId": successor.global(), "expectedVersion": 1, "idempotencyKey": world.key() });
     let submit = async |cart: &Value| world.submit(&talent, cart, json!({})).await;
     let closing = async || world.app.graphql(Some(&admin), CLOSE, json!({ "input": close })).await.ok()["closeUnit"]["userErrors"].take();
+    // A case that came first holds the unit.
+    let first = submit(&carts.remove(0)).await.unwrap()["applications"][0].clone();
+    assert_eq!(receiver(&world, &first).await, world.units.window);
+    assert_eq!(closing().await[0]["code"], "UNIT_IN_USE");
+    world.run(&talent, "withdrawApplication", "application { state }", target(&first)).await.unwrap();
+    let last = carts.pop().unwrap();
     // Each begins when it is polled first: the closing among the submissions.
     let (submitted, refused) = tokio::join!(futures_util::future::join_all(carts.iter().map(submit)), closing());
     let units: Vec<UnitId> = {
@@ -548,4 +569,13 @@ async fn a_unit_that_closes_while_cases_come_in_keeps_none(app: TestApp) {
     for noes in submitted.iter().filter_map(|done| done.as_ref().err()) {
         assert_eq!(codes(noes), ["NOT_OFFERED"]);
     }
+    // A closed unit is given none any more.
+    if !closed {
+        for case in submitted.iter().flatten() {
+            world.run(&talent, "withdrawApplication", "application { state }", target(&case["applications"][0])).await.unwrap();
+        }
+        assert_eq!(closing().await, json!([]));
+    }
+    let case = submit(&last).await.unwrap()["applications"][0].clone();
+    assert_eq!(receiver(&world, &case).await, successor);
 }
