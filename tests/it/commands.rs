@@ -629,6 +629,45 @@ async fn serve_refuses_a_stale_postgres() {
     assert_eq!(on(&["migrate", "status"]).1, "data: 0 pending\nkeys: 0 pending\n");
 }
 
+/// The role that serves may read and write rows, and change nothing of the schema.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_for_rows_serves_what_the_owner_migrated() {
+    let Some(database) = Database::empty(Engine::Postgres).await else { return };
+    let role = format!("rows_{}", std::process::id());
+    let owner = Db::connect(&database.options(1)).await.expect("a connection");
+    for statement in [
+        format!("DROP ROLE IF EXISTS {role}"),
+        format!("CREATE ROLE {role} LOGIN"),
+        format!("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO {role}"),
+        format!("ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}"),
+        format!("ALTER DEFAULT PRIVILEGES GRANT USAGE, SELECT ON SEQUENCES TO {role}"),
+    ] {
+        owner.writer().execute_unprepared(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+    let rows = database.url().replacen("portal@", &format!("{role}@"), 1);
+    let folder = database.folder();
+    let mut command = portal(&["serve", "--listen", "127.0.0.1:0", "--database-url", &rows, "--data-dir", folder.to_str().expect("UTF-8")]);
+    command.env("PORTAL_MIGRATION_DATABASE_URL", database.url());
+    let server = Server::start(&mut command, folder.join("log"));
+    let query = "mutation { startSignUp(input: { contact: \"one@example.com\" }) { challenge { id } userErrors { code } } }";
+    let json = [("content-type", "application/json")];
+    let (status, _, answer) = server.fetch("POST /graphql", &json, &json!({ "query": query }).to_string());
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    assert!(status == 200 && answer["data"]["startSignUp"]["challenge"]["id"].is_string(), "{status} {answer}");
+    server.stop();
+    let mut options = database.options(1);
+    options.url = rows;
+    let served = Db::connect(&options).await.expect("a connection");
+    for change in ["ALTER TABLE trail ADD COLUMN more TEXT", "DROP TABLE trail", "ALTER TABLE trail DISABLE TRIGGER ALL"] {
+        let error = served.writer().execute_unprepared(change).await.expect_err(change).to_string();
+        assert!(error.contains("must be owner"), "{change}: {error}");
+    }
+    assert!(served.writer().execute_unprepared("UPDATE trail SET action = 'CHANGED'").await.is_err(), "the trail is append-only");
+    served.close().await.expect("closed");
+    owner.writer().execute_unprepared(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.expect("a role that is gone");
+    owner.close().await.expect("closed");
+}
+
 /// On PostgreSQL several processes may serve, and what one writes to a folder of its own the others do not find.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_needs_a_shared_folder() {

@@ -53,6 +53,7 @@ both_engines!(
     a_picture_that_promises_too_many_points_has_no_preview,
     a_preview_waits_for_the_scanner_like_the_original,
     each_no_about_a_file_has_code_message_and_language,
+    pieces_of_a_file_and_versions_of_a_document_are_counted,
 );
 
 /// A scanner that finds the word EICAR.
@@ -701,4 +702,38 @@ async fn each_no_about_a_file_has_code_message_and_language(app: TestApp) {
     assert_eq!(refused["userErrors"], no("UPLOAD_QUOTA_EXCEEDED", "Too many uploads are open, or too many bytes wait to be handed in.", &["input", "size"]));
     let refused = run("pt", "createUpload", "upload { url }", declared(&file, file.len(), "application/pdf")).await;
     assert_eq!(refused["userErrors"][0]["message"], "Há demasiados carregamentos abertos ou por entregar.");
+}
+
+async fn pieces_of_a_file_and_versions_of_a_document_are_counted(app: TestApp) {
+    let token = token_of_somebody(app.portal()).await;
+    let execute = async |change: &str| assert_eq!(app.portal().db.writer().execute_unprepared(change).await.unwrap().rows_affected(), 1, "{change}");
+    let create = async |file: &[u8], document: Option<&serde_json::Value>| {
+        let query = "mutation($i: CreateUploadInput!) { createUpload(input: $i) { upload { url } userErrors { code field } } }";
+        let input = json!({
+            "documentKind": "PASSPORT", "size": file.len(), "mediaType": "application/pdf", "sha256": hex::encode(&Sha256::digest(file)), "documentId": document,
+        });
+        app.graphql(Some(&token), query, json!({ "i": input })).await.ok()["createUpload"].take()
+    };
+    let put = async |url: &str, range: &str, piece: &[u8]| {
+        let request = axum::http::Request::put(url).header("authorization", format!("Bearer {token}")).header("content-length", piece.len());
+        let request = request.header("content-range", range).body(axum::body::Body::from(piece.to_vec())).unwrap();
+        let (status, _, body) = app.send(request).await;
+        (status.as_u16(), serde_json::from_slice::<serde_json::Value>(&body).unwrap())
+    };
+    let file = pdf(1000);
+    let (size, url) = (file.len(), create(&file, None).await["upload"]["url"].as_str().unwrap().to_owned());
+    assert_eq!(put(&url, &format!("bytes 0-9/{size}"), &file[..10]).await.0, 202);
+    // As if it had come in as many pieces as may be.
+    execute("UPDATE upload SET segments = 256").await;
+    let (status, answer) = put(&url, &format!("bytes 10-{}/{size}", size - 1), &file[10..]).await;
+    assert_eq!((status, &answer["code"]), (409, &json!("TOO_MANY")), "{answer}");
+    execute("UPDATE upload SET segments = 1").await;
+    assert_eq!(put(&url, &format!("bytes 10-{}/{size}", size - 1), &file[10..]).await.0, 201);
+    let mine = app.graphql(Some(&token), "{ myDocuments(first: 1) { nodes { id } } }", json!({})).await.ok();
+    let document = &mine["myDocuments"]["nodes"][0]["id"];
+    execute("UPDATE document SET version = 50").await;
+    let refused = create(&pdf(900), Some(document)).await;
+    assert_eq!(refused, json!({ "upload": null, "userErrors": [{ "code": "TOO_MANY", "field": ["input", "documentId"] }] }));
+    execute("UPDATE document SET version = 49").await;
+    assert!(create(&pdf(900), Some(document)).await["upload"]["url"].is_string());
 }
