@@ -92,7 +92,7 @@ async fn a_fault_of_a_document_has_its_reason_its_place_and_no_value(app: TestAp
         ("{ secret: today secret: viewer { assurance } }", "FIELDS_CONFLICT", 1, 3, "Two fields of one name differ; use aliases."),
         ("{ node(id: $secret) { id } }", "VARIABLE_UNDEFINED", 1, 8, "A variable is used that the operation does not declare."),
         ("query($secret: Int) { today }", "VARIABLE_UNUSED", 1, 7, "A variable is declared and not used."),
-        ("query($secret: Viewer) { node(id: $secret) { id } }", "VARIABLE_MISPLACED", 1, 7, "The type of the variable does not fit: Viewer."),
+        ("query($secret: Viewer = 1) { node(id: $secret) { id } }", "VARIABLE_MISPLACED", 1, 7, "The type of the variable does not fit: Viewer."),
         (
             "mutation { signIn(input: { contact: \"secret\", password: \"secret\", secret: 1 }) { userErrors { code } } }",
             "UNKNOWN_INPUT_FIELD",

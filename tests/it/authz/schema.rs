@@ -116,7 +116,9 @@ impl Schema {
                         Below::Known => " { __typename }".to_owned(),
                         Below::Here(selection) => format!(" {}", self.write(selection)),
                     };
-                    format!("{}{}{below}", field.name, if paged { "(first: 2)" } else { "" })
+                    // What a step came to is not among the first events of a case.
+                    let page = if field.name == "events" { "(first: 9)" } else { "(first: 2)" };
+                    format!("{}{}{below}", field.name, if paged { page } else { "" })
                 })
                 .collect();
             let _ = if many { write!(text, "... on {kind} {{ {} }} ", list.join(" ")) } else { write!(text, "{} ", list.join(" ")) };
