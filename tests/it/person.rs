@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{Duration, NaiveDate};
-use sea_orm::{EntityTrait as _, PaginatorTrait as _};
+use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _};
 use serde_json::json;
 use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
 use talent_portal::api::context::Ctx;
