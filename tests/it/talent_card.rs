@@ -793,7 +793,8 @@ async fn a_check_is_told_again_while_it_is_open_and_its_purpose_stands(app: Test
     let first = check().await;
     assert_eq!(first["check"]["answer"], "VALID");
     assert_eq!(check().await, first);
-    let used_input = json!({ "checkId": first["check"]["id"], "benefitId": first["benefits"][0]["benefit"]["id"], "amount": 1, "idempotencyKey": "again-use-000001" });
+    let used_input =
+        json!({ "checkId": first["check"]["id"], "benefitId": first["benefits"][0]["benefit"]["id"], "amount": 1, "idempotencyKey": "again-use-000001" });
     let use_once = async || mutate(app, &desk.counter, "recordBenefitUse", "use { id }", used_input.clone()).await;
     let recorded = use_once().await;
     assert_eq!((&recorded["userErrors"], use_once().await), (&json!([]), recorded.clone()));
