@@ -100,6 +100,8 @@ async fn serve(server: Server, headers: HeaderMap, address: Arc<str>, socket: We
     }
     drop(out);
     let _joined = tokio::time::timeout(Duration::from_secs(11), writer).await;
+    // The other side's close is answered by reading on; ours is read before the connection goes (RFC 6455, 7.1.1).
+    let _closed = tokio::time::timeout(Duration::from_secs(1), async { while matches!(stream.next().await, Some(Ok(_))) {} }).await;
 }
 
 /// Reads messages until the end; gives the close message to send, if the other side is still there.

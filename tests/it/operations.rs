@@ -264,7 +264,10 @@ async fn cases_and_cards(ops: &Operations<'_>) {
     ops.input("apply/submit-cart", &talent, submit).await;
     ops.send("apply/order", mine, json!({ "id": cart["id"] })).await;
     ops.send("apply/my-orders", mine, json!({ "first": 5 })).await;
-    ops.send("apply/filled-carts", mine, json!({ "first": 5 })).await;
+    let service = world.service_line(json!({ "city": "440100" })).await;
+    let filled = json!({ "idempotencyKey": world.key(), "applicantId": talent.person.global(), "channel": "WINDOW", "lines": [service] });
+    ops.input("apply/save-cart", &officer, filled).await;
+    ops.send("apply/filled-carts", Some(&officer.token), json!({ "first": 5 })).await;
     let order = "query($id: ID!) { order(id: $id) { applications { id version } } }";
     let case = world.app.graphql(mine, order, json!({ "id": cart["id"] })).await.ok()["order"]["applications"][0].take();
     ops.send("my-applications/my-applications", mine, json!({ "first": 5 })).await;

@@ -101,11 +101,11 @@ async fn nothing_personal_is_in_the_clear_in_database_or_log(app: TestApp) {
     let by = talent_card::actor(talent.person, Vec::new());
     let card = talent_card::issue(&world.app, talent_card::order(&world.app, talent.person), &by).await.unwrap();
     let shown = world.run(&talent, "createCardToken", "cardToken { token }", json!({ "cardId": card.global() })).await.unwrap();
-    let check = "mutation($i: CheckCardInput!) { checkCard(input: $i) { check { id } benefits { id } userErrors { code } } }";
+    let check = "mutation($i: CheckCardInput!) { checkCard(input: $i) { check { id } benefits { benefit { id } } userErrors { code } } }";
     let input = json!({ "by": { "token": shown["token"] }, "purpose": "TRANSPORT", "idempotencyKey": world.key() });
     let checked = world.app.graphql(Some(&counter.token), check, json!({ "i": input })).await.ok()["checkCard"].take();
     let used = json!({
-        "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["id"], "amount": 1, "note": NOTE, "idempotencyKey": world.key(),
+        "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["benefit"]["id"], "amount": 1, "note": NOTE, "idempotencyKey": world.key(),
     });
     let recorded = mutate(&world.app, Some(&counter.token), "recordBenefitUse", "use { amount }", used).await;
     assert_eq!(recorded, json!({ "use": { "amount": 1 }, "userErrors": [] }));

@@ -337,6 +337,12 @@ async fn sockets_are_counted_and_idle_ones_closed(app: TestApp) {
     }
     drop(silent);
     assert_eq!(closed(idle).await, 1000);
+    // Whoever leaves is answered, so that her side ends cleanly.
+    let mut leaving = served.ready(Value::Null).await;
+    leaving.close(None).await.expect("sent");
+    while let Some(frame) = leaving.next().await {
+        frame.expect("a closing handshake");
+    }
     let mut again = served.ready(Value::Null).await;
     say(&mut again, &subscribe("1", "{ today }")).await;
     assert_eq!(hear(&mut again).await["type"], "next");
