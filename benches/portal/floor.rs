@@ -235,8 +235,8 @@ struct VersionOut<'a> {
 #[derive(Serialize)]
 struct ProductOut<'a> {
     code: &'a str,
-    name: Value<'a>,
-    issuer: Option<Value<'a>>,
+    name: Wording<'a>,
+    issuer: Option<Wording<'a>>,
     #[serde(rename = "__typename")]
     typename: &'static str,
 }
@@ -244,20 +244,20 @@ struct ProductOut<'a> {
 #[derive(Serialize)]
 struct GradeOut<'a> {
     code: &'a str,
-    title: Value<'a>,
+    title: Wording<'a>,
     #[serde(rename = "__typename")]
     typename: &'static str,
 }
 
 #[derive(Serialize)]
-struct Value<'a> {
+struct Wording<'a> {
     value: &'a str,
     origin: &'static str,
     #[serde(rename = "__typename")]
     typename: &'static str,
 }
 
-impl<'a> Value<'a> {
+impl<'a> Wording<'a> {
     fn of(text: &'a Text, language: Language) -> Self {
         let chosen = text.localized(language);
         Self { value: chosen.value, origin: chosen.origin.code(), typename: "Text" }
@@ -269,9 +269,9 @@ impl<'a> Value<'a> {
 struct BenefitOut<'a> {
     id: String,
     area: &'a str,
-    title: Value<'a>,
-    description: Value<'a>,
-    authority: Value<'a>,
+    title: Wording<'a>,
+    description: Wording<'a>,
+    authority: Wording<'a>,
     relation: &'a str,
     region_code: Option<&'a str>,
     unit_of_count: &'a str,

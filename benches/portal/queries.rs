@@ -212,9 +212,9 @@ async fn my_cards(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Result
                 benefit: BenefitOut {
                     id: global("benefit", b.id),
                     area: &b.area,
-                    title: Value::of(&b.title, member.language),
-                    description: Value::of(&b.description, member.language),
-                    authority: Value::of(&b.authority, member.language),
+                    title: Wording::of(&b.title, member.language),
+                    description: Wording::of(&b.description, member.language),
+                    authority: Wording::of(&b.authority, member.language),
                     relation: &b.beneficiary,
                     region_code: b.region_code.as_deref(),
                     unit_of_count: &b.unit,
@@ -237,7 +237,7 @@ async fn my_cards(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Result
             id: global("card", id),
             version: row.try_get(9)?,
             status: if lapsed { "EXPIRED".to_owned() } else { status },
-            grade: offer.grades.iter().find(|g| g.code == grade).map(|g| GradeOut { code: &g.code, title: Value::of(&g.title, member.language), typename: "CardGrade" }).context("a card of no grade")?,
+            grade: offer.grades.iter().find(|g| g.code == grade).map(|g| GradeOut { code: &g.code, title: Wording::of(&g.title, member.language), typename: "CardGrade" }).context("a card of no grade")?,
             relation: beneficiary,
             principal_card_id: principal.map(|id| global("card", id)),
             current_number: number.zip(number_issued).map(|(value, at)| NumberOut {
@@ -253,8 +253,8 @@ async fn my_cards(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Result
                 number: offer.number,
                 product: ProductOut {
                     code: &offer.code,
-                    name: Value::of(&offer.name, member.language),
-                    issuer: offer.issuer.as_ref().map(|text| Value::of(text, member.language)),
+                    name: Wording::of(&offer.name, member.language),
+                    issuer: offer.issuer.as_ref().map(|text| Wording::of(text, member.language)),
                     typename: "CardProduct",
                 },
                 verification: &offer.verification,

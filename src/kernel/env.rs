@@ -92,9 +92,9 @@ impl Env {
         let (millis, chance) = *last;
         drop(last);
         // Twelve bits beside the version, sixty-two beside the variant.
+        let halves = ((chance >> 62) << 64) | (chance & ((1 << 62) - 1));
         let mut bytes = [0; 10];
-        bytes[..2].copy_from_slice(&((chance >> 62) as u16).to_be_bytes());
-        bytes[2..].copy_from_slice(&((chance & ((1 << 62) - 1)) as u64).to_be_bytes());
+        bytes.copy_from_slice(&halves.to_be_bytes()[6..]);
         uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
 

@@ -105,9 +105,9 @@ async fn a_draft_is_saved_back_from_what_was_read(app: TestApp) {
 }
 
 async fn null_takes_away_and_absence_keeps(app: TestApp) {
+    const SHOWN: &str = "nameZh nameLatin birthDate sex nationality version";
     let world = World::new(app).await;
     let talent = world.someone("profile", None).await;
-    const SHOWN: &str = "nameZh nameLatin birthDate sex nationality version";
     let update = async |given: Value| {
         let query = format!("{{ viewer {{ person {{ {SHOWN} }} }} }}");
         let version = world.app.graphql(Some(&talent.token), &query, json!({})).await.ok()["viewer"]["person"]["version"].clone();

@@ -20,6 +20,8 @@ use crate::person::model::profile::PersonName;
 use crate::person::service as persons;
 
 type ByCase<T> = OnceCell<HashMap<ApplicationId, T>>;
+/// A part of the events of each case.
+type EventsByCase = Arc<HashMap<ApplicationId, Vec<SeenEvent>>>;
 
 /// The cases of one answer.
 #[derive(Debug, Default)]
@@ -35,7 +37,7 @@ pub struct Cases {
     materials: ByCase<Vec<Bound>>,
     documents: ByCase<Vec<Opened>>,
     deliveries: OnceCell<HashMap<CaseDocumentId, Delivery>>,
-    events: Mutex<HashMap<(i64, u64), Arc<HashMap<ApplicationId, Vec<SeenEvent>>>>>,
+    events: Mutex<HashMap<(i64, u64), EventsByCase>>,
     beneficiaries: ByCase<Vec<(PersonId, PersonName)>>,
 }
 
@@ -108,15 +110,14 @@ impl Cases {
     pub async fn events(&self, ctx: &Ctx, id: ApplicationId, request: &PageRequest) -> Result<Vec<SeenEvent>, Fault> {
         let part = (view::after_event(request)?, request.limit());
         let mut known = self.events.lock().await;
-        let found = match known.get(&part) {
-            Some(found) => found.clone(),
-            None => {
-                // What a step came to is for staff of the case; whoever is none needs no more than the rows.
-                let inside = if view::is_staff(&ctx.actor) { Some(self.all_loaded(ctx).await?) } else { None };
-                let read = Arc::new(view::events(&ctx.portal, &self.seen, part, inside).await?);
-                known.insert(part, read.clone());
-                read
-            }
+        let found = if let Some(found) = known.get(&part) {
+            found.clone()
+        } else {
+            // What a step came to is for staff of the case; whoever is none needs no more than the rows.
+            let inside = if view::is_staff(&ctx.actor) { Some(self.all_loaded(ctx).await?) } else { None };
+            let read = Arc::new(view::events(&ctx.portal, &self.seen, part, inside).await?);
+            known.insert(part, read.clone());
+            read
         };
         Ok(found.get(&id).cloned().unwrap_or_default())
     }

@@ -62,10 +62,9 @@ pub async fn may_read(portal: &Portal, actor: &Actor, person: &Person) -> Result
     let Asking::Staff(roles) = policy::may_read(actor, person.id)? else { return Ok(()) };
     if roles.contains(&Role::WindowOfficer)
         && let Some(officer) = actor.person()
+        && attended(portal, officer, person).await?
     {
-        if attended(portal, officer, person).await? {
-            return Ok(());
-        }
+        return Ok(());
     }
     let dealt = portal.part::<Dealings>()?.strongest(portal, actor, &roles, person.id).await?;
     dealt.map(|_| ()).ok_or(Fault::NotFound)

@@ -382,10 +382,7 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
     let key = BalanceKey { card: card.entitlement(), benefit: benefit.id, beneficiary, year: ledger_year(portal.env.today()) };
     let beside = if benefit.yearly_quota.is_some() { store::used_beside(&txn, key).await? } else { 0 };
     let balance = store::take(&txn, key, benefit.yearly_quota, command.amount, beside).await?;
-    let balance = match balance {
-        Some(balance) => balance,
-        None => return Err(exhausted(&txn, key, benefit.yearly_quota, beside).await?),
-    };
+    let Some(balance) = balance else { return Err(exhausted(&txn, key, benefit.yearly_quota, beside).await?) };
     store::insert_entry(&txn, store::NewEntry { id, key, delta: command.amount, check: check.clone(), at: now, by, note_sealed }).await?;
     let entry = Entry::new("RECORD_BENEFIT_USE").object(OBJECT, card.id.0).person(holder).detail("entry", id.global()).detail("benefit", benefit.id.global());
     audit::record(&txn, portal, actor, entry).await?;
