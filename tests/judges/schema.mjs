@@ -8,7 +8,8 @@ const faults = validateSchema(schema);
 claim('schema/schema.graphql is a valid schema', faults.length === 0, faults.join('; '));
 
 const folder = new URL('schema/operations/', root);
-const names = readdirSync(folder).flatMap((group) => readdirSync(new URL(`${group}/`, folder)).map((file) => `${group}/${file.replace(/\.graphql$/, '')}`));
+const groups = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+const names = groups.flatMap((group) => readdirSync(new URL(`${group}/`, folder)).map((file) => `${group}/${file.replace(/\.graphql$/, '')}`));
 for (const name of names) {
     const found = validate(schema, parse(operation(name)));
     claim(`${name} is valid`, found.length === 0, found.join('; '));
