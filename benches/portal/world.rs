@@ -105,12 +105,14 @@ pub async fn make(place: &Place, scale: f64) -> anyhow::Result<World> {
     let unit = unit.first().context("no open case was seeded")?;
     let unit = (unit.try_get_by_index::<UnitId>(0)?, unit.try_get_by_index::<i64>(1)?);
     let holders = accounts(&db, "EXISTS (SELECT 1 FROM card c WHERE c.holder_person_id = a.person_id)", HOLDERS).await?;
+    // The materials are those of residents of Hong Kong and Macao; what an officer found goes before what a form says.
     let applicants = accounts(
         &db,
         "NOT EXISTS (SELECT 1 FROM card c WHERE c.holder_person_id = a.person_id) AND NOT EXISTS \
          (SELECT 1 FROM application o WHERE o.applicant_person_id = a.person_id AND o.open_key IS NOT NULL) \
          AND EXISTS (SELECT 1 FROM person p WHERE p.id = a.person_id AND p.assurance = 'L2' AND p.has_account) \
-         AND EXISTS (SELECT 1 FROM application o WHERE o.applicant_person_id = a.person_id)",
+         AND EXISTS (SELECT 1 FROM application o WHERE o.applicant_person_id = a.person_id) AND NOT EXISTS \
+         (SELECT 1 FROM identity_document d WHERE d.person_id = a.person_id AND d.kind = 'RESIDENT_ID_CARD')",
         CARTS,
     )
     .await?;
