@@ -2,7 +2,7 @@
 
 pub mod source;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -94,6 +94,23 @@ pub async fn is_family(db: &impl ConnectionTrait, person: PersonId, member: Pers
 pub async fn family_of(portal: &Portal, db: &impl ConnectionTrait, person: PersonId) -> Result<Vec<FamilyEntry>, Fault> {
     let rows = store::family(db, person).await?;
     family_entries(portal, db, &rows).await
+}
+
+/// What those of the named persons who are of a person's family are to her, under the ids that were named: who each is now,
+/// and the relation. For services that have decided who may ask. Nothing is read where nobody is named.
+pub async fn relatives(
+    portal: &Portal,
+    db: &impl ConnectionTrait,
+    person: PersonId,
+    named: &[PersonId],
+) -> Result<HashMap<PersonId, (PersonId, FamilyRelation)>, Fault> {
+    if named.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let now = person::persons_of(db, named).await?;
+    let family = family_of(portal, db, person).await?;
+    let relation = |member: PersonId| family.iter().find(|entry| entry.member == member).map(|entry| (member, entry.relation));
+    Ok(now.into_iter().filter_map(|(id, now)| Some((id, relation(now.id)?))).collect())
 }
 
 /// Family members as the talent typed them, each person once: two entries may have become one person by a merge, and then

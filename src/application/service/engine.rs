@@ -219,8 +219,8 @@ async fn assemble(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Cal
     Ok(all)
 }
 
-/// How the caller acts for the applicant: under one of her `mandates` that hold now for the case, or as the officer at whose window a cart is
-/// filled. An agent's right is her mandate alone, an officer's ends with the submission.
+/// How the caller acts for the applicant: under one of her `mandates` that hold now for the case, or as the officer at
+/// whose window a cart is filled. An agent's right is her mandate alone, an officer's ends with the submission.
 async fn acts_for(db: &impl ConnectionTrait, actor: &Actor, row: &store::CaseRow, mandates: &[MandateId]) -> Result<Option<Side>, Fault> {
     let Some(person) = actor.person() else { return Ok(None) };
     if let Some(mandate) = row.mandate_id {

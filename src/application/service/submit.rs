@@ -240,6 +240,7 @@ struct About {
     lineage: Vec<UnitNode>,
     facts: Facts,
     answers: Value,
+    beneficiaries: Vec<PersonId>,
     /// What the beneficiaries are to the applicant.
     included: Vec<FamilyRelation>,
     /// The employer whom the answers name for a confirmation, or the pointer at which they name none that can confirm.
@@ -256,10 +257,11 @@ async fn prepare(portal: &Portal, order: &store::OrderRow) -> Result<Known, Faul
     let rows = if order.state == OrderState::Cart { store::lines_of(db, &[order.id]).await? } else { Vec::new() };
     let items: Vec<_> = rows.iter().map(|l| l.item_id).collect();
     let versions = catalogue::current_versions(portal, &items, today).await?;
-    let beneficiaries = store::beneficiaries_of(db, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
-    let family = match rows.first().filter(|_| !beneficiaries.is_empty()) {
-        Some(row) => talent::family_of(portal, db, persons::resolve(db, row.applicant_person_id).await?).await?,
-        None => Vec::new(),
+    let mut beneficiaries = store::beneficiaries_of(db, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+    let named: Vec<PersonId> = beneficiaries.values().flatten().copied().collect();
+    let relatives = match rows.first().filter(|_| !named.is_empty()) {
+        Some(row) => talent::relatives(portal, db, persons::resolve(db, row.applicant_person_id).await?, &named).await?,
+        None => HashMap::new(),
     };
     let mut lines = Vec::with_capacity(rows.len());
     for row in rows {
@@ -276,10 +278,9 @@ async fn prepare(portal: &Portal, order: &store::OrderRow) -> Result<Known, Faul
         let facts = catalogue::known_facts(portal, row.applicant_person_id, &version).await?;
         let answers = engine::answers(portal, &row).await?;
         let employer = employer(db, &version, &answers).await?;
-        let named = beneficiaries.get(&row.id).cloned().unwrap_or_default();
-        let named: Vec<PersonId> = persons::persons_of(db, &named).await?.into_values().map(|person| person.id).collect();
-        let included = family.iter().filter(|entry| named.contains(&entry.member)).map(|entry| entry.relation).collect();
-        lines.push((row, Some(About { version, offering, lineage, facts, answers, included, employer })));
+        let beneficiaries = beneficiaries.remove(&row.id).unwrap_or_default();
+        let included = beneficiaries.iter().filter_map(|id| relatives.get(id)).map(|(_, relation)| *relation).collect();
+        lines.push((row, Some(About { version, offering, lineage, facts, answers, beneficiaries, included, employer })));
     }
     Ok(Known { calendar: organisation::calendar(portal).await?, lines })
 }
@@ -402,7 +403,6 @@ async fn open_case(
     let mut case = Case::draft();
     case.apply(&event, now);
     let clock = engine::clock_of(portal, calendar, &case, Some(&offering));
-    let beneficiaries = store::beneficiaries_of(txn, &[row.id]).await?.remove(&row.id).unwrap_or_default();
     let standing = Standing { side: Some(entry.side), ..Standing::default() };
     let mut loaded = Loaded {
         row,
@@ -411,7 +411,7 @@ async fn open_case(
         clock,
         version,
         offering: Some(offering),
-        beneficiaries,
+        beneficiaries: about.beneficiaries.clone(),
         standing,
         outside: Vec::new(),
         levels: Vec::new(),

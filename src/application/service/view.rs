@@ -263,8 +263,8 @@ pub fn after_event(request: &PageRequest) -> Result<i64, Fault> {
     key.map_or(Ok(0), |key| key.parse().ok().filter(|seq| *seq >= 0).ok_or(Fault::CursorInvalid))
 }
 
-/// The events of cases that their reader sees, oldest first: of each case as many as `part` says after that number. What a step came to is shown to staff of the case: what is
-/// advised becomes the applicant's business with the decision.
+/// The events of cases that their reader sees, oldest first: of each case as many as `part` says after that number. What a
+/// step came to is shown to staff of the case: what is advised becomes the applicant's business with the decision.
 ///
 /// `inside` are the cases as loaded for a reader who is staff somewhere. One statement, and one for each data key.
 pub async fn events<S: BuildHasher>(

@@ -1,6 +1,6 @@
 //! The talent card as the result of an approved case.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
@@ -37,13 +37,16 @@ async fn command(portal: &Portal, txn: &DatabaseTransaction, case: &FulfilmentCa
     let Some(grade) = case.form.pointer(grade).and_then(Value::as_str) else { return Ok(None) };
     let Some(number) = store::number_in_force(txn, product, case.on).await? else { return Ok(None) };
     let holder = persons::resolve(txn, case.applicant).await?;
+    // Two that were named may have become one since.
+    let family: HashMap<PersonId, FamilyRelation> = talent::relatives(portal, txn, holder, &case.beneficiaries).await?.into_values().collect();
+    let beneficiaries = family.into_iter().map(|(member, of_holder)| (member, relation(of_holder))).collect();
     Ok(Some(IssueCard {
         application: case.application,
         product: product.to_owned(),
         version: number,
         grade: grade.to_owned(),
         holder,
-        beneficiaries: beneficiaries(portal, txn, holder, &case.beneficiaries).await?,
+        beneficiaries,
         from: case.on,
         contract_until: case.form.pointer(contract).and_then(Value::as_str).and_then(|day| day.parse().ok()),
         permit_until: permit_until(txn, holder).await?,
@@ -56,16 +59,6 @@ const fn relation(relation: FamilyRelation) -> Beneficiary {
         FamilyRelation::Child => Beneficiary::Child,
         FamilyRelation::Parent => Beneficiary::Parent,
     }
-}
-
-/// Those of the named persons who are of the holder's family, redirects followed, with what they are to her.
-async fn beneficiaries(portal: &Portal, txn: &DatabaseTransaction, holder: PersonId, named: &[PersonId]) -> Result<Vec<(PersonId, Beneficiary)>, Fault> {
-    if named.is_empty() {
-        return Ok(Vec::new());
-    }
-    let named: HashSet<PersonId> = persons::persons_of(txn, named).await?.into_values().map(|person| person.id).collect();
-    let family = talent::family_of(portal, txn, holder).await?.into_iter();
-    Ok(family.filter(|entry| named.contains(&entry.member)).map(|entry| (entry.member, relation(entry.relation))).collect())
 }
 
 #[async_trait]
