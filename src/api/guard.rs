@@ -3,13 +3,14 @@
 //! The library's own limits count too late or say too little, and a missing variable is found only after earlier
 //! mutation fields have run; all of that is checked here, once per request.
 
+use std::any::TypeId;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextParseQuery, NextValidation};
+use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextValidation};
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{Directive, ExecutableDocument, Field, OperationType, Selection, SelectionSet};
-use async_graphql::{Pos, Positioned, Response, ServerError, ServerResult, ValidationResult, Value, Variables};
+use async_graphql::{Pos, Positioned, Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables};
 use moka::sync::Cache;
 
 use crate::api::reason::{Reason, of_library, of_parser, request_error};
@@ -82,39 +83,61 @@ impl Documents {
 #[derive(Clone, Copy, Debug)]
 pub struct Vetted;
 
-/// What is known of queries that were validated: the result is a function of the schema, the text and the variables.
+/// Requests that were judged and found in order: the judgement is a function of the schema, the text and the variables.
 /// Kept by digest, since variables are the caller's own; mutations, whose variables are never the same twice, are not kept.
-#[derive(Clone)]
-struct Validated(Cache<[u8; 32], ValidationResult>);
+#[derive(Clone, Debug)]
+pub struct Judged(Cache<[u8; 32], ()>);
 
-/// Makes one `Guard` per request.
-#[derive(Clone)]
-pub struct GuardFactory {
-    validated: Validated,
-}
-
-impl Default for GuardFactory {
+impl Default for Judged {
     fn default() -> Self {
-        Self { validated: Validated(Cache::new(4096)) }
+        Self(Cache::new(4096))
     }
 }
 
-impl std::fmt::Debug for GuardFactory {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GuardFactory").finish_non_exhaustive()
+/// What is to be judged of a request.
+pub struct ToJudge {
+    /// The document and the variables, without what belongs to the caller.
+    pub request: Request,
+    /// Under which the judgement is kept, if it is.
+    pub digest: Option<[u8; 32]>,
+}
+
+impl Judged {
+    /// What is to be judged of `request`, or `None` where that was done before. Gives `request` its document where it did
+    /// not come through [`Documents::parse`].
+    pub fn missing(&self, request: &mut Request) -> Result<Option<ToJudge>, ServerError> {
+        if !request.data.contains_key(&TypeId::of::<Vetted>()) {
+            // What the library would do next follows every spread, before anything could be counted.
+            if let Some(reason) = refuse_text(&request.query) {
+                return Err(request_error(reason));
+            }
+            request.set_parsed_query((*Documents::read(&request.query)?).clone());
+        }
+        let only_reads = request.parsed_query()?.operations.iter().all(|(_, operation)| operation.node.ty == OperationType::Query);
+        let digest = if only_reads { digest(&request.query, &request.variables) } else { None };
+        if digest.is_some_and(|digest| self.0.contains_key(&digest)) {
+            return Ok(None);
+        }
+        let mut judged = Request::new(&request.query).variables(request.variables.clone());
+        judged.operation_name.clone_from(&request.operation_name);
+        judged.set_parsed_query(request.parsed_query()?.clone());
+        Ok(Some(ToJudge { request: judged, digest }))
+    }
+
+    /// Keeps that the request of this digest is in order.
+    pub fn keep(&self, digest: [u8; 32]) {
+        self.0.insert(digest, ());
     }
 }
 
-impl ExtensionFactory for GuardFactory {
+/// Judges a request by all rules of the specification and the bounds of this module, and runs nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge;
+
+impl ExtensionFactory for Judge {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Guard { validated: self.validated.clone(), request: OnceLock::new() })
+        Arc::new(Self)
     }
-}
-
-struct Guard {
-    validated: Validated,
-    /// Digest of text and variables, where the result of the validation may be kept.
-    request: OnceLock<[u8; 32]>,
 }
 
 /// Digest of a text with its variables; `None` where one of them is too long to be kept.
@@ -431,33 +454,16 @@ pub fn operation_type(document: &ExecutableDocument, operation: Option<&str>) ->
 }
 
 #[async_trait::async_trait]
-impl Extension for Guard {
+impl Extension for Judge {
     async fn parse_query(&self, ctx: &ExtensionContext<'_>, query: &str, variables: &Variables, next: NextParseQuery<'_>) -> ServerResult<ExecutableDocument> {
-        let document = if ctx.data_opt::<Vetted>().is_some() {
-            next.run(ctx, query, variables).await?
-        } else {
-            // Not from `http`. What the library would do next follows every spread, before anything could be counted.
-            if let Some(reason) = refuse_text(query) {
-                return Err(request_error(reason));
-            }
-            (*Documents::read(query)?).clone()
-        };
-        if let Some(error) = values::misfit(&ctx.schema_env.registry, &document, variables) {
-            return Err(error);
+        let document = next.run(ctx, query, variables).await?;
+        match values::misfit(&ctx.schema_env.registry, &document, variables) {
+            Some(error) => Err(error),
+            None => Ok(document),
         }
-        if document.operations.iter().all(|(_, operation)| operation.node.ty == OperationType::Query)
-            && let Some(digest) = digest(query, variables)
-        {
-            let _once = self.request.set(digest);
-        }
-        Ok(document)
     }
 
     async fn validation(&self, ctx: &ExtensionContext<'_>, next: NextValidation<'_>) -> Result<ValidationResult, Vec<ServerError>> {
-        let request = self.request.get();
-        if let Some(known) = request.and_then(|digest| self.validated.0.get(digest)) {
-            return Ok(known);
-        }
         let result = next.run(ctx).await.map_err(|errors| errors.iter().map(|error| of_library(error, Reason::DocumentInvalid)).collect::<Vec<_>>())?;
         if result.depth > MAX_DEPTH {
             return Err(vec![request_error(Reason::TooDeep)]);
@@ -465,10 +471,11 @@ impl Extension for Guard {
         if result.complexity > MAX_COMPLEXITY {
             return Err(vec![request_error(Reason::TooComplex)]);
         }
-        if let Some(digest) = request {
-            self.validated.0.insert(*digest, result);
-        }
         Ok(result)
+    }
+
+    async fn execute(&self, _ctx: &ExtensionContext<'_>, _operation: Option<&str>, _next: NextExecute<'_>) -> Response {
+        Response::default()
     }
 }
 

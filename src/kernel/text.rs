@@ -152,6 +152,15 @@ impl Text {
         self
     }
 
+    /// The same words where their source does not speak of what they stand for: none of them is official then.
+    #[must_use]
+    pub fn unofficial(mut self) -> Self {
+        for wording in self.0.values_mut().filter(|wording| wording.origin == Origin::Official) {
+            wording.origin = Origin::Human;
+        }
+        self
+    }
+
     /// The wording for a reader of `language`, by the fallback chain of [`Language::fallbacks`].
     pub fn localized(&self, language: Language) -> Localized<'_> {
         language.fallbacks().iter().find_map(|l| self.0.get(l).map(|w| Localized { value: &w.value, language: *l, origin: w.origin })).unwrap_or(Localized {

@@ -720,7 +720,7 @@ impl TalentCardMutation {
 
     /// Checks a card at a counter. The holder sees where, when and for what. What is answered depends on the purpose.
     /// User errors: REQUIRED, MALFORMED, CHECK_DIGIT_WRONG, NOT_ALLOWED, DOCUMENT_MISMATCH, CARD_TOKEN_INVALID,
-    /// CARD_TOKEN_EXPIRED, CARD_TOKEN_SPENT, PURPOSE_NOT_ALLOWED, IDEMPOTENCY_KEY_REUSED.
+    /// CARD_TOKEN_EXPIRED, CARD_TOKEN_SPENT, PURPOSE_NOT_ALLOWED, CHECK_EXPIRED, IDEMPOTENCY_KEY_REUSED.
     async fn check_card(
         &self,
         ctx: &Context<'_>,

@@ -6,6 +6,8 @@ use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 use talent_portal::account::service::demo::{NewDemoAccount, add_account, demo_session, mark_demo};
 use talent_portal::application::entity::application;
+use talent_portal::catalogue::model::bundle::Bundle;
+use talent_portal::catalogue::service::publish_given;
 use talent_portal::kernel::ids::{BodyId, DocumentId, TypedId as _, UnitId};
 use talent_portal::kernel::role::Role;
 use talent_portal::material::service::sweep;
@@ -34,6 +36,7 @@ both_engines!(
     a_unit_with_open_cases_does_not_close,
     a_successor_offers_what_the_closed_unit_offered,
     a_unit_that_closes_while_cases_come_in_keeps_none,
+    units_close_while_a_catalogue_is_published,
 );
 pool_of_one!(a_claim_and_a_place_of_work_are_registered, a_successor_offers_what_the_closed_unit_offered, letters_go_in_the_language_of_the_account);
 
@@ -578,4 +581,29 @@ async fn a_unit_that_closes_while_cases_come_in_keeps_none(app: TestApp) {
     }
     let case = submit(&last).await.unwrap()["applications"][0].clone();
     assert_eq!(receiver(&world, &case).await, successor);
+}
+
+/// Both move offerings: neither waits for the other for ever, and no offering stays with a closed unit.
+async fn units_close_while_a_catalogue_is_published(app: TestApp) {
+    let world = World::new(app).await;
+    let admin = somebody(&world.app, "admin@demo.invalid", vec![(Role::SystemAdmin, None, None)]).await;
+    let mut bundle = Bundle::embedded().unwrap();
+    let mut unit = world.units.window;
+    for round in 1..=8 {
+        let successor = world.app.unit(UnitLevel::Window, "440106", None).await;
+        bundle.number += 1;
+        for version in bundle.items.iter_mut().filter_map(|item| item.versions.last_mut()) {
+            version.content.visits += 1;
+        }
+        let input = json!({ "unitId": unit.global(), "successorId": successor.global(), "expectedVersion": 1, "idempotencyKey": world.key() });
+        let variables = json!({ "input": input });
+        let (published, closed) = tokio::join!(publish_given(world.app.portal(), &bundle), world.app.graphql(Some(&admin), CLOSE, variables));
+        assert!(!published.unwrap().versions_added.is_empty(), "round {round}");
+        assert_eq!(closed.ok()["closeUnit"]["userErrors"], json!([]), "round {round}");
+        unit = successor;
+    }
+    let query = "query($code: String!) { serviceItem(code: $code) { offerings { nodes { unit { id closedAt } } } } }";
+    let offered = world.app.graphql(None, query, json!({ "code": SERVICE })).await.ok()["serviceItem"]["offerings"]["nodes"].clone();
+    let with: Vec<_> = offered.as_array().unwrap().iter().map(|offering| &offering["unit"]).collect();
+    assert!(with.iter().any(|found| found["id"] == json!(unit.global())) && with.iter().all(|found| found["closedAt"].is_null()), "{offered}");
 }

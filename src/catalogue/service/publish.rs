@@ -265,7 +265,7 @@ async fn carry_over(txn: &impl ConnectionTrait, portal: &Portal, item: ItemId, r
         if old.terms.effective_from >= today {
             store::withdraw_offering(txn, old.id, portal.env.now()).await?;
         } else {
-            let yesterday = today.checked_sub_days(Days::new(1)).ok_or(Fault::bug("there is no day before today"))?;
+            let yesterday = today.checked_sub_days(Days::new(1)).ok_or_else(|| Fault::bug("there is no day before today"))?;
             store::end_offering(txn, old.id, yesterday).await?;
         }
         let terms = OfferingTerms { effective_from: today.max(old.terms.effective_from), ..old.terms.clone() };

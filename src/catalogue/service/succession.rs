@@ -22,7 +22,7 @@ pub struct OfferingSuccession;
 impl UnitFollower for OfferingSuccession {
     async fn closing(&self, portal: &Portal, txn: &DatabaseTransaction, unit: UnitId, successor: UnitId) -> Result<(), Refused> {
         let today = portal.env.today();
-        let yesterday = today.checked_sub_days(Days::new(1)).ok_or(Fault::bug("there is no day before today"))?;
+        let yesterday = today.checked_sub_days(Days::new(1)).ok_or_else(|| Fault::bug("there is no day before today"))?;
         let offered = store::offerings_of_unit(txn, unit, today).await?;
         let items: BTreeSet<_> = offered.iter().map(|old| old.item).collect();
         for item in &items {

@@ -91,7 +91,7 @@ pub async fn create_body(portal: &Portal, actor: &Actor, command: CreateBody, id
 }
 
 async fn created(txn: &impl ConnectionTrait, id: Uuid) -> Result<CreatedBody, Refused> {
-    let body = store::body(txn, BodyId::from_uuid(id)).await?.ok_or(Fault::bug("a body that was made is not found"))?;
+    let body = store::body(txn, BodyId::from_uuid(id)).await?.ok_or_else(|| Fault::bug("a body that was made is not found"))?;
     let warnings = body.uscc.as_deref().and_then(Uscc::parse).map(|uscc| uscc.warnings()).unwrap_or_default();
     Ok(CreatedBody { body, warnings })
 }

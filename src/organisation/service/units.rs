@@ -187,12 +187,12 @@ fn conflict(unit: &Unit) -> Rejection {
 }
 
 async fn placed(db: &impl ConnectionTrait, id: UnitId) -> Result<PlacedUnit, Fault> {
-    find(db, id).await?.ok_or(Fault::bug("a unit that was made is not found"))
+    find(db, id).await?.ok_or_else(|| Fault::bug("a unit that was made is not found"))
 }
 
 async fn find(db: &impl ConnectionTrait, id: UnitId) -> Result<Option<PlacedUnit>, Fault> {
     let Some(unit) = store::unit(db, id).await? else { return Ok(None) };
-    let body = store::body(db, unit.body).await?.ok_or(Fault::bug("a unit has no body"))?;
+    let body = store::body(db, unit.body).await?.ok_or_else(|| Fault::bug("a unit has no body"))?;
     Ok(Some(PlacedUnit { unit, body }))
 }
 
@@ -210,7 +210,7 @@ pub async fn placed_units(db: &impl ConnectionTrait, ids: &[UnitId]) -> Result<H
     let bodies: Vec<BodyId> = units.values().map(|unit| unit.body).collect();
     let bodies = bodies_by_ids(db, &bodies).await?;
     let placed = units.into_iter().map(|(id, unit)| {
-        let body = bodies.get(&unit.body).cloned().ok_or(Fault::bug("a unit has no body"))?;
+        let body = bodies.get(&unit.body).cloned().ok_or_else(|| Fault::bug("a unit has no body"))?;
         Ok((id, PlacedUnit { unit, body }))
     });
     placed.collect()
@@ -231,7 +231,7 @@ pub async fn units(portal: &Portal, filter: UnitFilter, request: PageRequest) ->
     ids.dedup();
     let bodies = bodies_by_ids(db, &ids).await?;
     let placed = rows.into_iter().map(|unit| {
-        let body = bodies.get(&unit.body).cloned().ok_or(Fault::bug("a unit has no body"))?;
+        let body = bodies.get(&unit.body).cloned().ok_or_else(|| Fault::bug("a unit has no body"))?;
         Ok(PlacedUnit { unit, body })
     });
     let placed = placed.collect::<Result<Vec<_>, Fault>>()?;

@@ -254,6 +254,8 @@ fn read_version(version: FileVersion, areas: &BTreeMap<BenefitArea, &FileArea>, 
             problems.push(format!("{place}: the quota of {} is less than 1", benefit.area));
         }
         let code = benefit.code.unwrap_or_else(|| benefit.area.code().to_owned());
+        // The words of an area are shared by the versions; they are official where the version's own basis names the area.
+        let words = |text: &Text| if benefit.area_verification == Verification::Official { text.clone() } else { text.clone().unofficial() };
         for grade in &benefit.grades {
             if !grades.contains(grade.as_str()) {
                 problems.push(format!("{place}: {} names the grade {grade}, which the version has not", benefit.area));
@@ -268,12 +270,12 @@ fn read_version(version: FileVersion, areas: &BTreeMap<BenefitArea, &FileArea>, 
                     grade: grade.clone(),
                     beneficiary,
                     region_code: benefit.region_code.clone(),
-                    authority: area.authority.clone(),
+                    authority: words(&area.authority),
                     yearly_quota: benefit.yearly_quota,
                     unit_of_count: area.unit_of_count,
                     carry_over: benefit.carry_over.unwrap_or(CarryOver::None),
-                    title: area.title.clone(),
-                    description: area.description.clone(),
+                    title: words(&area.title),
+                    description: words(&area.description),
                     area_verification: benefit.area_verification,
                     verification: benefit.verification,
                     source: benefit.source.clone(),
@@ -367,6 +369,13 @@ mod tests {
             BTreeSet::from([BenefitArea::ChildSchooling, BenefitArea::MedicalInsurance, BenefitArea::Housing, BenefitArea::Transport])
         );
         assert!(official(&bundle.products[0].versions[1]).is_empty());
+        let worded = |v: &BundleVersion| {
+            let said =
+                |b: &&BundleBenefit| [&b.title, &b.description, &b.authority].iter().any(|text| text.wordings().any(|(_, w)| w.origin == Origin::Official));
+            v.benefits.iter().filter(said).map(|b| b.area).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(worded(&bundle.products[0].versions[0]), official(&bundle.products[0].versions[0]));
+        assert!(worded(&bundle.products[0].versions[1]).is_empty(), "words of the letter stand for another basis");
         // City cards are products without rules.
         assert!(bundle.products[1..].iter().flat_map(|p| &p.versions).all(|v| v.benefits.is_empty() && v.max_years.is_none()));
         for product in &bundle.products {

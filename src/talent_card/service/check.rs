@@ -142,7 +142,7 @@ pub async fn check_card(portal: &Portal, actor: &Actor, shown: Shown, purpose: C
             if !store::spend_token(&txn, claims.jti, now).await? {
                 return Err(Rejection::at(Code::CardTokenSpent, "input.by.token").into());
             }
-            (store::card(&txn, card).await?.ok_or(Fault::bug("a token of a card that is not there"))?, CheckMeans::Token)
+            (store::card(&txn, card).await?.ok_or_else(|| Fault::bug("a token of a card that is not there"))?, CheckMeans::Token)
         }
         Read::Number(number, document) => {
             let limits = [(number.as_str().to_owned(), PER_CARD), (by.global(), PER_COUNTER)];
@@ -366,7 +366,7 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
         let key = BalanceKey { beneficiary: person::resolve(&txn, made.key.beneficiary).await?, ..made.key };
         let balance = store::balances(&txn, &[key.card], key.year).await?.remove(&key.card).unwrap_or_default();
         txn.rollback().await?;
-        let balance = balance.into_iter().find(|b| b.key == key).ok_or(Fault::bug("an entry without a balance"))?;
+        let balance = balance.into_iter().find(|b| b.key == key).ok_or_else(|| Fault::bug("an entry without a balance"))?;
         return Ok((Use { key, ..made }, balance));
     }
     let Planned { check, holder, beneficiary, benefit } = planned?;

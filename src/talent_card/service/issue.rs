@@ -89,8 +89,9 @@ pub async fn issue_card(txn: &DatabaseTransaction, portal: &Portal, actor: &Acto
     let (offer, valid_to) = plan(txn, portal, &command).await?.map_err(Refused::Rejected)?;
     let now = portal.env.now();
     store::expire(txn, command.holder, offer.product.id, command.from).await?;
-    let sequence = store::take_sequences(txn, offer.product.id, 1).await?.ok_or(Fault::bug("a product vanished while its card was issued"))?;
-    let number = CardNumber::compose(&offer.product.number_prefix, &command.grade, sequence).ok_or(Fault::bug("a product has used up its card numbers"))?;
+    let sequence = store::take_sequences(txn, offer.product.id, 1).await?.ok_or_else(|| Fault::bug("a product vanished while its card was issued"))?;
+    let number =
+        CardNumber::compose(&offer.product.number_prefix, &command.grade, sequence).ok_or_else(|| Fault::bug("a product has used up its card numbers"))?;
     let card = Card {
         id: CardId::new(&portal.env),
         product_version: offer.version.id,

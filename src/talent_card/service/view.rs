@@ -125,7 +125,7 @@ pub(crate) async fn offers_of(
 
 /// The version of a row that names it.
 pub(crate) async fn offer_of(portal: &Portal, db: &impl ConnectionTrait, id: CardProductVersionId) -> Result<Arc<Offer>, Fault> {
-    offers_of(portal, db, &[id]).await?.remove(&id).ok_or(Fault::bug("a card of a version that is not there"))
+    offers_of(portal, db, &[id]).await?.remove(&id).ok_or_else(|| Fault::bug("a card of a version that is not there"))
 }
 
 async fn complete(portal: &Portal, cards: Vec<Card>) -> Result<Vec<CardView>, Fault> {
@@ -138,7 +138,7 @@ async fn complete(portal: &Portal, cards: Vec<Card>) -> Result<Vec<CardView>, Fa
     cards
         .into_iter()
         .map(|card| {
-            let offer = offers.get(&card.product_version).cloned().ok_or(Fault::bug("a card of a version that is not there"))?;
+            let offer = offers.get(&card.product_version).cloned().ok_or_else(|| Fault::bug("a card of a version that is not there"))?;
             let balances = balances.get(&card.entitlement()).cloned().unwrap_or_default();
             Ok(CardView { card, offer, balances })
         })

@@ -336,7 +336,7 @@ impl World {
         (case, materials)
     }
 
-    pub(super) async fn execute<const N: usize>(&self, statement: &str, values: [sea_orm::Value; N]) {
+    pub(crate) async fn execute<const N: usize>(&self, statement: &str, values: [sea_orm::Value; N]) {
         let db = self.app.portal().db.writer();
         db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), statement, values)).await.unwrap();
     }
