@@ -131,6 +131,9 @@ pub struct Settings {
     pub verifications_per_hour: u32,
     /// Working days in which acceptance must be answered (行政许可法 Art. 32: five).
     pub acceptance_days: u32,
+    /// Working days that an applicant has to answer a notice of what is missing, where the officer sets no other number. A
+    /// proposal; no rule was found.
+    pub supplement_days: u32,
     /// Hour at UTC+8 after which what arrives counts from the next working day.
     pub office_hours_end: NaiveTime,
     /// Calendar days that a true date of receipt may lie back.
@@ -192,6 +195,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("reveals_per_hour", "unmaskings of one officer per hour, 60 by default"),
     ("verifications_per_hour", "originals that one officer compares per hour, 60 by default"),
     ("acceptance_days", "working days to answer acceptance, 5 by default"),
+    ("supplement_days", "working days to answer a notice of what is missing, 15 by default"),
     ("office_hours_end", "HH:MM at UTC+8 after which the next working day counts, 17:00 by default"),
     ("receipt_backdate_days", "days that a true date of receipt may lie back, 30 by default"),
     ("shared_files", "whether the local folder of files is shared by all processes"),
@@ -366,6 +370,7 @@ impl Layers {
             reveals_per_hour: self.number("reveals_per_hour", 60, 1, 10_000),
             verifications_per_hour: self.number("verifications_per_hour", 60, 1, 3600),
             acceptance_days: self.number("acceptance_days", 5, 1, 60),
+            supplement_days: self.number("supplement_days", 15, 1, 60),
             office_hours_end: self.get("office_hours_end", NaiveTime::from_hms_opt(17, 0, 0).unwrap_or_default(), |text| {
                 NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| "must be HH:MM".to_owned())
             }),

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::types::Json;
 use sqlx::{Pool, Row as _};
-use talent_portal::application::model::case::{case_number, number_prefix};
+use talent_portal::application::model::number::{case_number, number_prefix};
 use talent_portal::kernel::env::Env;
 use talent_portal::kernel::seal::{Keyring, token_hash};
 use talent_portal::kernel::text::{Language, Text};

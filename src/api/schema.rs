@@ -9,6 +9,7 @@ use crate::account::graphql::mandate::{MandateMutation, MandateQuery};
 use crate::account::graphql::{AccountMutation, AccountQuery};
 use crate::api::guard::{Judge, Judged, ToJudge};
 use crate::api::node::NodeQuery;
+use crate::application::graphql::dealing::DealingMutation;
 use crate::application::graphql::mutation::ApplicationMutation;
 use crate::application::graphql::query::ApplicationQuery;
 use crate::application::graphql::subscription::ApplicationSubscription;
@@ -47,6 +48,7 @@ pub struct Mutation(
     CatalogueMutation,
     MaterialMutation,
     ApplicationMutation,
+    DealingMutation,
     TalentCardMutation,
 );
 

@@ -38,7 +38,8 @@ pub mod application {
     use chrono::{DateTime, NaiveDate, Utc};
     use sea_orm::entity::prelude::*;
 
-    use crate::application::model::case::{Decision, State};
+    use crate::application::model::case::State;
+    use crate::application::model::event::{Decision, TerminationReason};
     use crate::catalogue::model::offering::Channel;
     use crate::catalogue::model::version::StepKindCode;
     use crate::kernel::ids::{ApplicationId, BodyId, ItemId, ItemVersionId, MandateId, OfferingId, OrderId, PersonId, UnitId};
@@ -71,7 +72,9 @@ pub mod application {
         pub step_index: i32,
         pub step_key: Option<String>,
         pub step_kind: Option<StepKindCode>,
+        pub termination_reason: Option<TerminationReason>,
         pub version: i64,
+        pub last_seq: i64,
         pub claimed_by: Option<PersonId>,
         pub claimed_at: Option<DateTime<Utc>>,
         pub received_at: Option<DateTime<Utc>>,
@@ -104,7 +107,7 @@ pub mod event {
     use chrono::{DateTime, Utc};
     use sea_orm::entity::prelude::*;
 
-    use crate::application::model::case::EventKind;
+    use crate::application::model::event::EventKind;
     use crate::kernel::ids::{ApplicationId, EventId, MandateId, PersonId, UnitId};
     use crate::kernel::role::Role;
 
@@ -171,6 +174,7 @@ pub mod material {
         pub document_version_id: Option<DocumentVersionId>,
         pub original_seen_at: Option<DateTime<Utc>>,
         pub original_seen_by: Option<PersonId>,
+        pub superseded_seq: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -199,6 +203,56 @@ pub mod document {
         pub key_owner_id: PersonId,
         pub issued_at: DateTime<Utc>,
         pub issued_by: Option<PersonId>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What was asked of applicants again.
+pub mod requested_item {
+    use sea_orm::entity::prelude::*;
+
+    use crate::application::model::request::AskedKind;
+    use crate::kernel::ids::{ApplicationId, RequestedItemId};
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "requested_item")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: RequestedItemId,
+        pub application_id: ApplicationId,
+        pub seq: i64,
+        pub position: i32,
+        pub kind: AskedKind,
+        pub key: String,
+        pub reason_sealed: Vec<u8>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Answers that others took the place of.
+pub mod replaced_answers {
+    use chrono::{DateTime, Utc};
+    use sea_orm::entity::prelude::*;
+    use uuid::Uuid;
+
+    use crate::kernel::ids::{ApplicationId, PersonId};
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "replaced_answers")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub application_id: ApplicationId,
+        pub seq: i64,
+        pub form_sealed: Vec<u8>,
+        pub replaced_at: DateTime<Utc>,
+        pub replaced_by: Option<PersonId>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,6 @@
 //! Who may see and work on a case.
 
-use crate::application::model::case::Side;
+use crate::application::model::rights::Side;
 use crate::kernel::actor::{Actor, Member};
 use crate::kernel::fault::Fault;
 use crate::kernel::ids::{BodyId, PersonId, UnitId};

@@ -94,6 +94,8 @@ fn open_cases(columns: &str, unit: UnitId, filter: &QueueFilter, now: DateTime<U
     let mut sql =
         Sql { text: format!("{columns} WHERE a.state IN ('RECEIVED', 'SUPPLEMENT_REQUESTED', 'ACCEPTED', 'IN_REVIEW', 'DECIDED')"), values: Vec::new() };
     sql.and(" AND a.current_unit_id = ?", unit.0);
+    // What ended because a notice was not answered is open no more, although no event says so yet.
+    sql.and(" AND (a.state <> 'SUPPLEMENT_REQUESTED' OR a.due_at > ?)", now);
     match filter.state {
         // What counts as accepted by lapse of time is found under ACCEPTED although no event says so yet.
         Some(State::Accepted) => sql.and(" AND (a.state = 'ACCEPTED' OR (a.state = 'RECEIVED' AND a.deemed_at <= ?))", now),

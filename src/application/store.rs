@@ -12,14 +12,15 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::application::entity::{application, beneficiary, document, event, material, order};
-use crate::application::model::case::{DeliveryChannel, Event, State};
+use crate::application::entity::{application, beneficiary, document, event, material, order, replaced_answers, requested_item};
+use crate::application::model::case::State;
+use crate::application::model::event::{DeliveryChannel, Event};
 use crate::application::model::order::{MaterialBasis, OrderState};
 use crate::application::model::projection::Projection;
 use crate::catalogue::model::offering::Channel;
 use crate::kernel::env::Env;
 use crate::kernel::ids::{
-    ApplicationId, BoundMaterialId, CaseDocumentId, DocumentVersionId, EventId, ItemId, MandateId, OrderId, PersonId, TypedId as _, UnitId,
+    ApplicationId, BodyId, BoundMaterialId, CaseDocumentId, DocumentVersionId, EventId, ItemId, MandateId, OrderId, PersonId, TypedId as _, UnitId,
 };
 use crate::kernel::page::COUNT_CAP;
 use crate::kernel::role::Role;
@@ -34,6 +35,10 @@ pub type EventRow = event::Model;
 pub type MaterialRow = material::Model;
 /// A case document as stored.
 pub type DocumentRow = document::Model;
+/// Something asked of an applicant, as stored.
+pub type RequestedRow = requested_item::Model;
+/// Answers that others took the place of, as stored.
+pub type ReplacedRow = replaced_answers::Model;
 
 /// An order by id.
 pub async fn order(db: &impl ConnectionTrait, id: OrderId) -> Result<Option<order::Model>, DbErr> {
@@ -114,6 +119,11 @@ pub async fn lines_of(db: &impl ConnectionTrait, orders: &[OrderId]) -> Result<V
         .await
 }
 
+/// A case by id, locked until the transaction ends, so that its events are read as they stay (SQLite has one writer anyway).
+pub async fn lock_application(txn: &impl ConnectionTrait, id: ApplicationId) -> Result<Option<application::Model>, DbErr> {
+    application::Entity::find_by_id(id).lock_exclusive().one(txn).await
+}
+
 /// A case by id.
 pub async fn application(db: &impl ConnectionTrait, id: ApplicationId) -> Result<Option<application::Model>, DbErr> {
     application::Entity::find_by_id(id).one(db).await
@@ -190,6 +200,7 @@ pub async fn bind_materials(txn: &impl ConnectionTrait, env: &Env, id: Applicati
         document_version_id: Set(Some(*version)),
         original_seen_at: Set(None),
         original_seen_by: Set(None),
+        superseded_seq: Set(None),
     });
     match material::Entity::insert_many(rows).exec_without_returning(txn).await {
         Ok(_) => Ok(true),
@@ -214,12 +225,73 @@ pub async fn add_beneficiaries(txn: &impl ConnectionTrait, id: ApplicationId, pe
     beneficiary::Entity::insert_many(rows).exec_without_returning(txn).await.map(|_| ())
 }
 
-/// Bound document versions of cases.
+/// Bound document versions of cases, those that stand.
 pub async fn materials_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<Vec<material::Model>, DbErr> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    material::Entity::find().filter(material::Column::ApplicationId.is_in(ids.iter().copied())).order_by_asc(material::Column::MaterialKey).all(db).await
+    let find = material::Entity::find().filter(material::Column::ApplicationId.is_in(ids.iter().copied())).filter(material::Column::SupersededSeq.is_null());
+    find.order_by_asc(material::Column::MaterialKey).all(db).await
+}
+
+/// Whether a document version stands, or stood, for a material of a case.
+pub async fn has_paper(db: &impl ConnectionTrait, case: ApplicationId, version: DocumentVersionId) -> Result<bool, DbErr> {
+    let find = material::Entity::find().filter(material::Column::ApplicationId.eq(case)).filter(material::Column::DocumentVersionId.eq(version));
+    Ok(find.select_only().column(material::Column::Id).limit(1).into_tuple::<BoundMaterialId>().one(db).await?.is_some())
+}
+
+/// Says of what stands for a material that other papers take its place by the event of this number.
+pub async fn supersede_materials(txn: &impl ConnectionTrait, case: ApplicationId, key: &str, seq: i64) -> Result<(), DbErr> {
+    let change = material::ActiveModel { superseded_seq: Set(Some(seq)), ..Default::default() };
+    material::Entity::update_many()
+        .set(change)
+        .filter(material::Column::ApplicationId.eq(case))
+        .filter(material::Column::MaterialKey.eq(key))
+        .filter(material::Column::SupersededSeq.is_null())
+        .exec(txn)
+        .await
+        .map(|_| ())
+}
+
+/// Adds what is asked of an applicant.
+pub async fn insert_requested(txn: &impl ConnectionTrait, rows: Vec<requested_item::Model>) -> Result<(), DbErr> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
+    requested_item::Entity::insert_many(rows).exec_without_returning(txn).await.map(|_| ())
+}
+
+/// What was asked of the applicants of cases, in order.
+pub async fn requested_of(db: &impl ConnectionTrait, ids: &[ApplicationId]) -> Result<Vec<requested_item::Model>, DbErr> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    requested_item::Entity::find()
+        .filter(requested_item::Column::ApplicationId.is_in(ids.iter().copied()))
+        .order_by_asc(requested_item::Column::ApplicationId)
+        .order_by_asc(requested_item::Column::Seq)
+        .order_by_asc(requested_item::Column::Position)
+        .all(db)
+        .await
+}
+
+/// Puts answers in the place of those that `replaced` keeps, with the facts that they were judged by where these changed and
+/// the employer who confirms.
+pub async fn replace_answers(
+    txn: &impl ConnectionTrait,
+    replaced: replaced_answers::Model,
+    form_sealed: Vec<u8>,
+    facts_sealed: Option<Vec<u8>>,
+    employer: Option<BodyId>,
+) -> Result<(), DbErr> {
+    let case = replaced.application_id;
+    replaced_answers::Entity::insert(replaced.into_active_model().reset_all()).exec_without_returning(txn).await?;
+    let mut change = application::ActiveModel { form_sealed: Set(Some(form_sealed)), employer_body_id: Set(employer), ..Default::default() };
+    if let Some(facts) = facts_sealed {
+        change.facts_sealed = Set(Some(facts));
+    }
+    application::Entity::update_many().set(change).filter(application::Column::Id.eq(case)).exec(txn).await.map(|_| ())
 }
 
 /// Marks that the original of a bound version was seen, unless that was marked before; whether the version is bound.
@@ -341,11 +413,11 @@ pub async fn insert_event(
     insert.exec_without_returning(txn).await.map(|_| ())
 }
 
-/// Writes the projection of a case that still has `version`.
+/// Writes the projection of a case whose last event still is `last_seq`.
 pub async fn write_projection(
     txn: &impl ConnectionTrait,
     id: ApplicationId,
-    version: i64,
+    last_seq: i64,
     projection: &Projection,
     now: DateTime<Utc>,
 ) -> Result<Written, DbErr> {
@@ -356,7 +428,7 @@ pub async fn write_projection(
     let result = application::Entity::update_many()
         .set(change)
         .filter(application::Column::Id.eq(id))
-        .filter(application::Column::Version.eq(version))
+        .filter(application::Column::LastSeq.eq(last_seq))
         .exec(txn)
         .await?;
     Ok(if result.rows_affected == 1 { Written::Done } else { Written::Stale })
@@ -373,7 +445,6 @@ pub async fn write_submission(txn: &impl ConnectionTrait, row: &application::Mod
         submitted_by: Set(row.submitted_by),
         mandate_id: Set(row.mandate_id),
         channel: Set(row.channel),
-        receiving_unit_id: Set(row.receiving_unit_id),
         received_at: Set(row.received_at),
         open_key: Set(row.open_key),
         judged_on: Set(row.judged_on),
@@ -398,7 +469,10 @@ fn columns(p: &Projection, now: DateTime<Utc>) -> application::ActiveModel {
         step_key: Set(p.step_key.clone()),
         step_kind: Set(p.step_kind),
         current_unit_id: Set(p.unit),
+        receiving_unit_id: Set(p.receiving_unit),
         version: Set(p.version),
+        last_seq: Set(p.last_seq),
+        termination_reason: Set(p.termination_reason),
         claimed_by: Set(p.claimed_by),
         claimed_at: Set(p.claimed_at),
         accepted_at: Set(p.accepted_at),
@@ -425,7 +499,10 @@ pub fn project(row: &mut application::Model, p: &Projection, now: DateTime<Utc>)
     row.step_key = p.step_key;
     row.step_kind = p.step_kind;
     row.current_unit_id = p.unit;
+    row.receiving_unit_id = p.receiving_unit;
     row.version = p.version;
+    row.last_seq = p.last_seq;
+    row.termination_reason = p.termination_reason;
     row.claimed_by = p.claimed_by;
     row.claimed_at = p.claimed_at;
     row.accepted_at = p.accepted_at;
@@ -450,7 +527,10 @@ pub fn stored_projection(row: &application::Model) -> Projection {
         step_key: row.step_key.clone(),
         step_kind: row.step_kind,
         unit: row.current_unit_id,
+        receiving_unit: row.receiving_unit_id,
         version: row.version,
+        last_seq: row.last_seq,
+        termination_reason: row.termination_reason,
         claimed_by: row.claimed_by,
         claimed_at: row.claimed_at,
         accepted_at: row.accepted_at,

@@ -125,6 +125,8 @@ typed_ids! {
     ApplicationId = "application";
     /// An event of a case.
     EventId = "event";
+    /// Something that is asked of an applicant again.
+    RequestedItemId = "requested";
     /// A material of a case: what stands for it.
     BoundMaterialId = "material";
     /// A numbered document of a case, for example a receipt.

@@ -105,6 +105,28 @@ coded_enum! {
         NotEntitled => "NOT_ENTITLED",
         /// The case waits for somebody outside the units, for example the employer.
         WaitsOutside => "WAITS_OUTSIDE",
+        /// A second notice of what is missing is a supervisor's.
+        SupervisorNeeded => "SUPERVISOR_NEEDED",
+        /// Nothing that is asked for waits to be handed in.
+        NothingAsked => "NOTHING_ASKED",
+        /// It is not asked for, or was handed in before.
+        NotAskedFor => "NOT_ASKED_FOR",
+        /// The notice was not answered in time, and the case has ended.
+        SupplementLapsed => "SUPPLEMENT_LAPSED",
+        /// The answer is none of those that may be corrected on the spot.
+        NotCorrectable => "NOT_CORRECTABLE",
+        /// A special procedure is going on.
+        ProcedureRunning => "PROCEDURE_RUNNING",
+        /// No special procedure is going on.
+        NoProcedure => "NO_PROCEDURE",
+        /// Longer limits were asked for already.
+        ExtensionAsked => "EXTENSION_ASKED",
+        /// The limits were made longer before; there is no second time.
+        ExtensionUsed => "EXTENSION_USED",
+        /// Nobody asked for longer limits.
+        NoExtension => "NO_EXTENSION",
+        /// The unit cannot take the case: it is closed, or is the one that has it.
+        UnitUnfit => "UNIT_UNFIT",
         /// A step of the review is still due.
         StepDue => "STEP_DUE",
         /// The caller has claimed the case already.

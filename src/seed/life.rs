@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
-use crate::application::model::case::{Decision, DeliveryChannel, Event, StepOutcome};
 use crate::application::model::clock::Lapse;
+use crate::application::model::event::{Decision, DeliveryChannel, Event, StepOutcome};
 use crate::catalogue::model::version::{StepDefinition, StepKindCode};
 use crate::kernel::clock::{civil_date, start_of_day};
 use crate::kernel::ids::{BodyId, PersonId, UnitId};

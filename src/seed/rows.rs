@@ -9,9 +9,11 @@ use sha2::{Digest as _, Sha256};
 use crate::account::model::contact::Contact;
 use crate::app::told;
 use crate::application::entity::{application, document, event, order};
-use crate::application::model::case::{Case, Decision, Event, State, case_number, number_prefix, pin};
-use crate::application::model::clock::Lapse;
+use crate::application::model::case::{Case, State};
+use crate::application::model::clock::{ClockMark, ClockState, Lapse};
 use crate::application::model::document::{DocumentKind, Parties, Wording};
+use crate::application::model::event::{Decision, Event, pin};
+use crate::application::model::number::{case_number, number_prefix};
 use crate::application::model::order::OrderState;
 use crate::application::model::projection::Projection;
 use crate::application::service::engine;
@@ -410,6 +412,7 @@ impl<'a> Maker<'a> {
         let mut told_all = vec![Told { event: submitted, at: submitted_at, by: Some((talent.id, Role::Talent)) }];
         told_all.extend(life(&plan, &world.staff, &world.calendar, chance, talent.id));
         told_all.retain(|told| told.at <= world.now);
+        let told_all = with_marks(told_all, clock_of, world.now);
         let case = Case::fold(told_all.iter().map(|told| (&told.event, told.at)));
         let p = Projection::of(&case, clock_of(&case).as_ref());
         let prefix = number_prefix(&offering.region, &version.item_code, day);
@@ -446,6 +449,8 @@ impl<'a> Maker<'a> {
             step_key: p.step_key,
             step_kind: p.step_kind,
             version: p.version,
+            last_seq: p.last_seq,
+            termination_reason: p.termination_reason,
             claimed_by: p.claimed_by,
             claimed_at: p.claimed_at,
             received_at: Some(submitted_at),
@@ -475,7 +480,7 @@ impl<'a> Maker<'a> {
             self.batch.event.model(EventRow {
                 id: chance.id::<EventId>(*at),
                 application_id: id,
-                seq: so_far.version,
+                seq: so_far.seq,
                 kind: event.kind(),
                 schema_version: 1,
                 at: *at,
@@ -625,4 +630,26 @@ fn document_number(index: u64, today: NaiveDate) -> anyhow::Result<(DocumentNumb
     let number = DocumentNumber::parse(kind, &format!("{body}{check}"), None, today).map_err(|fault| anyhow::anyhow!("a document number: {fault:?}"))?;
     let sex = number.told().sex.ok_or_else(|| anyhow::anyhow!("a document number tells no sex"))?;
     Ok((number, birth, sex))
+}
+
+/// The events of a case with the marks that its clock passed between them and by `now`.
+fn with_marks(events: Vec<Told>, clock_of: impl Fn(&Case) -> Option<ClockState>, now: DateTime<Utc>) -> Vec<Told> {
+    let (mut case, mut all) = (Case::draft(), Vec::with_capacity(events.len()));
+    let pass = |case: &mut Case, all: &mut Vec<Told>, until: DateTime<Utc>| {
+        // What lapses by time is an event of its own.
+        let ahead =
+            |case: &Case| clock_of(case).and_then(|clock| case.next_mark(&clock)).filter(|(at, mark)| *at <= until && *mark != ClockMark::DeemedAcceptance);
+        while let Some((at, mark)) = ahead(case) {
+            let event = Event::ClockMarked { mark };
+            case.apply(&event, at);
+            all.push(Told { event, at, by: None });
+        }
+    };
+    for told in events {
+        pass(&mut case, &mut all, told.at);
+        case.apply(&told.event, told.at);
+        all.push(told);
+    }
+    pass(&mut case, &mut all, now);
+    all
 }

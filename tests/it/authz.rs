@@ -41,10 +41,15 @@ const AGAIN: &str = "PORTAL_UPDATE_AUTHZ=1 cargo test --test it -- authz::";
 
 /// Types whose objects nobody is given here, with the reason. One that comes to be given, or is gone, is told.
 const UNREACHED: &[(&str, &str)] = &[
+    ("ApplicationExtension", "no limit here becomes longer; supplement.rs has one that does"),
+    ("ApplicationRequest", "nothing is asked of an applicant here; supplement.rs has what is"),
+    ("ApplicationRequestItem", "the same"),
     ("BenefitBalance", "no yearly quota of any shipped benefit is known"),
     ("CaseDocumentDelivery", "no case here is delivered; application.rs has one that is"),
     ("CaseDocumentEntry", "the decided case here is refused; case_units.rs has one that is approved"),
+    ("CaseDocumentRequest", "the same as ApplicationRequest"),
     ("FrequentQuestion", "the catalogue that is shipped has none"),
+    ("RunningProcedure", "no special procedure runs here; supplement.rs has some"),
     ("SecondFactor", "nobody here has an authenticator app; factors.rs has"),
     ("SecondFactorRequired", "the same"),
     ("ServiceIntakePeriod", "the catalogue that is shipped has none"),
@@ -73,19 +78,27 @@ const SILENT: &[(&str, &str)] = &[];
 /// the row that it leaves in the trail.
 pub(crate) const NOT_DONE: &[&str] = &[
     "acceptInvitation",
+    "answerSupplement",
     "closeUnit",
     "completeRecovery",
     "completeSignIn",
     "completeSignUp",
     "completeTotpEnrolment",
     "confirmContactPoint",
+    "correctAnswers",
     "decideApplication",
+    "decideExtension",
     "endSession",
+    "endSpecialProcedure",
+    "handOverApplication",
     "refreshSession",
     "releaseApplication",
     "removeFactor",
+    "requestSupplement",
     "resetFactors",
+    "returnToStep",
     "submitCart",
+    "terminateApplication",
     "updateProfile",
 ];
 

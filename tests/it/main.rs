@@ -34,6 +34,7 @@ mod schema;
 mod seed;
 mod shapes;
 mod socket;
+mod supplement;
 mod support;
 mod talent;
 mod talent_card;

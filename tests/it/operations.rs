@@ -118,6 +118,7 @@ async fn every_stored_operation_answers_with_data(app: TestApp) {
     accounts(&ops).await;
     profile(&ops).await;
     cases_and_cards(&ops).await;
+    beyond_the_straight_way(&ops).await;
     no_screen(&ops).await;
     subscriptions(&ops).await;
     let done = ops.mutations.borrow();
@@ -304,6 +305,38 @@ async fn cases_and_cards(ops: &Operations<'_>) {
     });
     ops.input("card-check/record-benefit-use", &counter, used).await;
     ops.send("my-card/card-checks", mine, json!({ "id": card, "first": 5 })).await;
+}
+
+/// Notices, procedures, longer limits, returns, hand-overs and terminations, as their screens send them.
+async fn beyond_the_straight_way(ops: &Operations<'_>) {
+    let world = ops.world;
+    let applicant = world.talent("applicant").await;
+    let of_city = async |name: &str, role| world.someone(name, Some(role)).await;
+    let (officer, reviewer) = (of_city("officer-four", Role::WindowOfficer).await, of_city("reviewer-four", Role::Reviewer).await);
+    let (approver, supervisor) = (of_city("approver-four", Role::Approver).await, of_city("supervisor-four", Role::Supervisor).await);
+    let case = world.case(&applicant).await;
+    let missing = json!({ "items": [{ "what": { "pointer": "/remark" }, "reason": "Say more." }] });
+    ops.act("case/request-supplement", &officer, &case, missing).await;
+    let seen = ops.send("my-applications/my-application-requests", Some(&applicant.token), json!({ "id": case["id"] })).await;
+    let item = seen["requests"][0]["items"][0]["id"].clone();
+    ops.act("my-applications/answer-supplement", &applicant, &case, json!({ "items": [{ "itemId": item, "answer": "More." }] })).await;
+    let seen = ops.send("case/case-requests", Some(&officer.token), json!({ "id": case["id"] })).await;
+    assert_eq!(seen["correctable"].as_array().map(Vec::is_empty), Some(false));
+    let correction = json!({ "corrections": [{ "pointer": "/remark", "answer": "Most." }], "reason": "At the window." });
+    ops.act("case/correct-answers", &officer, &case, correction).await;
+    let other = world.app.unit(UnitLevel::Window, "440106", None).await;
+    ops.act("case/hand-over-application", &supervisor, &case, json!({ "unitId": other.global(), "reason": "It lives there." })).await;
+
+    let case = world.case(&applicant).await;
+    ops.act("case/accept-application", &officer, &case, json!({})).await;
+    let procedure = json!({ "procedure": "EXPERT_REVIEW", "atMostDays": 5, "reason": "Two experts read it." });
+    ops.act("case/start-special-procedure", &reviewer, &case, procedure).await;
+    ops.act("case/end-special-procedure", &reviewer, &case, json!({})).await;
+    ops.act("case/request-extension", &reviewer, &case, json!({ "days": 5, "reason": "A register is slow." })).await;
+    ops.act("case/decide-extension", &approver, &case, json!({ "granted": true, "reason": "A register is slow." })).await;
+    ops.act("case/complete-step", &reviewer, &case, json!({ "stepKey": "review", "outcome": "POSITIVE" })).await;
+    ops.act("case/return-to-step", &approver, &case, json!({ "stepKey": "review", "reason": "Look again." })).await;
+    ops.act("case/terminate-application", &supervisor, &case, json!({ "cause": "IMPOSSIBLE", "reason": "It is given no more." })).await;
 }
 
 /// What no screen has yet.

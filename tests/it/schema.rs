@@ -242,6 +242,7 @@ const WITHOUT_KEY: &[(&str, &str)] = &[
     ("claimApplication", "guarded by expectedVersion"),
     ("acceptApplication", "guarded by expectedVersion"),
     ("recordDelivery", "guarded by expectedVersion"),
+    ("startSpecialProcedure", "guarded by expectedVersion"),
 ];
 
 /// Mutations that make something and have neither a key nor a place in the list, and places that are not needed.

@@ -6,9 +6,12 @@ use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFil
 use serde_json::{Value, json};
 use talent_portal::account::service::demo::{accounts, demo_session, mark_demo, person_of};
 use talent_portal::application::entity::{application, document, event};
-use talent_portal::application::model::case::{Action, Case, Event, Side, State, is_case_number};
+use talent_portal::application::model::case::{Case, State};
 use talent_portal::application::model::clock::Lapse;
 use talent_portal::application::model::document::{Content, JWS_TYPE};
+use talent_portal::application::model::event::Event;
+use talent_portal::application::model::number::is_case_number;
+use talent_portal::application::model::rights::{Action, Side};
 use talent_portal::application::policy::Standing;
 use talent_portal::application::service::check::{Report, check_projections};
 use talent_portal::application::service::engine::{clock_of, load_for_clock, read_events};
@@ -128,7 +131,7 @@ async fn every_seeded_event_was_allowed_to_whom_it_names(app: TestApp) {
         let whole = std::mem::replace(&mut loaded.case, Case::draft());
         for (row, (event, at)) in rows.iter().zip(read_events(&rows).unwrap()) {
             let action = match event {
-                Event::Submitted { .. } => None,
+                Event::Submitted { .. } | Event::ClockMarked { .. } => None,
                 Event::DeemedAccepted { at: lapse, as_of } => {
                     assert_eq!(lapse, at);
                     assert_eq!(loaded.case.lapsed(loaded.clock.as_ref().unwrap(), at), Some(Lapse { at, as_of }));
@@ -142,6 +145,7 @@ async fn every_seeded_event_was_allowed_to_whom_it_names(app: TestApp) {
                 Event::Decided { .. } => Some(Action::Decide),
                 Event::Delivered { .. } => Some(Action::Deliver),
                 Event::Withdrawn => Some(Action::Withdraw),
+                other => panic!("the seed writes no {}", other.kind()),
             };
             if let Some(action) = action {
                 let (person, role) = (row.actor_id.unwrap(), row.actor_role.unwrap());

@@ -11,7 +11,7 @@ use crate::application::graphql::types::{
     MarkOriginalSeenPayload, Order, RecordDeliveryPayload, RefuseAcceptancePayload, ReleaseApplicationPayload, SaveCartPayload, SubmitCartPayload,
     WithdrawApplicationPayload,
 };
-use crate::application::model::case::{Decision, DeliveryChannel, StepOutcome};
+use crate::application::model::event::{Decision, DeliveryChannel, StepOutcome};
 use crate::application::model::order::{Line, SaveCart, SubmitCart};
 use crate::application::service::papers::{self, Paper};
 use crate::application::service::work::{self, Target};
@@ -110,29 +110,6 @@ fn paper(application: &ID, version: &ID) -> Result<Paper, ApiError> {
     Ok(Paper { application: ids::decode(application, "input.applicationId")?, version: ids::decode(version, "input.documentVersionId")? })
 }
 
-/// Declares inputs that name a case and its version, with further fields.
-macro_rules! inputs {
-    ($($(#[$meta:meta])* $name:ident { $($(#[$fmeta:meta])* $field:ident: $type:ty),* $(,)? })+) => {
-        $(
-            $(#[$meta])*
-            #[derive(InputObject, Debug)]
-            pub struct $name {
-                /// The case.
-                pub application_id: ID,
-                /// The version that the viewer saw; another one is a CONFLICT.
-                pub expected_version: i64,
-                $($(#[$fmeta])* pub $field: $type),*
-            }
-
-            impl $name {
-                fn target(&self) -> Result<Target, ApiError> {
-                    Ok(Target { id: ids::decode(&self.application_id, "input.applicationId")?, expected_version: self.expected_version })
-                }
-            }
-        )+
-    };
-}
-
 inputs! {
     /// Input of `claimApplication`.
     ClaimApplicationInput {}
@@ -171,22 +148,16 @@ inputs! {
     }
 }
 
-async fn reread<P: From<(Option<Application>, Vec<UserError>)>>(ctx: &Context<'_>, result: Result<ApplicationId, Refused>) -> Option<Result<P, ApiError>> {
+/// The case anew after an action, as its payload.
+pub(super) async fn reread<P: From<(Option<Application>, Vec<UserError>)>>(
+    ctx: &Context<'_>,
+    result: Result<ApplicationId, Refused>,
+) -> Option<Result<P, ApiError>> {
     let result = match result {
         Ok(id) => view::application(ctx.portal(), ctx.actor(), id).await.map(|loaded| Application::of(loaded, ctx.portal().env.now())).map_err(Refused::from),
         Err(refused) => Err(refused),
     };
     payload(ctx.ctx(), result, |application| (Some(application), Vec::new()).into(), |errors| (None, errors).into())
-}
-
-/// The target of an input, or the answer that its id deserves.
-macro_rules! target {
-    ($input:expr) => {
-        match $input.target() {
-            Ok(target) => target,
-            Err(error) => return Some(Err(error)),
-        }
-    };
 }
 
 fn save_command(input: &SaveCartInput) -> Result<SaveCart, ApiError> {

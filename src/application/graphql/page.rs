@@ -9,7 +9,7 @@ use crate::api::context::Ctx;
 use crate::application::graphql::types::Application;
 use crate::application::model::sight::Sight;
 use crate::application::service::engine::Loaded;
-use crate::application::service::view::{self, Bound, CaseRow, Delivery, Opened, SeenCase, SeenEvent, SeenOrder};
+use crate::application::service::view::{self, Bound, CaseRow, Delivery, Opened, RequestedItem, SeenCase, SeenEvent, SeenOrder};
 use crate::catalogue::model::offering::Offering;
 use crate::catalogue::service as catalogue;
 use crate::kernel::fault::Fault;
@@ -36,6 +36,7 @@ pub struct Cases {
     offerings: OnceCell<HashMap<OfferingId, Offering>>,
     materials: ByCase<Vec<Bound>>,
     documents: ByCase<Vec<Opened>>,
+    requested: ByCase<Vec<RequestedItem>>,
     deliveries: OnceCell<HashMap<CaseDocumentId, Delivery>>,
     events: Mutex<HashMap<(i64, u64), EventsByCase>>,
     beneficiaries: ByCase<Vec<(PersonId, PersonName)>>,
@@ -94,6 +95,12 @@ impl Cases {
     /// Documents issued in a case, for who sees its papers.
     pub async fn documents(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[Opened], Fault> {
         let found = self.documents.get_or_try_init(|| view::documents(&ctx.portal, &self.seen)).await?;
+        Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// What was asked of the applicant of a case, for who sees its papers.
+    pub async fn requested(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[RequestedItem], Fault> {
+        let found = self.requested.get_or_try_init(|| view::requested(&ctx.portal, &self.seen)).await?;
         Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
     }
 

@@ -14,11 +14,15 @@ use crate::api::messages::message;
 use crate::api::scalars::{Instant, Json};
 use crate::api::text::LocalizedText;
 use crate::application::graphql::page::{Cases, Orders, Queued};
-use crate::application::model::case::{Action, Decision, DeliveryChannel, EventKind, State, StepOutcome};
-use crate::application::model::document::{DocumentKind, Given};
+use crate::application::graphql::requests::{ApplicationClockEntry, ApplicationExtension, ApplicationRequest, RunningProcedure};
+use crate::application::model::case::{ExtensionState, State};
+use crate::application::model::clock::{ClockMark, Punctuality};
+use crate::application::model::document::{Asked, DocumentKind, Given};
+use crate::application::model::event::{Decision, DeliveryChannel, EventKind, Procedure, StepOutcome, TerminationReason};
 use crate::application::model::order::{MaterialBasis, OrderState};
 use crate::application::model::projection::never;
 use crate::application::model::queue::QueueRow;
+use crate::application::model::rights::Action;
 use crate::application::model::sight::Sight;
 use crate::application::service::engine::Loaded;
 use crate::application::service::view::{self, Available, Bound, CaseRow, Delivery, Opened, OrderRow, Queue, SeenEvent, SeenOrder};
@@ -292,6 +296,61 @@ impl Application {
         let rows = self.cases.documents(ctx.ctx(), self.row.id).await;
         Some(rows.map(|rows| rows.iter().map(|opened| CaseDocument::of(opened, self.cases.clone(), ctx.language())).collect()).map_err(ApiError::from))
     }
+    /// What was asked of the applicant, oldest first. Null for beneficiaries and employers.
+    #[graphql(complexity = "5 + 3 * child_complexity")]
+    async fn requests(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationRequest>, ApiError>> {
+        if !self.sight.papers() {
+            return None;
+        }
+        let read = async {
+            let Some(loaded) = self.cases.loaded(ctx.ctx(), self.row.id).await? else { return Ok(None) };
+            let items = self.cases.requested(ctx.ctx(), self.row.id).await?;
+            Ok(Some(ApplicationRequest::of(loaded, items, ctx.language())))
+        };
+        nullable(read.await)
+    }
+    /// The special procedure (特别程序) that is going on; the limits stand meanwhile.
+    async fn special_procedure(&self, ctx: &Context<'_>) -> Option<Result<RunningProcedure, ApiError>> {
+        let loaded = self.cases.loaded(ctx.ctx(), self.row.id).await;
+        nullable(loaded.map(|loaded| loaded.and_then(RunningProcedure::of)))
+    }
+    /// What came of longer limits (延长), where they were asked for. What nobody has decided yet is for staff of the case.
+    async fn extension(&self, ctx: &Context<'_>) -> Option<Result<ApplicationExtension, ApiError>> {
+        let loaded = self.cases.loaded(ctx.ctx(), self.row.id).await;
+        let seen = |loaded: &Loaded| {
+            let granted = matches!(loaded.case.extension, Some(ExtensionState::Granted { .. }));
+            loaded.case.extension.filter(|_| granted || loaded.standing.staff()).map(ApplicationExtension::from)
+        };
+        nullable(loaded.map(|loaded| loaded.and_then(seen)))
+    }
+    /// Why it ended without a decision (终止).
+    async fn termination_reason(&self) -> Option<TerminationReason> {
+        self.row.termination_reason
+    }
+    /// How it stands against its limits, or stood when its clock stopped. Null for drafts.
+    async fn punctuality(&self, ctx: &Context<'_>) -> Option<Result<Punctuality, ApiError>> {
+        let loaded = self.cases.loaded(ctx.ctx(), self.row.id).await;
+        nullable(loaded.map(|loaded| Some(loaded?.clock.as_ref()?.punctuality(ctx.portal().env.now()))))
+    }
+    /// What its clock did, oldest first: each start, stop and restart, in words. Null for drafts, beneficiaries and employers.
+    #[graphql(complexity = "5 + 10 * child_complexity")]
+    async fn clock(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApplicationClockEntry>, ApiError>> {
+        if !self.sight.papers() {
+            return None;
+        }
+        let loaded = self.cases.loaded(ctx.ctx(), self.row.id).await;
+        let entries = |loaded: &Loaded| view::clock(ctx.portal(), loaded).into_iter().map(|entry| ApplicationClockEntry::of(entry, ctx.language())).collect();
+        nullable(loaded.map(|loaded| loaded.map(entries)))
+    }
+    /// JSON pointers of the answers that may be corrected on the spot (当场更正). For staff of the case alone.
+    async fn correctable(&self, ctx: &Context<'_>) -> Option<Result<Vec<String>, ApiError>> {
+        let loaded = self.cases.loaded(ctx.ctx(), self.row.id).await;
+        let pointers = |loaded: &Loaded| {
+            let free = loaded.version.form.elements().map(|(pointer, _)| pointer).filter(|pointer| loaded.version.is_correctable(pointer));
+            loaded.standing.staff().then(|| free.map(str::to_owned).collect())
+        };
+        nullable(loaded.map(|loaded| loaded.and_then(pointers)))
+    }
     /// What has happened, oldest first.
     #[graphql(complexity = "first.unwrap_or(20).unsigned_abs() as usize * child_complexity")]
     async fn events(
@@ -306,8 +365,8 @@ impl Application {
             let request = connection::request(ctx, first, after.as_deref(), view::EVENT_ORDER, 1)?;
             let rows = self.cases.events(ctx.ctx(), self.row.id, &request).await?;
             let page = Page::cut(rows, &request, view::EVENT_ORDER, |seen| vec![seen.row.seq.to_string()]);
-            // Events are numbered without a gap, and the version of a case is the number of the last.
-            let page = page.counted(&request, async { Ok::<_, Fault>(self.row.version.unsigned_abs()) }).await?;
+            // Events are numbered without a gap.
+            let page = page.counted(&request, async { Ok::<_, Fault>(self.row.last_seq.unsigned_abs()) }).await?;
             Ok(connection::of(page, shown))
         };
         Some(read.await)
@@ -392,15 +451,31 @@ pub struct ApplicationEvent {
     pub step_key: Option<String>,
     /// Its outcome.
     pub outcome: Option<StepOutcome>,
-    /// What who finished it says of it.
+    /// What who did it says of it, where she does.
     pub reason: Option<String>,
+    /// The mark that the clock passed. For staff of the case alone.
+    pub mark: Option<ClockMark>,
+    /// The role that is told of the mark: a warning to whoever reviews, a promise that passed (黄牌) to the supervisor, a statute
+    /// that passed (红牌) to the approver.
+    pub escalated_to: Option<Role>,
 }
 
 impl From<&SeenEvent> for ApplicationEvent {
     fn from(seen: &SeenEvent) -> Self {
-        let SeenEvent { row, step, reason } = seen;
+        let SeenEvent { row, step, mark, reason } = seen;
         let (step_key, outcome) = step.clone().unzip();
-        Self { seq: row.seq, kind: row.kind, at: Instant(row.at), by_role: row.actor_role, mandate_id: None, step_key, outcome, reason: reason.clone() }
+        Self {
+            seq: row.seq,
+            kind: row.kind,
+            at: Instant(row.at),
+            by_role: row.actor_role,
+            mandate_id: None,
+            step_key,
+            outcome,
+            reason: reason.clone(),
+            mark: *mark,
+            escalated_to: mark.and_then(ClockMark::escalates_to),
+        }
     }
 }
 
@@ -448,6 +523,16 @@ pub struct CaseDocument {
     pub decision: Option<Decision>,
     /// What the approval gives, for example the number of a card.
     pub given: Option<Vec<CaseDocumentEntry>>,
+    /// What the applicant is asked for; empty but on a notice that asks.
+    pub asked: Option<Vec<CaseDocumentRequest>>,
+    /// Until when she hands it in, on a notice of what is missing; afterwards the case ends.
+    pub answer_due_at: Option<Instant>,
+    /// The special procedure that a notice is about.
+    pub special_procedure: Option<Procedure>,
+    /// Working days: those that a special procedure takes at most, or by which the limits became longer.
+    pub days: Option<i32>,
+    /// Why the case ended without a decision.
+    pub termination_reason: Option<TerminationReason>,
     /// On what it rests.
     pub legal_basis: Option<Vec<LegalBasis>>,
     /// How to ask for reconsideration (行政复议), on decisions and refusals.
@@ -465,6 +550,15 @@ pub struct CaseDocumentEntry {
     pub name: LocalizedText,
     /// Its value: a number, a date (`2026-01-05`), a name.
     pub value: LocalizedText,
+}
+
+/// Something that a notice asks for.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct CaseDocumentRequest {
+    /// Name of the material, or title of the question.
+    pub name: LocalizedText,
+    /// Why, in the words of the officer.
+    pub reason: String,
 }
 
 /// How a case document reached whom it is for (送达).
@@ -503,6 +597,7 @@ impl CaseDocument {
         let Opened { row, sealed } = opened;
         let text = |text: &Text| LocalizedText::of(text, language);
         let content = sealed.as_ref().map(|(content, _)| content);
+        let asked = |asked: &Asked| CaseDocumentRequest { name: text(&asked.name), reason: asked.reason.clone() };
         let entry = |given: &Given| CaseDocumentEntry { name: text(&given.name), value: text(&given.value) };
         Self {
             cases,
@@ -524,6 +619,11 @@ impl CaseDocument {
             reason: content.and_then(|c| c.reason.clone()),
             decision: content.and_then(|c| c.decision),
             given: content.map(|c| c.given.iter().map(entry).collect()),
+            asked: content.map(|c| c.asked.iter().map(asked).collect()),
+            answer_due_at: content.and_then(|c| c.answer_due_at).map(Instant),
+            special_procedure: content.and_then(|c| c.procedure),
+            days: content.and_then(|c| i32::try_from(c.days?).ok()),
+            termination_reason: content.and_then(|c| c.termination),
             legal_basis: content.map(|c| c.legal_basis.iter().map(LegalBasis::from).collect()),
             reconsideration: content.and_then(|c| c.reconsideration.as_ref()).map(text),
             litigation: content.and_then(|c| c.litigation.as_ref()).map(text),
@@ -711,28 +811,6 @@ pub struct SubmitCartPayload {
     pub order: Option<Order>,
     /// Why not, each with the line that it is about.
     pub user_errors: Vec<UserError>,
-}
-
-/// Declares payloads that carry the case.
-macro_rules! payloads {
-    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {
-        $(
-            $(#[$meta])*
-            #[derive(SimpleObject, Clone, Debug)]
-            pub struct $name {
-                /// The case as it is now.
-                pub application: Option<Application>,
-                /// Why not.
-                pub user_errors: Vec<UserError>,
-            }
-
-            impl From<(Option<Application>, Vec<UserError>)> for $name {
-                fn from((application, user_errors): (Option<Application>, Vec<UserError>)) -> Self {
-                    Self { application, user_errors }
-                }
-            }
-        )+
-    };
 }
 
 payloads! {

@@ -30,6 +30,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use crate::coded_enum;
 use crate::kernel::clock::{bay_area_time, civil_date, end_of_day, start_of_day};
+use crate::kernel::role::Role;
 use crate::organisation::model::calendar::{Calendar, Due};
 
 /// What has happened to a case, as far as the clock cares. Lists are in the order of time.
@@ -132,11 +133,20 @@ pub struct ClockSettings {
     pub near_breach_percent: u32,
     /// Working days for the delivery of a decision (行政许可法 Art. 44: ten).
     pub delivery_days: u32,
+    /// The applicant is reminded of a notice at the start of the day that is so many working days before the last day of the
+    /// answer. A proposal of ours.
+    pub reminder_days: [u32; 2],
 }
 
 impl Default for ClockSettings {
     fn default() -> Self {
-        Self { office_hours_end: NaiveTime::from_hms_opt(17, 0, 0).unwrap_or(NaiveTime::MIN), acceptance_days: 5, near_breach_percent: 70, delivery_days: 10 }
+        Self {
+            office_hours_end: NaiveTime::from_hms_opt(17, 0, 0).unwrap_or(NaiveTime::MIN),
+            acceptance_days: 5,
+            near_breach_percent: 70,
+            delivery_days: 10,
+            reminder_days: [5, 1],
+        }
     }
 }
 
@@ -218,6 +228,8 @@ coded_enum! {
     pub enum ClockMark {
         /// The case becomes accepted by lapse of time.
         DeemedAcceptance => "DEEMED_ACCEPTANCE",
+        /// The applicant is reminded of a notice that she has not answered.
+        SupplementReminder => "SUPPLEMENT_REMINDER",
         /// The supplement was not answered; the case lapses.
         SupplementLapse => "SUPPLEMENT_LAPSE",
         /// The limit is nearly passed.
@@ -230,6 +242,20 @@ coded_enum! {
         PauseOver => "PAUSE_OVER",
         /// The decision should have been delivered.
         DeliveryPassed => "DELIVERY_PASSED",
+    }
+}
+
+impl ClockMark {
+    /// The role that is told of it, where it is told to staff: a warning to whoever reviews, a promise that passed (黄牌) to
+    /// the supervisor, a statute that passed (红牌) to whoever answers for the organ. A proposal; no official rule was found.
+    pub const fn escalates_to(self) -> Option<Role> {
+        match self {
+            Self::NearBreach | Self::PauseOver => Some(Role::Reviewer),
+            Self::DeliveryPassed => Some(Role::WindowOfficer),
+            Self::PromisePassed => Some(Role::Supervisor),
+            Self::StatutePassed => Some(Role::Approver),
+            Self::DeemedAcceptance | Self::SupplementReminder | Self::SupplementLapse => None,
+        }
     }
 }
 
@@ -249,6 +275,8 @@ pub struct ClockState {
     pub statutory: Option<DueAt>,
     /// Start of the day from which the limit counts as nearly passed.
     pub near_breach_at: Option<DateTime<Utc>>,
+    /// When the applicant is reminded of a notice, where one waits for her.
+    pub reminders: [Option<DateTime<Utc>>; 2],
     /// Begin and latest end of the pause that is open, if one is.
     pub open_pause: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Until when the decision is to be delivered; only between decision and delivery.
@@ -299,6 +327,7 @@ pub fn compute(timeline: &Timeline, limits: &Limits, calendar: &Calendar, settin
         promised: promised.map(|(_, due)| due.into()),
         statutory: statutory.map(|(_, due)| due.into()),
         near_breach_at,
+        reminders: reminders(timeline, acceptance, calendar, settings),
         open_pause,
         delivery,
         stopped_at: timeline.decided_at.or(timeline.ended_at),
@@ -350,6 +379,16 @@ fn acceptance(timeline: &Timeline, calendar: &Calendar, settings: &ClockSettings
         Some(_) | None => Acceptance::ByLapse { due, as_of: receipt.date },
     };
     (receipt.date, acceptance)
+}
+
+/// When the applicant is reminded of the notice that waits for her; not on the day of the notice itself.
+fn reminders(timeline: &Timeline, acceptance: Acceptance, calendar: &Calendar, settings: &ClockSettings) -> [Option<DateTime<Utc>>; 2] {
+    let waits = matches!(acceptance, Acceptance::AwaitingSupplement { .. });
+    let Some(notice) = timeline.supplements.last().filter(|_| waits) else { return [None; 2] };
+    settings.reminder_days.map(|before| {
+        let day = notice.answer_days.checked_sub(before).filter(|day| *day > 0)?;
+        Some(start_of_day(calendar.add_working_days(civil_date(notice.requested_at), day).date))
+    })
 }
 
 /// The day on which a pause begins, which still counts, and the last day that it takes out.
@@ -415,32 +454,28 @@ impl ClockState {
         }
     }
 
-    /// The next instant after `after` at which the clock brings something about, and what.
-    pub fn next_mark(&self, after: DateTime<Utc>) -> Option<(DateTime<Utc>, ClockMark)> {
+    /// Every instant at which the clock brings something about, past ones too, and what; in no order.
+    pub fn marks(&self) -> Vec<(DateTime<Utc>, ClockMark)> {
         if self.stopped_at.is_some() {
-            return self.delivery.map(|due| (due.at, ClockMark::DeliveryPassed)).filter(|(at, _)| *at > after);
+            return self.delivery.map(|due| (due.at, ClockMark::DeliveryPassed)).into_iter().collect();
         }
         match self.acceptance {
-            Acceptance::Never => return None,
-            Acceptance::AwaitingSupplement { lapses } => return (lapses.at > after).then_some((lapses.at, ClockMark::SupplementLapse)),
-            Acceptance::ByLapse { due, .. } if due.at > after => return Some((due.at, ClockMark::DeemedAcceptance)),
-            Acceptance::ByLapse { .. } | Acceptance::ByOfficer { .. } => {}
+            Acceptance::Never => Vec::new(),
+            Acceptance::AwaitingSupplement { lapses } => {
+                let reminders = self.reminders.iter().flatten().map(|at| (*at, ClockMark::SupplementReminder));
+                reminders.chain([(lapses.at, ClockMark::SupplementLapse)]).collect()
+            }
+            Acceptance::ByLapse { .. } | Acceptance::ByOfficer { .. } => {
+                let lapse = self.deemed_at().map(|at| (at, ClockMark::DeemedAcceptance));
+                let limits = [
+                    self.near_breach_at.map(|at| (at, ClockMark::NearBreach)),
+                    self.promised.map(|due| (due.at, ClockMark::PromisePassed)),
+                    self.statutory.map(|due| (due.at, ClockMark::StatutePassed)),
+                    self.open_pause.map(|(_, until)| (until, ClockMark::PauseOver)),
+                ];
+                lapse.into_iter().chain(limits.into_iter().flatten()).collect()
+            }
         }
-        [
-            self.near_breach_at.map(|at| (at, ClockMark::NearBreach)),
-            self.promised.map(|due| (due.at, ClockMark::PromisePassed)),
-            self.statutory.map(|due| (due.at, ClockMark::StatutePassed)),
-            self.open_pause.map(|(_, until)| (until, ClockMark::PauseOver)),
-        ]
-        .into_iter()
-        .flatten()
-        .filter(|(at, _)| *at > after)
-        .min()
-    }
-
-    /// The instant of [`ClockState::next_mark`], as stored with the case for whoever looks for cases to act upon.
-    pub fn next_clock_at(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.next_mark(after).map(|(at, _)| at)
     }
 }
 

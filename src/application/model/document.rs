@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::application::model::case::Decision;
+use crate::application::model::event::{Decision, Procedure, TerminationReason};
 use crate::catalogue::model::version::{LegalBasis, VersionContent};
 use crate::coded_enum;
 use crate::kernel::ids::{ApplicationId, CaseDocumentId, UnitId};
@@ -24,6 +24,10 @@ coded_enum! {
         Extension => "EXTENSION",
         /// Decision (决定书).
         Decision => "DECISION",
+        /// Notice of a special procedure (特别程序告知书).
+        Procedure => "PROCEDURE",
+        /// Notice that the case has ended without a decision (终止通知书).
+        Termination => "TERMINATION",
     }
 }
 
@@ -37,6 +41,8 @@ impl DocumentKind {
             Self::NotAccepted => 'N',
             Self::Extension => 'E',
             Self::Decision => 'D',
+            Self::Procedure => 'P',
+            Self::Termination => 'T',
         }
     }
 }
@@ -81,6 +87,21 @@ pub struct Content {
     pub decision: Option<Decision>,
     /// What an approval gives, for example the number of a card.
     pub given: Vec<Given>,
+    /// What the applicant is asked for, each with its reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
+    /// Until when she hands it in, on a notice of what is missing; afterwards the case ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_due_at: Option<DateTime<Utc>>,
+    /// The special procedure that the notice is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub procedure: Option<Procedure>,
+    /// Working days: those that the special procedure takes at most, or by which the limits became longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<u32>,
+    /// Why the case ended without a decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<TerminationReason>,
     /// The reason, in the words of the officer.
     pub reason: Option<String>,
     /// On what it rests.
@@ -98,6 +119,15 @@ pub struct Given {
     pub name: Text,
     /// Its value: a number, a date (`2026-01-05`), a name.
     pub value: Text,
+}
+
+/// Something that the applicant is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Name of the material, or title of the question of the form.
+    pub name: Text,
+    /// Why, in the words of the officer.
+    pub reason: String,
 }
 
 /// Whom a document names.
@@ -118,6 +148,12 @@ pub struct Wording<'a> {
     pub materials: Vec<Text>,
     /// What the approval gives, for the decision.
     pub given: Vec<Given>,
+    /// What the applicant is asked for.
+    pub asked: Vec<Asked>,
+    /// The special procedure that begins.
+    pub procedure: Option<Procedure>,
+    /// Working days of the special procedure or of the extension.
+    pub days: Option<u32>,
 }
 
 /// The facts of the case that a document repeats.
@@ -127,14 +163,18 @@ pub struct CaseFacts<'a> {
     pub application: ApplicationId,
     /// Its number.
     pub number: &'a str,
-    /// Its version, which makes the number of the document unique.
-    pub version: i64,
+    /// Number of its last event, which makes the number of the document unique.
+    pub seq: i64,
     /// What was decided.
     pub decision: Option<Decision>,
+    /// Why it ended without a decision.
+    pub termination: Option<TerminationReason>,
     /// When it was received.
     pub received_at: DateTime<Utc>,
     /// Until when it is answered.
     pub acceptance_due_at: Option<DateTime<Utc>>,
+    /// Until when the applicant answers a notice.
+    pub answer_due_at: Option<DateTime<Utc>>,
     /// Promised limit.
     pub promised_due_at: Option<DateTime<Utc>>,
     /// Statutory limit.
@@ -153,14 +193,14 @@ pub fn write(
     parties: Parties,
     wording: Wording<'_>,
 ) -> Content {
-    let adverse = kind == DocumentKind::NotAccepted || kind == DocumentKind::Decision;
+    let adverse = matches!(kind, DocumentKind::NotAccepted | DocumentKind::Decision | DocumentKind::Termination);
     let received = kind == DocumentKind::Receipt;
     let (unit, unit_name) = parties.unit.unzip();
     Content {
         jti: id.0.simple().to_string(),
         iat: at.timestamp(),
         kind,
-        number: format!("{}-{}{}", case.number, kind.letter(), case.version),
+        number: format!("{}-{}{}", case.number, kind.letter(), case.seq),
         case_number: case.number.to_owned(),
         item: version.name.clone(),
         applicant: parties.applicant,
@@ -174,6 +214,11 @@ pub fn write(
         provisional: case.provisional,
         decision: case.decision,
         given: wording.given,
+        asked: wording.asked,
+        answer_due_at: case.answer_due_at.filter(|_| kind == DocumentKind::SupplementNotice),
+        procedure: wording.procedure,
+        days: wording.days,
+        termination: case.termination,
         reason: wording.reason.map(str::to_owned),
         legal_basis: version.legal_basis.clone(),
         reconsideration: adverse.then(|| version.remedies.reconsideration.clone()),

@@ -3,8 +3,13 @@
 pub mod case;
 pub mod clock;
 pub mod document;
+pub mod event;
+pub mod explain;
+pub mod number;
 pub mod order;
 pub mod person;
 pub mod projection;
 pub mod queue;
+pub mod request;
+pub mod rights;
 pub mod sight;

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::application::model::case::Side;
+use crate::application::model::rights::Side;
 use crate::catalogue::model::bundle::talent_class;
 use crate::catalogue::model::offering::Channel;
 use crate::coded_enum;

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-use crate::application::model::case::{Case, Decision, State};
+use crate::application::model::case::{Case, State};
 use crate::application::model::clock::{Acceptance, ClockState, DueAt};
+use crate::application::model::event::{Decision, TerminationReason};
 use crate::catalogue::model::version::StepKindCode;
 use crate::kernel::ids::{PersonId, UnitId};
 
@@ -22,8 +23,14 @@ pub struct Projection {
     pub step_kind: Option<StepKindCode>,
     /// The unit that works on it.
     pub unit: Option<UnitId>,
-    /// Number of the last event.
+    /// The unit that received it and answers for it.
+    pub receiving_unit: Option<UnitId>,
+    /// Number of the last event that changed it.
     pub version: i64,
+    /// Number of the last event.
+    pub last_seq: i64,
+    /// Why it ended without a decision.
+    pub termination_reason: Option<TerminationReason>,
     /// Who claimed it.
     pub claimed_by: Option<PersonId>,
     /// When.
@@ -86,7 +93,10 @@ impl Projection {
             step_key: step.map(|step| step.key.clone()),
             step_kind: step.map(|step| step.kind),
             unit: case.unit,
+            receiving_unit: case.received_by,
             version: case.version,
+            last_seq: case.seq,
+            termination_reason: case.termination,
             claimed_by: case.claimed.map(|(by, _)| by),
             claimed_at: case.claimed.map(|(_, at)| at),
             accepted_at: case.accepted_at,
@@ -96,7 +106,7 @@ impl Projection {
             promised_due_at: promised.map(|d| d.at),
             statutory_due_at: statutory.map(|d| d.at),
             near_breach_at: clock.filter(|_| limits_run).and_then(|c| c.near_breach_at),
-            next_clock_at: deemed_at,
+            next_clock_at: clock.and_then(|clock| case.next_mark(clock)).map(|(at, _)| at),
             due_at: due.map_or_else(never, |d| d.at),
             provisional: [due, promised, statutory].into_iter().flatten().any(|d| d.provisional),
         }

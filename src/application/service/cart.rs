@@ -7,9 +7,10 @@ use chrono::{DateTime, Duration, Utc};
 use sea_orm::DatabaseTransaction;
 
 use crate::account::service::mandates::mandate_in_force;
-use crate::application::model::case::{Side, State};
+use crate::application::model::case::State;
 use crate::application::model::order::{Line, MAX_LINES, MAX_OPEN_CARTS, OrderState, SaveCart, check_bounds, fits};
 use crate::application::model::projection::never;
+use crate::application::model::rights::Side;
 use crate::application::{policy, store};
 use crate::audit::model::Entry;
 use crate::audit::service::{self as audit, Claim};
@@ -225,7 +226,9 @@ fn draft(
         step_index: 0,
         step_key: None,
         step_kind: None,
+        termination_reason: None,
         version: 0,
+        last_seq: 0,
         claimed_by: None,
         claimed_at: None,
         received_at: None,

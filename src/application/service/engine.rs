@@ -8,10 +8,12 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::Value;
 
 use crate::account::service::mandates::mandates_held;
-use crate::application::model::case::{Action, Case, Event, EventKind, Side, State, StepRule, Who, may};
-use crate::application::model::clock::{self, ClockSettings, ClockState, Lapse, Limits};
+use crate::application::model::case::{ByTime, Case, Request, State};
+use crate::application::model::clock::{self, Acceptance, ClockMark, ClockSettings, ClockState, Limits};
 use crate::application::model::document::{CaseFacts, DocumentKind, JWS_TYPE, Parties, Wording, write};
+use crate::application::model::event::{Event, EventKind, TerminationReason};
 use crate::application::model::projection::Projection;
+use crate::application::model::rights::{Action, Side, StepRule, Who, may};
 use crate::application::model::sight::Sight;
 use crate::application::policy::{self, Standing};
 use crate::application::read;
@@ -114,6 +116,14 @@ pub async fn load(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Cal
     load_all(portal, db, calendar, actor, vec![row]).await?.pop().ok_or(Fault::NotFound)
 }
 
+/// The same inside a transaction that will change the case: its row is locked first, so that nobody else's event comes in
+/// between, the clock's neither.
+pub async fn load_for_change(portal: &Portal, txn: &DatabaseTransaction, calendar: &Arc<Calendar>, actor: &Actor, id: ApplicationId) -> Result<Loaded, Fault> {
+    policy::signed_in(actor)?;
+    let row = store::lock_application(txn, id).await?.ok_or(Fault::NotFound)?;
+    load_all(portal, txn, calendar, actor, vec![row]).await?.pop().ok_or(Fault::NotFound)
+}
+
 /// Loads those of the cases that something ties the caller to, in the order of their rows. Nine statements at most,
 /// whatever the number of rows, and one more for each draft of a walk-in.
 pub async fn load_all(
@@ -174,11 +184,11 @@ pub async fn load_all(
     Ok(all)
 }
 
-/// Loads a case for a job of the portal, which no person stands behind.
-pub async fn load_for_clock(portal: &Portal, db: &impl ConnectionTrait, calendar: &Arc<Calendar>, id: ApplicationId) -> Result<Option<Loaded>, Fault> {
-    let Some(row) = store::application(db, id).await? else { return Ok(None) };
-    let beneficiaries = store::beneficiaries_of(db, &[id]).await?.remove(&id).unwrap_or_default();
-    let loaded = assemble(portal, db, calendar, vec![row]).await?.pop();
+/// Loads a case for a job of the portal, which no person stands behind, and locks it.
+pub async fn load_for_clock(portal: &Portal, txn: &impl ConnectionTrait, calendar: &Arc<Calendar>, id: ApplicationId) -> Result<Option<Loaded>, Fault> {
+    let Some(row) = store::lock_application(txn, id).await? else { return Ok(None) };
+    let beneficiaries = store::beneficiaries_of(txn, &[id]).await?.remove(&id).unwrap_or_default();
+    let loaded = assemble(portal, txn, calendar, vec![row]).await?.pop();
     Ok(loaded.map(|loaded| Loaded { beneficiaries, ..loaded }))
 }
 
@@ -245,11 +255,11 @@ impl Loaded {
         self.clock.as_ref().map_or(self.case.state, |clock| self.case.effective(clock, now))
     }
 
-    /// The case with the acceptance by lapse of time that is true at `now`, where no event says so yet.
+    /// The case with what is true at `now` by the mere passing of time, where no event says so yet.
     fn lapsed(&self, now: DateTime<Utc>) -> Option<Case> {
-        let lapse = self.clock.as_ref().and_then(|clock| self.case.lapsed(clock, now))?;
+        let (event, at) = self.clock.as_ref().and_then(|clock| self.case.by_time(clock, now))?.event();
         let mut case = self.case.clone();
-        case.apply(&Event::DeemedAccepted { at: lapse.at, as_of: lapse.as_of }, lapse.at);
+        case.apply(&event, at);
         Some(case)
     }
 
@@ -266,10 +276,20 @@ impl Loaded {
             self.row.step_key = case.step().map(str::to_owned);
             self.row.step_kind = case.pinned_step().map(|step| step.kind);
             self.row.accepted_at = case.accepted_at;
+            (self.row.closed_at, self.row.termination_reason) = (case.timeline.as_ref().and_then(|timeline| timeline.ended_at), case.termination);
             (self.row.claimed_by, self.row.claimed_at) = (None, None);
             self.case = Case { version: self.case.version, ..case };
         }
         self
+    }
+
+    /// Until when an open request waits: for a notice the end of the answer, for a procedure its latest end.
+    pub fn request_due(&self, request: &Request) -> Option<DateTime<Utc>> {
+        let clock = self.clock.as_ref()?;
+        match clock.acceptance {
+            Acceptance::AwaitingSupplement { lapses } if request.supplement => Some(lapses.at),
+            _ => clock.open_pause.map(|(_, until)| until),
+        }
     }
 
     /// The rule of the step that is due.
@@ -283,8 +303,9 @@ impl Loaded {
 
     /// The role that entitles the caller to an action now, or why she may not.
     pub fn may(&self, action: Action, person: PersonId, now: DateTime<Utc>) -> Result<Role, Code> {
-        let Standing { side, beneficiary, roles, confirms, .. } = &self.standing;
-        let who = Who { person, side: *side, beneficiary: *beneficiary, roles, levels: &self.levels, confirms: *confirms };
+        let Standing { side, beneficiary, roles, confirms, received, .. } = &self.standing;
+        let receives = received.contains(&Role::WindowOfficer);
+        let who = Who { person, side: *side, beneficiary: *beneficiary, roles, levels: &self.levels, confirms: *confirms, receives };
         let role = may(action, &self.case, self.state(now), who, self.step())?;
         // Who hands in through the portal is known as surely as the item demands; of a walk-in it is asked at the decision.
         let unsure = action == Action::Submit && *side != Some(Side::Window) && self.assurance_needed().is_some();
@@ -338,22 +359,46 @@ pub async fn conflict(db: &impl ConnectionTrait, id: ApplicationId) -> Result<Re
     Ok(Rejection::conflict(Conflict { version, at, changed, by }).into())
 }
 
-/// First in every transaction on a case: acceptance by lapse of time is written down, dated at the lapse, and the
-/// client's version is compared. A version from before the lapse is still good, whoever wrote the lapse down: nobody
-/// else has changed anything.
+/// First in every transaction on a case: the client's version is compared, and what time has brought about is written down,
+/// each at the instant at which it became true. A version from before a lapse is still good, whoever wrote the lapse down:
+/// nobody else has changed anything.
 pub async fn settle(portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, loaded: &mut Loaded, expected: Option<i64>) -> Result<(), Refused> {
     if expected.is_some_and(|v| !loaded.case.is_seen(v)) {
         return Err(conflict(txn, loaded.row.id).await?);
     }
-    let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
-    if let Some(Lapse { at, as_of }) = lapsed {
-        let by = by_clock(loaded);
-        advance(portal, txn, loaded, Event::DeemedAccepted { at, as_of }, at, by).await?;
-        issue(portal, txn, loaded, DocumentKind::Acceptance, Wording::default(), &by).await?;
-        let entry = Entry::new("DEEM_ACCEPTED").object("APPLICATION", loaded.row.id.uuid()).person(loaded.row.applicant_person_id).by_system();
-        audit::record(txn, portal, actor, entry).await?;
-    }
+    pass_marks(portal, txn, actor, loaded).await?;
     Ok(())
+}
+
+/// Writes down what the clock has brought about by now; gives how much. Nothing of it twice: the case is locked.
+pub async fn pass_marks(portal: &Portal, txn: &DatabaseTransaction, actor: &Actor, loaded: &mut Loaded) -> Result<usize, Refused> {
+    let now = portal.env.now();
+    let mut passed = 0;
+    while let Some(clock) = &loaded.clock {
+        let by = by_clock(loaded);
+        let entry = |action| Entry::new(action).object("APPLICATION", loaded.row.id.uuid()).person(loaded.row.applicant_person_id).by_system();
+        let (event, at, paper, entry) = if let Some(by_time) = loaded.case.by_time(clock, now) {
+            let (event, at) = by_time.event();
+            match by_time {
+                ByTime::Accepted(_) => (event, at, Some(DocumentKind::Acceptance), entry("DEEM_ACCEPTED")),
+                ByTime::Terminated(_) => {
+                    (event, at, Some(DocumentKind::Termination), entry("TERMINATE").detail("reason", TerminationReason::SupplementLapsed.code()))
+                }
+            }
+        } else {
+            match loaded.case.next_mark(clock).filter(|(at, _)| *at <= now) {
+                Some((at, mark)) => (Event::ClockMarked { mark }, at, None, entry("CLOCK_MARK").detail("mark", mark.code())),
+                None => break,
+            }
+        };
+        advance(portal, txn, loaded, event, at, by).await?;
+        if let Some(kind) = paper {
+            issue(portal, txn, loaded, kind, Wording::default(), &by).await?;
+        }
+        audit::record(txn, portal, actor, entry).await?;
+        passed += 1;
+    }
+    Ok(passed)
 }
 
 /// Appends one event and writes the projection; somebody else's change in between is a CONFLICT.
@@ -370,7 +415,7 @@ pub async fn advance_with(
     at: DateTime<Utc>,
     by: EventBy,
 ) -> Result<(), Refused> {
-    let (before, left) = (loaded.case.version, loaded.case.unit);
+    let (before, left) = (loaded.case.seq, loaded.case.unit);
     loaded.case.apply(&event, at);
     loaded.clock = clock_of(portal, &loaded.calendar, &loaded.case, loaded.offering.as_ref());
     let projection = Projection::of(&loaded.case, loaded.clock.as_ref());
@@ -386,15 +431,15 @@ pub async fn advance_with(
         }
         None => None,
     };
-    store::insert_event(txn, id, loaded.row.id, loaded.case.version, (&event, reason), at, by).await?;
-    loaded.row.current_unit_id = loaded.case.unit;
-    tell(portal, txn, loaded, left).await?;
+    store::insert_event(txn, id, loaded.row.id, loaded.case.seq, (&event, reason), at, by).await?;
+    (loaded.row.current_unit_id, loaded.row.receiving_unit_id) = (loaded.case.unit, loaded.case.received_by);
+    tell(portal, txn, loaded, left, Some(&event)).await?;
     Ok(())
 }
 
-/// Announces that a case changed, to whom it concerns; `left` is the unit where it was before.
-pub async fn tell(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded, left: Option<UnitId>) -> Result<(), Fault> {
-    tell_of(txn, portal, &loaded.row, loaded.case.version, (loaded.case.unit, left)).await
+/// Announces that a case changed, to whom it concerns; `left` is the unit where it was before, `event` what has happened.
+pub async fn tell(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded, left: Option<UnitId>, event: Option<&Event>) -> Result<(), Fault> {
+    tell_of(txn, portal, &loaded.row, loaded.case.version, (loaded.case.unit, left), event).await
 }
 
 /// The same for a case that is not in the hands of the engine: its version, the unit where it is, and the one it left.
@@ -404,8 +449,13 @@ pub async fn tell_of(
     row: &store::CaseRow,
     version: i64,
     (unit, left): (Option<UnitId>, Option<UnitId>),
+    event: Option<&Event>,
 ) -> Result<(), Fault> {
+    let mark = event.and_then(|event| if let Event::ClockMarked { mark } = event { Some(*mark) } else { None });
     let data = serde_json::json!({
+        "kind": event.map(|event| event.kind().code()),
+        "mark": mark.map(ClockMark::code),
+        "role": mark.and_then(ClockMark::escalates_to).map(Role::code),
         "version": version,
         "unit": unit.map(|u| u.0),
         "left": left.filter(|left| Some(*left) != unit).map(|u| u.0),
@@ -459,10 +509,12 @@ pub fn draw_up(portal: &Portal, key: &SecretKey, id: CaseDocumentId, at: DateTim
     let facts = CaseFacts {
         application: row.id,
         number: row.number.as_deref().unwrap_or_default(),
-        version: case.version,
+        seq: case.seq,
         decision: case.decision,
+        termination: case.termination,
         received_at: case.timeline.as_ref().map_or(at, |t| t.received_at),
         acceptance_due_at: projection.deemed_at,
+        answer_due_at: (case.state == State::SupplementRequested).then_some(projection.due_at),
         promised_due_at: projection.promised_due_at,
         statutory_due_at: projection.statutory_due_at,
         provisional: projection.provisional,

@@ -8,6 +8,7 @@ pub mod fulfilment;
 pub mod merge;
 pub mod papers;
 pub mod recount;
+pub mod requests;
 pub mod steps;
 pub mod submit;
 pub mod succession;

@@ -64,8 +64,8 @@ pub async fn recount(portal: &Portal) -> Result<u64, Fault> {
         let now = portal.env.now();
         for (row, projection) in changed {
             // Whoever was faster has counted by the new calendar.
-            if store::write_projection(&txn, row.id, row.version, &projection, now).await? == Written::Done {
-                engine::tell_of(&txn, portal, row, row.version, (row.current_unit_id, None)).await?;
+            if store::write_projection(&txn, row.id, row.last_seq, &projection, now).await? == Written::Done {
+                engine::tell_of(&txn, portal, row, row.version, (row.current_unit_id, None), None).await?;
                 moved += 1;
             }
         }

@@ -8,10 +8,13 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::Value;
 
 use crate::account::service::mandates::{mandate_holds, mandate_in_force};
-use crate::application::model::case::{Case, Event, Side, case_number, number_prefix, pin};
+use crate::application::model::case::Case;
 use crate::application::model::document::{DocumentKind, Parties, Wording};
+use crate::application::model::event::{Event, pin};
+use crate::application::model::number::{case_number, number_prefix};
 use crate::application::model::order::{OrderState, SubmitCart, check_receipt, fits};
 use crate::application::model::projection::Projection;
+use crate::application::model::rights::Side;
 use crate::application::model::sight::Sight;
 use crate::application::policy::{self, Standing};
 use crate::application::service::engine::{self, Loaded};
@@ -286,7 +289,7 @@ async fn prepare(portal: &Portal, order: &store::OrderRow) -> Result<Known, Faul
 }
 
 /// The employer that a step of the version lets confirm; it exists, is an employer, and is open.
-async fn employer(db: &impl ConnectionTrait, version: &CompiledVersion, answers: &Value) -> Result<Result<Option<BodyId>, String>, Fault> {
+pub(super) async fn employer(db: &impl ConnectionTrait, version: &CompiledVersion, answers: &Value) -> Result<Result<Option<BodyId>, String>, Fault> {
     let Some(pointer) = version.content.steps.iter().find_map(|s| s.confirmer.as_deref()) else { return Ok(Ok(None)) };
     // That it is answered at all is the form's to ask for.
     let Some(answer) = answers.pointer(pointer) else { return Ok(Ok(None)) };
@@ -435,7 +438,7 @@ async fn open_case(
         return Err(Rejection::at(Code::NotOffered, &path).into());
     }
     let by = engine::by(actor, entry.side.role(), &loaded);
-    store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.version, (&event, None), now, by).await?;
+    store::insert_event(txn, EventId::new(&portal.env), loaded.row.id, loaded.case.seq, (&event, None), now, by).await?;
     let content = &loaded.version.content;
     let materials =
         content.materials.iter().filter(|material| bound.iter().any(|b| b.material_key == material.key)).map(|material| material.name.clone()).collect();
@@ -443,7 +446,7 @@ async fn open_case(
     let parties = Parties { applicant: entry.applicant.name.display().to_owned(), unit };
     let wording = Wording { materials, ..Wording::default() };
     engine::issue_to(portal, txn, &loaded, DocumentKind::Receipt, parties, wording, actor.person()).await?;
-    engine::tell(portal, txn, &loaded, None).await?;
+    engine::tell(portal, txn, &loaded, None, Some(&event)).await?;
     store::project(&mut loaded.row, &projection, now);
     Ok(loaded.row)
 }

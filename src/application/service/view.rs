@@ -9,10 +9,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::account::service::mandates::mandate_holds;
-use crate::application::model::case::{Action, Event, State, StepOutcome};
+use crate::application::model::case::State;
+use crate::application::model::clock::{ClockMark, receipt_day};
 use crate::application::model::document::Content;
+use crate::application::model::event::{Event, StepOutcome};
+use crate::application::model::explain::{ClockEntry, explain};
 use crate::application::model::order::OrderState;
 use crate::application::model::queue::{QueueFilter, QueueRow};
+use crate::application::model::rights::Action;
 use crate::application::model::sight::Sight;
 use crate::application::read;
 use crate::application::service::engine::{self, Loaded};
@@ -229,6 +233,44 @@ pub async fn documents(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Res
     Ok(opened)
 }
 
+/// Something asked of an applicant, opened.
+#[derive(Clone, Debug)]
+pub struct RequestedItem {
+    /// The stored row.
+    pub row: store::RequestedRow,
+    /// Why; none once the data of its person are erased.
+    pub reason: Option<String>,
+}
+
+/// What was asked of the applicants of cases, in order, where their reader sees papers. Two statements and one for the keys.
+pub async fn requested(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<RequestedItem>>, Fault> {
+    let db = portal.db.read();
+    let rows = store::requested_of(db, &with_papers(cases)).await?;
+    let asked: Vec<ApplicationId> = rows.iter().map(|row| row.application_id).collect();
+    let owners: HashMap<ApplicationId, PersonId> = store::applications(db, &asked).await?.into_iter().map(|row| (row.id, row.key_owner_id)).collect();
+    let keys = keys::data_keys(portal, &owners.values().copied().collect::<Vec<_>>()).await?;
+    let mut opened: HashMap<ApplicationId, Vec<RequestedItem>> = HashMap::new();
+    for row in rows {
+        let reason = match owners.get(&row.application_id).and_then(|owner| keys.get(owner)) {
+            Some(key) => {
+                let plain = key.open(Place::new("requested_item", "reason_sealed", row.id.0), &row.reason_sealed);
+                let plain = plain.ok_or_else(|| Fault::bug("the reason of what is asked for does not open"))?;
+                Some(String::from_utf8(plain.to_vec()).map_err(Fault::internal)?)
+            }
+            None => None,
+        };
+        opened.entry(row.application_id).or_default().push(RequestedItem { row, reason });
+    }
+    Ok(opened)
+}
+
+/// What the clock of a case did by now, oldest first.
+pub fn clock(portal: &Portal, loaded: &Loaded) -> Vec<ClockEntry> {
+    let settings = engine::clock_settings(portal);
+    let day = |at| receipt_day(at, &loaded.calendar, &settings).date;
+    loaded.clock.as_ref().map(|clock| explain(&loaded.case, clock, day, portal.env.now())).unwrap_or_default()
+}
+
 fn open(key: &SecretKey, row: &store::DocumentRow) -> Result<(Content, String), Fault> {
     let data = key.open(Place::new("case_document", "data_sealed", row.id.0), &row.data_sealed);
     let jws = key.open(Place::new("case_document", "jws_sealed", row.id.0), &row.jws_sealed);
@@ -253,6 +295,8 @@ pub struct SeenEvent {
     pub row: store::EventRow,
     /// The step that was finished and its outcome, for staff of the case.
     pub step: Option<(String, StepOutcome)>,
+    /// The mark that the clock passed, likewise.
+    pub mark: Option<ClockMark>,
     /// What was said of it, likewise.
     pub reason: Option<String>,
 }
@@ -278,11 +322,12 @@ pub async fn events<S: BuildHasher>(
     for row in store::events_between(portal.db.read(), &ids, part).await? {
         let staff = inside.and_then(|inside| inside.get(&row.application_id)).filter(|loaded| policy::may_read_papers(&loaded.standing).is_ok());
         let seen = match staff {
-            None => SeenEvent { row, step: None, reason: None },
+            None => SeenEvent { row, step: None, mark: None, reason: None },
             Some(loaded) => {
-                let step = match serde_json::from_str(&row.payload).map_err(Fault::internal)? {
-                    Event::StepCompleted { key, outcome, .. } => Some((key, outcome)),
-                    _ => None,
+                let (step, mark) = match serde_json::from_str(&row.payload).map_err(Fault::internal)? {
+                    Event::StepCompleted { key, outcome, .. } => (Some((key, outcome)), None),
+                    Event::ClockMarked { mark } => (None, Some(mark)),
+                    _ => (None, None),
                 };
                 let reason = match &row.reason_sealed {
                     Some(sealed) => {
@@ -293,7 +338,7 @@ pub async fn events<S: BuildHasher>(
                     }
                     None => None,
                 };
-                SeenEvent { row, step, reason }
+                SeenEvent { row, step, mark, reason }
             }
         };
         events.entry(seen.row.application_id).or_default().push(seen);
@@ -395,8 +440,12 @@ pub async fn may_hear_queue(portal: &Portal, actor: &Actor, unit: UnitId) -> Res
     policy::may_read_queue(actor, &path)
 }
 
-/// The state that holds now, acceptance by lapse of time included.
+/// The state that holds now, with what the mere passing of time has brought about.
 pub fn state_now(portal: &Portal, row: &CaseRow) -> State {
-    let lapsed = row.state == State::Received && row.deemed_at.is_some_and(|at| at <= portal.env.now());
-    if lapsed { State::Accepted } else { row.state }
+    let now = portal.env.now();
+    match row.state {
+        State::Received if row.deemed_at.is_some_and(|at| at <= now) => State::Accepted,
+        State::SupplementRequested if row.due_at <= now => State::Terminated,
+        state => state,
+    }
 }

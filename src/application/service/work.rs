@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseTransaction;
 
-use crate::application::model::case::{Action, Decision, DeliveryChannel, Event, Side, StepOutcome};
-use crate::application::model::clock::Lapse;
+use crate::application::model::case::ExtensionState;
 use crate::application::model::document::{DocumentKind, Wording};
+use crate::application::model::event::{Decision, DeliveryChannel, Event, StepOutcome, TerminationReason};
 use crate::application::model::order::MAX_REASON;
+use crate::application::model::rights::{Action, Side};
 use crate::application::policy;
 use crate::application::service::engine::{self, Loaded};
 use crate::application::service::fulfilment::{Fulfilments, Outcome};
@@ -15,7 +16,7 @@ use crate::audit::model::Entry;
 use crate::audit::service as audit;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{ApplicationId, PersonId, TypedId};
+use crate::kernel::ids::{ApplicationId, PersonId, TypedId, UnitId};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::role::Role;
 use crate::organisation::service as organisation;
@@ -30,27 +31,29 @@ pub struct Target {
     pub expected_version: i64,
 }
 
-struct Work {
-    txn: DatabaseTransaction,
-    loaded: Loaded,
-    person: PersonId,
-    role: Role,
-    now: DateTime<Utc>,
+/// An action that is being done.
+pub(super) struct Work {
+    pub(super) txn: DatabaseTransaction,
+    pub(super) loaded: Loaded,
+    pub(super) person: PersonId,
+    pub(super) role: Role,
+    pub(super) now: DateTime<Utc>,
 }
 
 /// Opens the transaction, loads, settles the clock, and asks whether the action may be done.
-async fn begin(portal: &Portal, actor: &Actor, target: Target, action: Action) -> Result<Work, Refused> {
+pub(super) async fn begin(portal: &Portal, actor: &Actor, target: Target, action: Action) -> Result<Work, Refused> {
     let person = policy::signed_in(actor)?.person;
     let calendar = organisation::calendar(portal).await?;
     let txn = portal.db.begin_write().await?;
-    let mut loaded = engine::load(portal, &txn, &calendar, actor, target.id).await?;
+    let mut loaded = engine::load_for_change(portal, &txn, &calendar, actor, target.id).await?;
     engine::settle(portal, &txn, actor, &mut loaded, Some(target.expected_version)).await?;
     let now = portal.env.now();
     let role = loaded.may(action, person, now).map_err(engine::barred)?;
     Ok(Work { txn, loaded, person, role, now })
 }
 
-async fn end(portal: &Portal, actor: &Actor, work: Work, action: Action, details: &[(&'static str, &str)]) -> Result<ApplicationId, Refused> {
+/// Writes the trail and commits.
+pub(super) async fn end(portal: &Portal, actor: &Actor, work: Work, action: Action, details: &[(&'static str, &str)]) -> Result<ApplicationId, Refused> {
     let row = &work.loaded.row;
     let mut entry = Entry::new(action.code()).object("APPLICATION", row.id.uuid()).person(row.applicant_person_id);
     for (name, value) in details {
@@ -70,7 +73,8 @@ async fn step(portal: &Portal, actor: &Actor, work: &mut Work, event: Event) -> 
     Ok(by)
 }
 
-fn reason(text: &str, field: &str) -> Result<String, Refused> {
+/// A reason in somebody's words: REASON_REQUIRED or TOO_LONG where it is none.
+pub(super) fn reason(text: &str, field: &str) -> Result<String, Refused> {
     let text = text.trim();
     if text.is_empty() {
         Err(Rejection::at(Code::ReasonRequired, field).into())
@@ -202,10 +206,95 @@ pub async fn withdraw(portal: &Portal, actor: &Actor, target: Target) -> Result<
     end(portal, actor, work, Action::Withdraw, &[]).await
 }
 
+/// Most working days by which limits become longer (行政许可法 Art. 42: ten).
+pub const MAX_EXTENSION_DAYS: u32 = 10;
+
+/// Asks for longer limits (申请延长). Rejections: NOT_ALLOWED at `input.days`, REASON_REQUIRED or TOO_LONG at `input.reason`.
+pub async fn request_extension(portal: &Portal, actor: &Actor, target: Target, days: u32, why: &str) -> Result<ApplicationId, Refused> {
+    policy::signed_in(actor)?;
+    let why = reason(why, "input.reason")?;
+    if !(1..=MAX_EXTENSION_DAYS).contains(&days) {
+        return Err(Rejection::at(Code::NotAllowed, "input.days").into());
+    }
+    let mut work = begin(portal, actor, target, Action::RequestExtension).await?;
+    let event = Event::ExtensionRequested { days, by: work.person };
+    let by = engine::by(actor, work.role, &work.loaded);
+    engine::advance_with(portal, &work.txn, &mut work.loaded, (event, Some(&why)), work.now, by).await?;
+    end(portal, actor, work, Action::RequestExtension, &[("days", &days.to_string())]).await
+}
+
+/// Grants or declines longer limits, for the organ (行政许可法 Art. 42); who is granted them, the applicant, is told the reason.
+/// A limit that has passed becomes no longer. Rejections: REASON_REQUIRED or TOO_LONG at `input.reason`.
+pub async fn decide_extension(portal: &Portal, actor: &Actor, target: Target, granted: bool, why: &str) -> Result<ApplicationId, Refused> {
+    policy::signed_in(actor)?;
+    let why = reason(why, "input.reason")?;
+    let mut work = begin(portal, actor, target, Action::DecideExtension).await?;
+    let Some(ExtensionState::Asked { days, .. }) = work.loaded.case.extension else { return Err(Rejection::new(Code::NoExtension).into()) };
+    let event = if granted { Event::ExtensionGranted { days } } else { Event::ExtensionDeclined };
+    let by = engine::by(actor, work.role, &work.loaded);
+    engine::advance_with(portal, &work.txn, &mut work.loaded, (event, Some(&why)), work.now, by).await?;
+    if granted {
+        let wording = Wording { reason: Some(&why), days: Some(days), ..Wording::default() };
+        engine::issue(portal, &work.txn, &work.loaded, DocumentKind::Extension, wording, &by).await?;
+    }
+    end(portal, actor, work, Action::DecideExtension, &[("granted", if granted { "yes" } else { "no" })]).await
+}
+
+/// Sends a case back to an earlier step (退回). What was finished from there on is to be done again. Rejections: WRONG_STEP at
+/// `input.stepKey` where no such step is finished, REASON_REQUIRED or TOO_LONG at `input.reason`.
+pub async fn return_to_step(portal: &Portal, actor: &Actor, target: Target, key: &str, why: &str) -> Result<ApplicationId, Refused> {
+    policy::signed_in(actor)?;
+    let why = reason(why, "input.reason")?;
+    let mut work = begin(portal, actor, target, Action::ReturnToStep).await?;
+    if !work.loaded.case.done.iter().any(|done| done.key == key) {
+        return Err(Rejection::at(Code::WrongStep, "input.stepKey").into());
+    }
+    let event = Event::Returned { to: key.to_owned(), by: work.person };
+    let by = engine::by(actor, work.role, &work.loaded);
+    engine::advance_with(portal, &work.txn, &mut work.loaded, (event, Some(&why)), work.now, by).await?;
+    end(portal, actor, work, Action::ReturnToStep, &[("step", key)]).await
+}
+
+/// Hands a case to another unit of the same level (移送): before acceptance the one that answers for it, later the one that
+/// does the step. Rejections: UNIT_UNFIT at `input.unitId`, REASON_REQUIRED or TOO_LONG at `input.reason`.
+pub async fn hand_over(portal: &Portal, actor: &Actor, target: Target, to: UnitId, why: &str) -> Result<ApplicationId, Refused> {
+    policy::signed_in(actor)?;
+    let why = reason(why, "input.reason")?;
+    let mut work = begin(portal, actor, target, Action::HandOver).await?;
+    let now_at = work.loaded.case.unit.ok_or_else(|| Fault::bug("a case under way has no unit"))?;
+    let units = organisation::units_by_ids(&work.txn, &[now_at]).await?;
+    let level = units.get(&now_at).map(|unit| unit.level);
+    // Locked, so that it does not close meanwhile.
+    let unit = organisation::lock_unit(&work.txn, to).await?;
+    if !unit.is_some_and(|unit| unit.closed_at.is_none() && unit.id != now_at && Some(unit.level) == level) {
+        return Err(Rejection::at(Code::UnitUnfit, "input.unitId").into());
+    }
+    let by = engine::by(actor, work.role, &work.loaded);
+    engine::advance_with(portal, &work.txn, &mut work.loaded, (Event::HandedOver { to }, Some(&why)), work.now, by).await?;
+    end(portal, actor, work, Action::HandOver, &[("unit", &to.global())]).await
+}
+
+/// Ends a case without a decision (终止); the applicant is told why, and the remedies. Rejections: NOT_ALLOWED at `input.cause`
+/// for what only time brings about, REASON_REQUIRED or TOO_LONG at `input.reason`.
+pub async fn terminate(portal: &Portal, actor: &Actor, target: Target, cause: TerminationReason, why: &str) -> Result<ApplicationId, Refused> {
+    policy::signed_in(actor)?;
+    let why = reason(why, "input.reason")?;
+    if cause == TerminationReason::SupplementLapsed {
+        return Err(Rejection::at(Code::NotAllowed, "input.cause").into());
+    }
+    let mut work = begin(portal, actor, target, Action::Terminate).await?;
+    let event = Event::Terminated { reason: cause, at: work.now };
+    let by = engine::by(actor, work.role, &work.loaded);
+    engine::advance_with(portal, &work.txn, &mut work.loaded, (event, Some(&why)), work.now, by).await?;
+    let wording = Wording { reason: Some(&why), ..Wording::default() };
+    engine::issue(portal, &work.txn, &work.loaded, DocumentKind::Termination, wording, &by).await?;
+    end(portal, actor, work, Action::Terminate, &[("cause", cause.code())]).await
+}
+
 /// Cases looked at in one statement of the clock.
 const CLOCK_BATCH: u64 = 100;
 
-/// Writes down acceptances by lapse of time that nobody has met yet; gives how many.
+/// Writes down what time has brought about and nobody has met yet, in how many cases.
 ///
 /// A case that cannot be written down is told in the log by its id and left for the next round; it holds up no other.
 pub async fn run_clock(portal: &Portal) -> Result<usize, Fault> {
@@ -215,34 +304,29 @@ pub async fn run_clock(portal: &Portal) -> Result<usize, Fault> {
         let due = store::clock_due(portal.db.read(), now, after, CLOCK_BATCH).await?;
         let Some(last) = due.last().copied() else { return Ok(done) };
         for (_, id) in &due {
-            match lapse(portal, *id).await {
-                Ok(written) => done += usize::from(written),
+            match pass(portal, *id).await {
+                Ok(passed) => done += usize::from(passed),
                 // Nothing is wrong with the case where the database does not answer.
                 Err(Fault::Unavailable(cause)) => return Err(Fault::Unavailable(cause)),
-                Err(fault) => tracing::error!(job = "clock", application = %id.uuid(), fault = ?fault, "a lapse could not be written down"),
+                Err(fault) => tracing::error!(job = "clock", application = %id.uuid(), fault = ?fault, "what time brought about could not be written down"),
             }
         }
         after = Some(last);
     }
 }
 
-/// Writes down the acceptance of one case by lapse of time, if it is true by now and nobody was faster.
-async fn lapse(portal: &Portal, id: ApplicationId) -> Result<bool, Fault> {
+/// Writes down what time has brought about in one case, if nobody was faster.
+async fn pass(portal: &Portal, id: ApplicationId) -> Result<bool, Fault> {
     let calendar = organisation::calendar(portal).await?;
     let txn = portal.db.begin_write().await?;
     let actor = Actor::anonymous("clock");
     let Some(mut loaded) = engine::load_for_clock(portal, &txn, &calendar, id).await? else { return Ok(false) };
-    let lapsed = loaded.clock.as_ref().and_then(|clock| loaded.case.lapsed(clock, portal.env.now()));
-    let Some(Lapse { at, as_of }) = lapsed else { return Ok(false) };
-    let by = engine::by_clock(&loaded);
-    match engine::advance(portal, &txn, &mut loaded, Event::DeemedAccepted { at, as_of }, at, by).await {
-        Ok(()) => {}
-        Err(Refused::Rejected(_)) => return Ok(false),
-        Err(Refused::Fault(fault)) => return Err(fault),
+    match engine::pass_marks(portal, &txn, &actor, &mut loaded).await {
+        Ok(0) | Err(Refused::Rejected(_)) => Ok(false),
+        Ok(_) => {
+            portal.commit(txn).await?;
+            Ok(true)
+        }
+        Err(Refused::Fault(fault)) => Err(fault),
     }
-    engine::issue(portal, &txn, &loaded, DocumentKind::Acceptance, Wording::default(), &by).await?;
-    let entry = Entry::new("DEEM_ACCEPTED").object("APPLICATION", id.uuid()).person(loaded.row.applicant_person_id).by_system();
-    audit::record(&txn, portal, &actor, entry).await?;
-    portal.commit(txn).await?;
-    Ok(true)
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::kernel::ids::{DocumentVersionId, TypedId as _};
 use crate::kernel::seal::sha256_hex;
-use crate::kernel::text::Language;
+use crate::kernel::text::{Language, Text};
 use crate::organisation::model::reference::listed_region;
 
 use super::bundle::talent_class;
@@ -123,6 +123,17 @@ impl CompiledForm {
                 Err(problems)
             }
         }
+    }
+
+    /// Title of the question at a pointer into the answers, if the form has one outside lists.
+    pub fn title(&self, pointer: &str) -> Option<&Text> {
+        self.elements.get(pointer)?;
+        self.definition.texts.get(&format!("{}/title", pointer.replace('/', "/properties/")))
+    }
+
+    /// Whether the answer at a pointer names a document.
+    pub fn names_document(&self, pointer: &str) -> bool {
+        self.documents.iter().any(|document| document == pointer)
     }
 
     /// Every answer that does not fit, at most [`MAX_ERRORS`], in the order of the pointers.

@@ -148,6 +148,17 @@ pub struct VersionProblem {
 }
 
 impl CompiledVersion {
+    /// Whether an answer may be corrected on the spot (当场更正, 行政许可法 Art. 32): one on which no rule, no material and no
+    /// fulfilment rests, and which names neither a document nor the employer who confirms. What is decided does not hang on it.
+    pub fn is_correctable(&self, pointer: &str) -> bool {
+        let ruled = self.rules.facts();
+        let confirms = self.content.steps.iter().any(|step| step.confirmer.as_deref() == Some(pointer));
+        let params = self.content.fulfilment.as_ref().and_then(|fulfilment| fulfilment.params.as_object());
+        let fulfils = params.is_some_and(|params| params.values().any(|value| value.as_str() == Some(pointer)));
+        let free = |element: &str| !ruled.contains(element) && !confirms && !fulfils && !self.form.names_document(pointer);
+        self.form.elements().any(|(at, element)| at == pointer && free(element))
+    }
+
     /// Compiles a version.
     ///
     /// Errors: everything that is wrong with its form, its rules, its materials and its steps.

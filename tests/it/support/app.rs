@@ -225,7 +225,22 @@ impl TestApp {
     /// # Panics
     /// When the answer is not JSON.
     pub async fn graphql(&self, token: Option<&str>, document: &str, variables: Value) -> Reply {
+        self.asked(None, token, document, variables).await
+    }
+
+    /// The same for a reader of a language.
+    ///
+    /// # Panics
+    /// When the answer is not JSON.
+    pub async fn graphql_in(&self, language: &str, token: Option<&str>, document: &str, variables: Value) -> Reply {
+        self.asked(Some(language), token, document, variables).await
+    }
+
+    async fn asked(&self, language: Option<&str>, token: Option<&str>, document: &str, variables: Value) -> Reply {
         let mut request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json").header(header::ACCEPT, "application/json");
+        if let Some(language) = language {
+            request = request.header(header::ACCEPT_LANGUAGE, language);
+        }
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }

@@ -32,6 +32,11 @@ fn accepted(received: &str, accepted: &str) -> Timeline {
     Timeline { accepted_at: Some(at(accepted)), ..Timeline::received(at(received)) }
 }
 
+/// What the clock brings about next after an instant.
+fn next_mark(clock: &ClockState, after: DateTime<Utc>) -> Option<(DateTime<Utc>, ClockMark)> {
+    clock.marks().into_iter().filter(|(at, _)| *at > after).min()
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with optional dates")]
 fn on(day: &str) -> Option<DueAt> {
     Some(DueAt { at: midnight_after(day), provisional: false })
@@ -67,8 +72,8 @@ fn silence_for_five_working_days_is_acceptance_as_of_the_day_of_receipt_from_tha
     assert_eq!(clock.promised, on("2026-10-16"));
     assert_eq!(clock.statutory, on("2026-10-30"));
     assert_eq!(clock.near_breach_at, Some(at("2026-10-13 00:00")));
-    assert_eq!(clock.next_mark(at("2026-09-28 10:00")), Some((lapse, ClockMark::DeemedAcceptance)));
-    assert_eq!(clock.next_mark(lapse), Some((at("2026-10-13 00:00"), ClockMark::NearBreach)));
+    assert_eq!(next_mark(&clock, at("2026-09-28 10:00")), Some((lapse, ClockMark::DeemedAcceptance)));
+    assert_eq!(next_mark(&clock, lapse), Some((at("2026-10-13 00:00"), ClockMark::NearBreach)));
 }
 
 #[test]
@@ -128,7 +133,12 @@ fn a_supplement_restarts_the_period_and_its_answer_is_the_new_day_of_receipt() {
     assert_eq!(waiting.acceptance, Acceptance::AwaitingSupplement { lapses: DueAt { at: midnight_after("2026-03-18"), provisional: false } });
     assert_eq!((waiting.deemed_at(), waiting.promised, waiting.statutory), (None, None, None));
     assert!(!waiting.supplement_lapsed(at("2026-03-18 23:59")) && waiting.supplement_lapsed(at("2026-03-19 00:00")));
-    assert_eq!(waiting.next_mark(at("2026-03-04 09:00")), Some((midnight_after("2026-03-18"), ClockMark::SupplementLapse)));
+    // Reminded five working days before the last, on Wednesday the 11th, and one before it, on Tuesday the 17th.
+    let passed = [("2026-03-04 09:00", "2026-03-11 00:00"), ("2026-03-11 00:00", "2026-03-17 00:00")];
+    for (after, reminder) in passed {
+        assert_eq!(next_mark(&waiting, at(after)), Some((at(reminder), ClockMark::SupplementReminder)));
+    }
+    assert_eq!(next_mark(&waiting, at("2026-03-17 00:00")), Some((midnight_after("2026-03-18"), ClockMark::SupplementLapse)));
 
     // Answered on a Friday evening: received on Monday 16, five working days are 17 to 20 and 23 March.
     timeline.supplements[0].answered_at = Some(at("2026-03-13 19:00"));
@@ -192,7 +202,7 @@ fn an_open_pause_ends_by_itself_after_the_time_told() {
             && open.paused(at("2026-03-06 23:59"))
             && !open.paused(at("2026-03-07 00:00"))
     );
-    assert_eq!(open.next_mark(at("2026-03-03 09:00")), Some((midnight_after("2026-03-06"), ClockMark::PauseOver)));
+    assert_eq!(next_mark(&open, at("2026-03-03 09:00")), Some((midnight_after("2026-03-06"), ClockMark::PauseOver)));
     // Ended late: no more than the time told is taken out.
     timeline.pauses[0].to = Some(at("2026-03-20 09:00"));
     assert_eq!(clock(&timeline, &limits(5, 10)).promised, on("2026-03-12"));
@@ -224,9 +234,9 @@ fn a_decision_stops_the_limits_and_starts_the_delivery() {
     let decided = clock(&timeline, &limits(5, 10));
     assert_eq!(decided.punctuality(at("2026-09-01 00:00")), Punctuality::PromisePassed);
     assert_eq!(decided.delivery, on("2026-03-24"));
-    assert_eq!(decided.next_mark(at("2026-03-10 09:00")), Some((midnight_after("2026-03-24"), ClockMark::DeliveryPassed)));
+    assert_eq!(next_mark(&decided, at("2026-03-10 09:00")), Some((midnight_after("2026-03-24"), ClockMark::DeliveryPassed)));
     timeline.delivered_at = Some(at("2026-03-11 09:00"));
-    assert_eq!(clock(&timeline, &limits(5, 10)).next_clock_at(at("2026-03-11 09:00")), None);
+    assert_eq!(next_mark(&clock(&timeline, &limits(5, 10)), at("2026-03-11 09:00")), None);
 }
 
 #[test]
@@ -234,7 +244,7 @@ fn a_case_that_ended_before_the_lapse_is_never_accepted() {
     let mut timeline = Timeline::received(at("2026-03-02 09:00"));
     timeline.ended_at = Some(at("2026-03-05 09:00"));
     let ended = clock(&timeline, &limits(5, 10));
-    assert_eq!((ended.acceptance, ended.promised, ended.next_clock_at(at("2026-03-02 09:00"))), (Acceptance::Never, None, None));
+    assert_eq!((ended.acceptance, ended.promised, next_mark(&ended, at("2026-03-02 09:00"))), (Acceptance::Never, None, None));
 }
 
 /// The days of a case one after the other, with its own idea of working days.
