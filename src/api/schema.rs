@@ -15,6 +15,7 @@ use crate::application::graphql::subscription::ApplicationSubscription;
 use crate::audit::graphql::AuditQuery;
 use crate::catalogue::graphql::{CatalogueMutation, CatalogueQuery};
 use crate::material::graphql::{MaterialMutation, MaterialQuery};
+use crate::notice::graphql::{NoticeMutation, NoticeQuery};
 use crate::organisation::graphql::{OrganisationMutation, OrganisationQuery};
 use crate::person::graphql::PersonMutation;
 use crate::talent::graphql::{TalentMutation, TalentQuery};
@@ -32,6 +33,7 @@ pub struct Query(
     CatalogueQuery,
     MaterialQuery,
     ApplicationQuery,
+    NoticeQuery,
     TalentCardQuery,
 );
 
@@ -47,6 +49,7 @@ pub struct Mutation(
     CatalogueMutation,
     MaterialMutation,
     ApplicationMutation,
+    NoticeMutation,
     TalentCardMutation,
 );
 

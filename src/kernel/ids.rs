@@ -141,6 +141,10 @@ typed_ids! {
     CardCheckId = "check";
     /// An entry of the benefit ledger.
     BenefitEntryId = "use";
+    /// A notice in an inbox.
+    NoticeId = "notice";
+    /// A device that rings for an account.
+    DeviceId = "device";
     /// A process that holds a lease.
     ProcessId = "process";
 }

@@ -40,10 +40,11 @@ const TABLE: &[(&str, &[&str])] = &[
     ("read", &["kernel", "**model", "**entity"]),
     // `config` for its `Settings`, which `Portal` carries to every service.
     ("service", &["kernel", "config", "db", "portal", "*model", "policy", "store", "read", "*service"]),
-    ("adapter", &["kernel", "portal", "*model"]),
+    // Those of slices before: a gateway is one whatever goes by it.
+    ("adapter", &["kernel", "portal", "*model", "*adapter"]),
     // `db` for its engine: what wakes the sequencer differs (PostgreSQL has LISTEN, SQLite has one process).
-    // Its own adapter: what leaves the process leaves from a job, after the commit.
-    ("job", &["kernel", "db", "portal", "adapter", "*model", "*service"]),
+    // Adapters: what leaves the process leaves from a job, after the commit.
+    ("job", &["kernel", "db", "portal", "*adapter", "*model", "*service"]),
     ("loader", &["kernel", "*model", "store"]),
     ("graphql", &["kernel", "portal", "api", "**model", "**service", "loader", "**graphql"]),
     ("api", &["kernel", "portal", "api", "**loader", "**graphql", "**service"]),
@@ -429,13 +430,14 @@ fn what_landed_of_the_migrations_is_neither_changed_nor_reordered() {
 
 #[test]
 fn new_migrations_and_helpers_may_come_after_what_landed() {
-    let last = "            Box::new(m20261124_000009_create_talent_card::Migration),\n";
-    let added = format!("{last}            Box::new(m20271201_000001_add::Migration),\n");
+    // The end of the first list, which is that of the data store.
+    let end = "        ]\n";
+    let added = format!("            Box::new(m20271201_000001_add::Migration),\n{end}");
     for (file, edit) in [
         ("m20271201_000001_add.rs", Box::new(|_| "// new".to_owned()) as Box<dyn FnOnce(String) -> String>),
         ("schema.rs", Box::new(|s| s + "\n/// New.\npub fn new() {}\n")),
         ("schema.rs", Box::new(|s| s.replacen("/// Primary key `id`.", "/// New.\npub fn new() {}\n\n/// Primary key `id`.", 1))),
-        ("lib.rs", Box::new(move |s| s.replace(last, &added).replace("pub mod schema;", "mod m20271201_000001_add;\npub mod schema;"))),
+        ("lib.rs", Box::new(move |s| s.replacen(end, &added, 1).replace("pub mod schema;", "mod m20271201_000001_add;\npub mod schema;"))),
     ] {
         assert_eq!(landed_after(file, edit), (0, String::new()), "{file}");
     }

@@ -118,6 +118,7 @@ async fn every_stored_operation_answers_with_data(app: TestApp) {
     accounts(&ops).await;
     profile(&ops).await;
     cases_and_cards(&ops).await;
+    notices(&ops).await;
     no_screen(&ops).await;
     subscriptions(&ops).await;
     let done = ops.mutations.borrow();
@@ -304,6 +305,26 @@ async fn cases_and_cards(ops: &Operations<'_>) {
     });
     ops.input("card-check/record-benefit-use", &counter, used).await;
     ops.send("my-card/card-checks", mine, json!({ "id": card, "first": 5 })).await;
+}
+
+/// Somebody reads her inbox, and says where she wants to be told.
+async fn notices(ops: &Operations<'_>) {
+    let world = ops.world;
+    let talent = world.talent("reader").await;
+    let mine = Some(&*talent.token);
+    world.case(&talent).await;
+    crate::notice::told(&world.app).await;
+    // The lease of who sealed ends, so that others may.
+    world.app.advance(Duration::seconds(11));
+    let inbox = ops.send("inbox/my-notices", mine, json!({ "first": 5, "unreadOnly": true })).await;
+    ops.send("inbox/unread-notice-count", mine, json!({})).await;
+    ops.input("inbox/mark-notices-read", &talent, json!({ "noticeIds": [inbox["nodes"][0]["id"]] })).await;
+    ops.send("inbox/notice-preferences", mine, json!({})).await;
+    ops.input("inbox/set-notice-preferences", &talent, json!({ "preferences": [{ "group": "CASE", "channels": ["PUSH"] }] })).await;
+    let device = json!({ "platform": "ANDROID", "token": "the-token-of-a-phone", "idempotencyKey": world.key() });
+    let device = ops.input("inbox/register-device", &talent, device).await;
+    ops.send("inbox/my-devices", mine, json!({})).await;
+    ops.input("inbox/forget-device", &talent, json!({ "deviceId": device["device"]["id"] })).await;
 }
 
 /// What no screen has yet.

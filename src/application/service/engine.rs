@@ -388,13 +388,13 @@ pub async fn advance_with(
     };
     store::insert_event(txn, id, loaded.row.id, loaded.case.version, (&event, reason), at, by).await?;
     loaded.row.current_unit_id = loaded.case.unit;
-    tell(portal, txn, loaded, left).await?;
+    tell(portal, txn, loaded, left, Some(&event)).await?;
     Ok(())
 }
 
-/// Announces that a case changed, to whom it concerns; `left` is the unit where it was before.
-pub async fn tell(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded, left: Option<UnitId>) -> Result<(), Fault> {
-    tell_of(txn, portal, &loaded.row, loaded.case.version, (loaded.case.unit, left)).await
+/// Announces that a case changed, to whom it concerns; `left` is the unit where it was before, `event` what has happened.
+pub async fn tell(portal: &Portal, txn: &DatabaseTransaction, loaded: &Loaded, left: Option<UnitId>, event: Option<&Event>) -> Result<(), Fault> {
+    tell_of(txn, portal, &loaded.row, loaded.case.version, (loaded.case.unit, left), event).await
 }
 
 /// The same for a case that is not in the hands of the engine: its version, the unit where it is, and the one it left.
@@ -404,8 +404,10 @@ pub async fn tell_of(
     row: &store::CaseRow,
     version: i64,
     (unit, left): (Option<UnitId>, Option<UnitId>),
+    event: Option<&Event>,
 ) -> Result<(), Fault> {
     let data = serde_json::json!({
+        "kind": event.map(Event::kind),
         "version": version,
         "unit": unit.map(|u| u.0),
         "left": left.filter(|left| Some(*left) != unit).map(|u| u.0),

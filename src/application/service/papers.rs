@@ -83,7 +83,7 @@ pub async fn mark_original_seen(portal: &Portal, actor: &Actor, paper: Paper, ex
     if store::mark_original_seen(&txn, paper.application, paper.version, person, now).await? > 0 {
         let entry = Entry::new("MARK_ORIGINAL_SEEN").object("APPLICATION", row.id.uuid()).person(row.applicant_person_id);
         audit::record(&txn, portal, actor, entry.detail("version", paper.version.global())).await?;
-        engine::tell(portal, &txn, &loaded, None).await?;
+        engine::tell(portal, &txn, &loaded, None, None).await?;
         portal.commit(txn).await?;
     }
     Ok(paper.application)

@@ -65,7 +65,7 @@ pub async fn recount(portal: &Portal) -> Result<u64, Fault> {
         for (row, projection) in changed {
             // Whoever was faster has counted by the new calendar.
             if store::write_projection(&txn, row.id, row.version, &projection, now).await? == Written::Done {
-                engine::tell_of(&txn, portal, row, row.version, (row.current_unit_id, None)).await?;
+                engine::tell_of(&txn, portal, row, row.version, (row.current_unit_id, None), None).await?;
                 moved += 1;
             }
         }

@@ -443,7 +443,7 @@ async fn open_case(
     let parties = Parties { applicant: entry.applicant.name.display().to_owned(), unit };
     let wording = Wording { materials, ..Wording::default() };
     engine::issue_to(portal, txn, &loaded, DocumentKind::Receipt, parties, wording, actor.person()).await?;
-    engine::tell(portal, txn, &loaded, None).await?;
+    engine::tell(portal, txn, &loaded, None, Some(&event)).await?;
     store::project(&mut loaded.row, &projection, now);
     Ok(loaded.row)
 }
