@@ -49,6 +49,7 @@ both_engines!(
     a_code_goes_by_the_gateway_for_sms,
     a_gateway_that_fails_is_tried_again_later_and_given_up_at_last,
     a_push_notice_holds_ids_alone_and_a_device_that_is_gone_is_forgotten,
+    who_comes_to_have_an_account_finds_what_was_told_before,
     a_device_rings_for_one_account,
 );
 pool_of_one!(a_case_is_told_from_receipt_to_delivery, notices_are_read_by_their_owner_alone_in_pages, a_device_rings_for_one_account);
@@ -165,6 +166,30 @@ async fn what_happens_to_a_case_without_its_applicant_is_told_to_her(app: TestAp
     told(app).await;
     let other = world.again(&other).await;
     assert_eq!(causes(app, &other).await.last().unwrap(), "DEEMED_ACCEPTED");
+}
+
+async fn who_comes_to_have_an_account_finds_what_was_told_before(app: TestApp) {
+    let world = World::new(app).await;
+    let app = &world.app;
+    let officer = world.someone("officer-two", Some(Role::WindowOfficer)).await;
+    let input = json!({ "idempotencyKey": world.key(), "nameZh": "陈大文" });
+    let walk_in = world.run(&officer, "registerPerson", "person { id }", input).await.unwrap();
+    let verify = async |person: &Value| {
+        let version = app.version_of(person).await;
+        let input = json!({ "personId": person, "kind": "RESIDENT_ID_CARD", "documentNumber": "440305189508150029", "expectedVersion": version });
+        world.run(&officer, "verifyIdentity", "person { id }", input).await.unwrap()
+    };
+    verify(&walk_in["id"]).await;
+    let line = world.service_line(json!({ "city": "440100" })).await;
+    let order = world.save(&officer, json!({ "applicantId": walk_in["id"], "channel": "WINDOW", "lines": [line] })).await.unwrap();
+    world.submit(&officer, &order, json!({})).await.unwrap();
+    told(app).await;
+    assert_eq!([count(app, "notice").await, count(app, "outbox WHERE kind = 'NOTICE_EMAIL'").await], [1, 0], "nobody is written to who has no address");
+    // She signs up later, and an officer finds that both are one.
+    let later = world.someone("later", None).await;
+    assert_eq!(causes(app, &later).await, Vec::<String>::new());
+    verify(&json!(later.person.global())).await;
+    assert_eq!(causes(app, &later).await, ["SUBMITTED"]);
 }
 
 async fn each_reader_has_the_words_of_her_language(app: TestApp) {
