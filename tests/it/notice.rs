@@ -15,8 +15,8 @@ use chrono::Duration;
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 use talent_portal::application::service::work::run_clock;
-use talent_portal::audit::model::Message;
-use talent_portal::audit::service::{announce, seal_batch, work_off};
+use talent_portal::audit::model::{Lane, Message};
+use talent_portal::audit::service::{Workers, announce, seal_batch, work_off, work_off_lane};
 use talent_portal::config::GatewayAt;
 use talent_portal::kernel::env::Env;
 use talent_portal::kernel::ids::{ApplicationId, CardId, PersonId, ProcessId, TypedId as _};
@@ -51,6 +51,7 @@ both_engines!(
     a_push_notice_holds_ids_alone_and_a_device_that_is_gone_is_forgotten,
     who_comes_to_have_an_account_finds_what_was_told_before,
     a_device_rings_for_one_account,
+    a_channel_holds_up_no_other_and_no_code,
 );
 pool_of_one!(a_case_is_told_from_receipt_to_delivery, notices_are_read_by_their_owner_alone_in_pages, a_device_rings_for_one_account);
 
@@ -368,6 +369,8 @@ async fn notices_are_read_by_their_owner_alone_in_pages(app: TestApp) {
     }
     let ids: Vec<Value> = all["myNotices"]["nodes"].as_array().unwrap().iter().map(|notice| notice["id"].clone()).collect();
     assert_eq!(seen, ids);
+    let (statements, _) = app.statements(app.graphql(Some(&talent.token), "{ myNotices { nodes { id title text } } }", json!({}))).await;
+    assert_eq!(statements, 3, "the session, who she is, and her notices");
     // Another's is none of hers, and then none is marked.
     let foreign = page(&other, json!({})).await["myNotices"]["nodes"][0]["id"].take();
     let mark = "mutation($input: MarkNoticesReadInput!) { markNoticesRead(input: $input) { unreadNoticeCount userErrors { code field } } }";
@@ -780,4 +783,36 @@ async fn a_device_rings_for_one_account(app: TestApp) {
     let more = with(input("canary-too-many"), json!({ "idempotencyKey": world.key() }));
     assert_eq!(codes(&no(world.run(&two, "registerDevice", "device { id }", more).await)), ["TOO_MANY"]);
     assert_eq!(devices(&two).await.as_array().unwrap().len(), 20);
+}
+
+async fn a_channel_holds_up_no_other_and_no_code(app: TestApp) {
+    let push = Gateway::start(&[]).await;
+    let world = World::new(with_gateways(app, None, Some(&push.url))).await;
+    let app = &world.app;
+    let talent = world.talent("talent").await;
+    register(&world, &talent, "canary-device").await;
+    for _ in 0..3 {
+        world.case(&talent).await;
+    }
+    told(app).await;
+    // The code comes last, and waits for none of them.
+    app.advance(Duration::seconds(1));
+    mutate(app, None, "startSignUp", "challenge { id }", json!({ "contact": "last@example.com" })).await;
+    let lanes = app.portal().part::<Workers>().unwrap().lanes();
+    let apart = ["NOTICE_EMAIL", "NOTICE_PUSH", "NOTICE_SMS"];
+    let expected: Vec<Lane> = std::iter::once(Lane::AllBut(apart.to_vec())).chain(apart.map(|kind| Lane::Only(vec![kind]))).collect();
+    assert_eq!(lanes, expected);
+    let undone = async || {
+        [
+            count(app, "outbox WHERE state = 'PENDING' AND kind = 'SEND_CODE'").await,
+            count(app, "outbox WHERE state = 'PENDING' AND kind = 'NOTICE_EMAIL'").await,
+            count(app, "outbox WHERE state = 'PENDING' AND kind = 'NOTICE_PUSH'").await,
+        ]
+    };
+    assert_eq!(undone().await, [1, 3, 3]);
+    for (lane, taken, then) in [(0, 1, [0, 3, 3]), (2, 3, [0, 3, 0]), (3, 0, [0, 3, 0]), (1, 3, [0, 0, 0])] {
+        assert_eq!(work_off_lane(app.portal(), &lanes[lane]).await.unwrap(), taken);
+        assert_eq!(undone().await, then);
+    }
+    assert_eq!(push.seen().len(), 3);
 }
