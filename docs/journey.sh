@@ -276,5 +276,19 @@ expect 'any(.card.checks.nodes[]; .id == "'"$check"'" and .purpose == "HOUSING" 
 ask "$talent" my-card/my-cards
 expect 'any(.myCards[0].benefits[]; .benefit.id == "'"$benefit"'" and .balances[0].used == 1)'
 say "the talent sees who checked the card and what was used"
+
+# --- The inbox -----------------------------------------------------------------------------------------------------
+# Notices come a moment after what they tell.
+for _ in $(seq 100); do
+  ask "$talent" inbox/my-notices '{"first": 20}'
+  [ "$(get '.myNotices.nodes | length')" -lt 5 ] || break
+  sleep 0.1
+done
+expect '([.myNotices.nodes[].cause] | reverse) == ["SUBMITTED", "ACCEPTED", "DECIDED", "CARD_ISSUED", "DELIVERED"]'
+expect '[.myNotices.nodes[] | select(.cause != "CARD_ISSUED") | .text | contains("'"$number"'")] | all'
+get '.myNotices.nodes | reverse[] | "   " + .title'
+ask "$talent" inbox/mark-notices-read '{"input": {}}'
+expect '.markNoticesRead.unreadNoticeCount == 0'
+say "the talent was told of each of it and has read it"
 ask "$talent" sign-in/sign-out
 say "signed out; the journey is complete"

@@ -18,7 +18,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::adapter::Mailer;
+use crate::account::adapter::{Gateway, Mailer};
 use crate::account::job::LetterWorker;
 use crate::account::service::hashing::HashPool;
 use crate::account::service::letters::{self, MergeNotice};
@@ -35,7 +35,7 @@ use crate::application::service::succession::NoOpenCases;
 use crate::audit::service::{Bus, Worker, Workers};
 use crate::catalogue::service::succession::OfferingSuccession;
 use crate::catalogue::service::{CompiledVersions, FactSources, Handlers};
-use crate::config::{Bucket, Config};
+use crate::config::{Bucket, Config, GatewayAt};
 use crate::db::{self, Db, Engine, KEY_SCHEMA};
 use crate::http::rates::Rates;
 use crate::http::router::{Server, routes};
@@ -49,6 +49,11 @@ use crate::material::model::scan::{Scanner, Scanning};
 use crate::material::service::Claims;
 use crate::material::service::Holders;
 use crate::material::service::download::Previews;
+use crate::notice::adapter::Pusher;
+use crate::notice::job::NoticeWorker;
+use crate::notice::model::channel::Channel;
+use crate::notice::service::delivery::Channels;
+use crate::notice::service::subject::Subjects;
 use crate::organisation::service::CalendarCache;
 use crate::organisation::service::units::UnitFollowers;
 use crate::person::service::dealing::Dealings;
@@ -61,6 +66,7 @@ use crate::talent::service::ClaimRegister;
 use crate::talent::service::source::ProfileFacts;
 use crate::talent_card::service::fulfilment::CardFulfilment;
 use crate::talent_card::service::merge::LedgerMerge;
+use crate::talent_card::service::subject::CardSubject;
 use crate::talent_card::service::view::OfferCache;
 
 /// A fault as an error of a command.
@@ -97,17 +103,34 @@ fn files(config: &Config) -> anyhow::Result<Arc<dyn ObjectStore>> {
     s3_store(name, prefix, endpoint.as_deref(), region, (access_key, secret.trim()))
 }
 
+/// A gateway, where one is set.
+fn gateway(config: &Config, at: Option<&GatewayAt>) -> anyhow::Result<Option<Gateway>> {
+    let Some(GatewayAt { url, token_file }) = at else { return Ok(None) };
+    refuse_readable_by_others(token_file)?;
+    let token = std::fs::read_to_string(token_file).with_context(|| format!("the file {} cannot be read", token_file.display()))?;
+    Gateway::new(url, token.trim(), Duration::from_secs(config.gateway_seconds)).map(Some)
+}
+
+fn workers() -> Workers {
+    let notices = Channel::ALL.iter().map(|channel| Arc::new(NoticeWorker(*channel)) as Arc<dyn Worker>);
+    std::iter::once(Arc::new(LetterWorker) as Arc<dyn Worker>).chain(notices).fold(Workers::default(), |workers, worker| workers.with(&worker))
+}
+
 fn parts_over(config: &Config, files: Arc<dyn ObjectStore>) -> anyhow::Result<Parts> {
+    let (sms, push) = (gateway(config, config.sms_gateway.as_ref())?, gateway(config, config.push_gateway.as_ref())?);
     let scanner = config.clamd.as_deref().map(|address| Arc::new(Clamd::new(address)) as Arc<dyn Scanner>);
     Ok(Parts::default()
         .with(Bus::default())
-        .with(Workers::default().with(&(Arc::new(LetterWorker) as Arc<dyn Worker>)))
+        .with(workers())
         .with(CalendarCache::default())
         .with(KeyCache::default())
         .with(Dealings::default().with(Arc::new(CaseDealing)))
         .with(MergeFollowers::default().with(Arc::new(OpenCases)).with(Arc::new(MergeNotice)).with(Arc::new(LedgerMerge)))
         .with(HashPool::new(&config.settings)?)
-        .with(Mailer::new(&config.data_dir, config.smtp_url.as_deref(), &config.mail_from)?)
+        .with(Channels { sms: sms.is_some(), push: push.is_some() })
+        .with(Mailer::new(&config.data_dir, config.smtp_url.as_deref(), &config.mail_from, sms)?)
+        .with(Pusher(push))
+        .with(Subjects::default().with(Arc::new(CardSubject)))
         .with(CompiledVersions::default())
         .with(FactSources::default().with(Arc::new(ProfileFacts)))
         .with(files)
@@ -366,15 +389,17 @@ async fn sweep_until(portal: Portal, stop: CancellationToken) {
 
 /// Starts the loops of the process; they end with `stop`.
 pub fn spawn_jobs(portal: &Portal, config: &Config, stop: &CancellationToken) -> Vec<tokio::task::JoinHandle<()>> {
+    let lanes = workers().lanes();
     let mut jobs = vec![
         tokio::spawn(crate::audit::job::sequence(portal.clone(), stop.clone())),
         tokio::spawn(crate::audit::job::listen(portal.clone(), stop.clone())),
-        tokio::spawn(crate::audit::job::work(portal.clone(), stop.clone())),
         tokio::spawn(crate::application::job::clock(portal.clone(), stop.clone())),
         tokio::spawn(crate::application::job::follow_calendar(portal.clone(), stop.clone())),
+        tokio::spawn(crate::notice::job::follow_until(portal.clone(), stop.clone())),
         tokio::spawn(crate::material::job::sweep_until(portal.clone(), stop.clone())),
         tokio::spawn(sweep_until(portal.clone(), stop.clone())),
     ];
+    jobs.extend(lanes.into_iter().map(|lane| tokio::spawn(crate::audit::job::work(portal.clone(), lane, stop.clone()))));
     if config.clamd.is_some() {
         jobs.push(tokio::spawn(crate::material::job::scan_until(portal.clone(), stop.clone())));
     }

@@ -47,6 +47,12 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// Sender of mail.
     pub mail_from: String,
+    /// The gateway for SMS; without it messages to mobiles go to the folder `outbox` under the data folder.
+    pub sms_gateway: Option<GatewayAt>,
+    /// The gateway for push notices; without it there are none.
+    pub push_gateway: Option<GatewayAt>,
+    /// Seconds in which a gateway must answer.
+    pub gateway_seconds: u64,
     /// Address of clamd, `host:port` or a socket path; without it files are marked NOT_SCANNED, which production must
     /// choose by the word `none`.
     pub clamd: Option<String>,
@@ -79,6 +85,15 @@ pub struct Bucket {
     pub access_key: String,
     /// File that holds the secret of the access key, mode 0600.
     pub secret_file: PathBuf,
+}
+
+/// An HTTP gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayAt {
+    /// Its address.
+    pub url: String,
+    /// File that holds the token by which it knows us, mode 0600.
+    pub token_file: PathBuf,
 }
 
 /// Settings that services ask for.
@@ -169,6 +184,11 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("log_addresses", "whether the log tells the addresses of clients, false by default"),
     ("smtp_url", "smtp://host:port or smtps://user:password@host"),
     ("mail_from", "sender of mail"),
+    ("sms_gateway_url", "http(s) address that takes SMS as JSON by POST; without it messages to mobiles are files"),
+    ("sms_gateway_token_file", "file (mode 0600) with the bearer token of that gateway"),
+    ("push_gateway_url", "http(s) address that takes push notices as JSON by POST; without it none are sent"),
+    ("push_gateway_token_file", "file (mode 0600) with the bearer token of that gateway"),
+    ("gateway_seconds", "seconds in which a gateway must answer, 10 by default"),
     ("clamd", "host:port or socket of clamd, or none, by which files stay NOT_SCANNED"),
     ("trusted_proxies", "addresses of proxies, by comma"),
     ("shutdown_seconds", "seconds of a graceful stop, 25 by default"),
@@ -333,6 +353,28 @@ impl Layers {
         Some(Bucket { name, prefix, endpoint, region, access_key: access_key?, secret_file: secret_file?.into() })
     }
 
+    /// A gateway: address and token together, or neither.
+    fn gateway(&mut self, [address, token]: [&'static str; 2], production: bool) -> Option<GatewayAt> {
+        let url = self.get(address, None, |text| {
+            let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+            if production && text.starts_with("http://") {
+                Err("must begin with https:// in production: a token goes there".into())
+            // What else a URL can hold, above all a password, would end in the log.
+            } else if rest.is_empty() || rest.contains(['?', '#', '@']) || rest.starts_with('/') {
+                Err("must be http(s)://host:port/path, without user, query and fragment".into())
+            } else {
+                Ok(Some(text.to_owned()))
+            }
+        });
+        let token_file = self.text(token);
+        for (one, other) in [(address, token), (token, address)] {
+            if let (Some(found), false) = (self.found.get(one), self.found.contains_key(other)) {
+                self.problems.push(format!("{}: needs {other} beside it", told(one, found.source)));
+            }
+        }
+        Some(GatewayAt { url: url?, token_file: token_file?.into() })
+    }
+
     /// The configuration, or every problem in one plain sentence each.
     pub fn build(mut self) -> Result<Config, Vec<String>> {
         let production = self.yes("production", false);
@@ -394,6 +436,9 @@ impl Layers {
             log_filter: self.text("log_filter").unwrap_or_else(|| "info".into()),
             smtp_url: self.text("smtp_url"),
             mail_from: self.text("mail_from").unwrap_or_else(|| "portal@localhost".into()),
+            sms_gateway: self.gateway(["sms_gateway_url", "sms_gateway_token_file"], production),
+            push_gateway: self.gateway(["push_gateway_url", "push_gateway_token_file"], production),
+            gateway_seconds: self.number("gateway_seconds", 10, 1, 60),
             clamd: self.text("clamd").filter(|address| address != "none"),
             trusted_proxies: self.get("trusted_proxies", Vec::new(), |text| {
                 text.split(',').map(|a| a.trim().parse().map_err(|_| format!("'{}' is not an address", a.trim()))).collect()
@@ -504,6 +549,36 @@ mod tests {
                 "shared_files: is for a folder, and files_url names a store instead",
             ]
         );
+    }
+
+    #[test]
+    fn a_gateway_has_an_address_without_secrets_and_a_token_in_a_file() {
+        let build = |options: &[(&str, &str)]| {
+            let mut layers = Layers::default();
+            for (name, value) in options {
+                layers.flag(name, Some((*value).to_owned()));
+            }
+            layers.build().map(|config| config.sms_gateway)
+        };
+        let at = |url: &str| [("sms_gateway_url", url.to_owned()), ("sms_gateway_token_file", "/run/token".to_owned())];
+        let of = |url: &str| build(&at(url).each_ref().map(|(name, value)| (*name, value.as_str())));
+        assert_eq!(build(&[]), Ok(None));
+        let known = GatewayAt { url: "https://sms.example/v1/send".into(), token_file: "/run/token".into() };
+        assert_eq!(of("https://sms.example/v1/send"), Ok(Some(known)));
+        assert!(of("http://127.0.0.1:9000").is_ok());
+        for url in ["https://user:canary@host/", "https://host/?key=canary", "https:///x", "ftp://host", "https://"] {
+            let problems = of(url).unwrap_err();
+            assert_eq!(problems, ["--sms-gateway-url: must be http(s)://host:port/path, without user, query and fragment"], "{url}");
+        }
+        assert_eq!(build(&[("sms_gateway_url", "https://host/")]).unwrap_err(), ["--sms-gateway-url: needs sms_gateway_token_file beside it"]);
+        assert_eq!(build(&[("sms_gateway_token_file", "/x")]).unwrap_err(), ["--sms-gateway-token-file: needs sms_gateway_url beside it"]);
+        let mut production = Layers::default();
+        for (name, value) in
+            [("production", "true"), ("key_file", "/keys"), ("clamd", "none")].into_iter().chain(at("http://host").each_ref().map(|(n, v)| (*n, v.as_str())))
+        {
+            production.flag(name, Some(value.to_owned()));
+        }
+        assert_eq!(production.build().unwrap_err(), ["--sms-gateway-url: must begin with https:// in production: a token goes there"]);
     }
 
     #[test]

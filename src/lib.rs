@@ -17,6 +17,7 @@ pub mod application;
 pub mod audit;
 pub mod catalogue;
 pub mod material;
+pub mod notice;
 pub mod organisation;
 pub mod person;
 pub mod talent;

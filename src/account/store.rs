@@ -233,6 +233,23 @@ pub async fn account_of_person(db: &impl ConnectionTrait, person: PersonId) -> R
     db.query_one_raw(sql(db, text, vec![person.into()])).await?.map(|row| row.try_get_by_index(0)).transpose()
 }
 
+/// The active accounts of these persons under any of their ids: who each is now, her account, and the kinds of her confirmed
+/// contact points.
+pub async fn reached(db: &impl ConnectionTrait, persons: &[PersonId]) -> Result<Vec<(PersonId, AccountId, Option<ContactKind>)>, DbErr> {
+    if persons.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = format!(
+        "SELECT DISTINCT COALESCE(p.merged_into, p.id), a.id, c.kind FROM person p JOIN account a ON a.person_id = p.id AND a.status = 'ACTIVE' \
+         LEFT JOIN contact_point c ON c.account_id = a.id AND c.verified_at IS NOT NULL AND c.removed_at IS NULL \
+         WHERE COALESCE(p.merged_into, p.id) IN ({}) ORDER BY a.id",
+        places(0, persons.len())
+    );
+    let values: Vec<Value> = persons.iter().map(|person| Value::from(*person)).collect();
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, values)).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?))).collect()
+}
+
 /// Whether there is any person, or anybody was invited: an installation that was begun is no empty one.
 pub async fn is_begun(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(db.query_one_raw(sql(db, "SELECT 1 FROM person UNION ALL SELECT 1 FROM invitation LIMIT 1", vec![])).await?.is_some())
@@ -740,6 +757,23 @@ pub async fn grants_page(db: &impl ConnectionTrait, filter: &GrantFilter, before
 /// How many these are, up to [`COUNT_CAP`].
 pub async fn count_grants(db: &impl ConnectionTrait, filter: &GrantFilter) -> Result<u64, DbErr> {
     count(db, "role_grant", filter.condition()).await
+}
+
+/// Who holds one of these roles in force for one of these units (`unit_id`) or bodies (`body_id`), each with the unit or body.
+pub async fn holders(db: &impl ConnectionTrait, roles: &[Role], (column, ids): (&str, &[Uuid]), now: DateTime<Utc>) -> Result<Vec<(PersonId, Uuid)>, DbErr> {
+    if roles.is_empty() || ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut values: Vec<Value> = vec![now.into()];
+    values.extend(roles.iter().map(|role| Value::from(role.code())));
+    values.extend(ids.iter().map(|id| Value::from(*id)));
+    let text = format!(
+        "SELECT DISTINCT person_id, {column} FROM role_grant WHERE ended_at IS NULL AND starts_at <= $1 AND role IN ({}) AND {column} IN ({}) ORDER BY person_id",
+        places(1, roles.len()),
+        places(1 + roles.len(), ids.len())
+    );
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, values)).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }
 
 /// Ends a grant; `false` where it has ended.

@@ -16,6 +16,7 @@ use crate::application::graphql::subscription::ApplicationSubscription;
 use crate::audit::graphql::AuditQuery;
 use crate::catalogue::graphql::{CatalogueMutation, CatalogueQuery};
 use crate::material::graphql::{MaterialMutation, MaterialQuery};
+use crate::notice::graphql::{NoticeMutation, NoticeQuery};
 use crate::organisation::graphql::{OrganisationMutation, OrganisationQuery};
 use crate::person::graphql::PersonMutation;
 use crate::talent::graphql::{TalentMutation, TalentQuery};
@@ -33,6 +34,7 @@ pub struct Query(
     CatalogueQuery,
     MaterialQuery,
     ApplicationQuery,
+    NoticeQuery,
     TalentCardQuery,
 );
 
@@ -49,6 +51,7 @@ pub struct Mutation(
     MaterialMutation,
     ApplicationMutation,
     DealingMutation,
+    NoticeMutation,
     TalentCardMutation,
 );
 

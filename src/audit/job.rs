@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::model::Lane;
 use crate::audit::service;
 use crate::db::Engine;
 use crate::kernel::fault::Fault;
@@ -94,10 +95,10 @@ async fn notified(listener: &mut Option<PgListener>) {
     }
 }
 
-/// Works the outbox off until the process stops.
-pub async fn work(portal: Portal, stop: CancellationToken) {
+/// Works a lane of the outbox off until the process stops.
+pub async fn work(portal: Portal, lane: Lane, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let pause = match service::work_off(&portal).await {
+        let pause = match service::work_off_lane(&portal, &lane).await {
             Ok(0) => IDLE,
             Ok(_) => continue,
             Err(fault) => {

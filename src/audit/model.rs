@@ -235,6 +235,15 @@ pub struct Work {
     pub attempts: i32,
 }
 
+/// Which rows of the outbox one loop works off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Those of these kinds.
+    Only(Vec<&'static str>),
+    /// All but those of these kinds.
+    AllBut(Vec<&'static str>),
+}
+
 /// Tries after which a row is given up.
 pub const MAX_ATTEMPTS: i32 = 12;
 

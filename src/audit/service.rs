@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use crate::audit::model::{self, ActorKind, Announcement, Entry, MAX_ATTEMPTS, Message, OutboxState, Stream, TrailRow, Verdict, Work};
+use crate::audit::model::{self, ActorKind, Announcement, Entry, Lane, MAX_ATTEMPTS, Message, OutboxState, Stream, TrailRow, Verdict, Work};
 use crate::audit::{policy, store};
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
@@ -226,6 +226,10 @@ impl From<Fault> for Undone {
 pub trait Worker: Send + Sync {
     /// The kinds of rows that it does.
     fn kinds(&self) -> &'static [&'static str];
+    /// Whether what it waits for may be slow, so that its rows hold up no others: they get a loop of their own.
+    fn apart(&self) -> bool {
+        false
+    }
     /// Does the work. No transaction is open.
     async fn work(&self, portal: &Portal, work: &Work) -> Result<(), Undone>;
 }
@@ -249,12 +253,39 @@ impl Workers {
         }
         self
     }
+
+    /// The lanes of the outbox: one for the rows of each worker that works apart, and one for all others.
+    pub fn lanes(&self) -> Vec<Lane> {
+        let mut apart: Vec<&'static [&'static str]> = self.0.values().filter(|worker| worker.apart()).map(|worker| worker.kinds()).collect();
+        apart.sort_unstable();
+        apart.dedup();
+        let lanes = apart.iter().map(|kinds| Lane::Only(kinds.to_vec()));
+        std::iter::once(Lane::AllBut(apart.concat())).chain(lanes).collect()
+    }
+}
+
+/// The position up to which a reader of announcements has come, and what was sealed after it, at most `limit`.
+pub async fn announced_to(portal: &Portal, reader: &'static str, limit: i64) -> Result<(i64, Vec<Announcement>), Fault> {
+    let db = portal.db.read();
+    let position = store::cursor(db, reader).await?.ok_or_else(|| Fault::bug("a reader of announcements without a cursor"))?;
+    Ok((position, store::announcements_after(db, position, limit).await?))
+}
+
+/// Moves a reader of announcements on, first in the transaction that does what they are about: of two processes one goes on,
+/// and the other, which gets `false`, must end without a commit.
+pub async fn read_on(txn: &impl ConnectionTrait, reader: &'static str, from: i64, to: i64) -> Result<bool, Fault> {
+    Ok(store::move_cursor(txn, reader, from, to).await?)
 }
 
 /// Takes due rows of the outbox and works them off; gives how many were taken.
 pub async fn work_off(portal: &Portal) -> Result<usize, Fault> {
+    work_off_lane(portal, &Lane::AllBut(Vec::new())).await
+}
+
+/// The same for the rows of a lane.
+pub async fn work_off_lane(portal: &Portal, lane: &Lane) -> Result<usize, Fault> {
     let workers = portal.part::<Workers>()?;
-    let due = store::due_work(portal.db.read(), portal.env.now(), 32).await?;
+    let due = store::due_work(portal.db.read(), lane, portal.env.now(), 32).await?;
     let mut taken = 0;
     for (id, attempts) in due {
         let txn = portal.db.begin_write().await?;
@@ -275,6 +306,7 @@ pub async fn work_off(portal: &Portal) -> Result<usize, Fault> {
             }
             Err(Undone::Later(error) | Undone::Never(error)) => {
                 tracing::error!(outbox.id = %work.id, outbox.kind = work.kind, error = format!("{error:#}"), "outbox row given up");
+                metrics::counter!("portal_outbox_dead_total", "kind" => work.kind.clone()).increment(1);
                 (OutboxState::Dead, now)
             }
         };

@@ -8,7 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::audit::entity::{outbox, trail};
-use crate::audit::model::{Announcement, Message, OutboxState, Stream, TrailRow, Work};
+use crate::audit::model::{Announcement, Lane, Message, OutboxState, Stream, TrailRow, Work};
 use crate::kernel::ids::{OutboxId, PersonId};
 use crate::kernel::page::COUNT_CAP;
 
@@ -218,18 +218,35 @@ pub async fn announcements_after(db: &impl ConnectionTrait, after: i64, limit: i
         .collect()
 }
 
-/// Outbox rows that a worker may take: due, not taken, and with no earlier row of their object undone.
-pub async fn due_work(db: &impl ConnectionTrait, now: DateTime<Utc>, limit: i64) -> Result<Vec<(OutboxId, i32)>, DbErr> {
-    let rows = db
-        .query_all_raw(sql(
-            db,
-            "SELECT o.id, o.attempts FROM outbox o WHERE o.state = 'PENDING' AND o.next_attempt_at <= $1 \
-             AND (o.leased_until IS NULL OR o.leased_until < $1) \
-             AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.object_id = o.object_id AND e.state = 'PENDING' AND e.id < o.id) \
-             ORDER BY o.next_attempt_at, o.id LIMIT $2",
-            vec![now.into(), limit.into()],
-        ))
-        .await?;
+/// The position up to which a reader of announcements has come; `None` where there is no such reader.
+pub async fn cursor(db: &impl ConnectionTrait, name: &str) -> Result<Option<i64>, DbErr> {
+    let row = db.query_one_raw(sql(db, "SELECT position FROM stream_cursor WHERE name = $1", vec![name.into()])).await?;
+    row.map(|row| row.try_get_by_index(0)).transpose()
+}
+
+/// Moves a reader on; `false` where another process did.
+pub async fn move_cursor(txn: &impl ConnectionTrait, name: &str, from: i64, to: i64) -> Result<bool, DbErr> {
+    let text = "UPDATE stream_cursor SET position = $3 WHERE name = $1 AND position = $2";
+    Ok(txn.execute_raw(sql(txn, text, vec![name.into(), from.into(), to.into()])).await?.rows_affected() == 1)
+}
+
+/// Outbox rows of a lane that a worker may take: due, not taken, and with no earlier row of their object undone.
+pub async fn due_work(db: &impl ConnectionTrait, lane: &Lane, now: DateTime<Utc>, limit: i64) -> Result<Vec<(OutboxId, i32)>, DbErr> {
+    let (within, kinds) = match lane {
+        Lane::Only(kinds) => ("IN", kinds),
+        Lane::AllBut(kinds) => ("NOT IN", kinds),
+    };
+    let mut values: Vec<Value> = vec![now.into(), limit.into()];
+    values.extend(kinds.iter().map(|kind| Value::from(*kind)));
+    let places: Vec<String> = (3..3 + kinds.len()).map(|n| format!("${n}")).collect();
+    let of_lane = if kinds.is_empty() { String::new() } else { format!("AND o.kind {within} ({}) ", places.join(", ")) };
+    let text = format!(
+        "SELECT o.id, o.attempts FROM outbox o WHERE o.state = 'PENDING' AND o.next_attempt_at <= $1 {of_lane}\
+         AND (o.leased_until IS NULL OR o.leased_until < $1) \
+         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.object_id = o.object_id AND e.state = 'PENDING' AND e.id < o.id) \
+         ORDER BY o.next_attempt_at, o.id LIMIT $2"
+    );
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), text, values)).await?;
     rows.iter().map(|r| Ok((r.try_get_by_index(0)?, r.try_get_by_index(1)?))).collect()
 }
 

@@ -131,6 +131,10 @@ typed_ids! {
     BoundMaterialId = "material";
     /// A numbered document of a case, for example a receipt.
     CaseDocumentId = "casedoc";
+    /// A notice in an inbox.
+    NoticeId = "notice";
+    /// A device that rings for an account.
+    DeviceId = "device";
     /// A card product, for example 人才优粤卡.
     CardProductId = "cardproduct";
     /// A version of a card product, by legal basis.

@@ -40,10 +40,11 @@ const TABLE: &[(&str, &[&str])] = &[
     ("read", &["kernel", "**model", "**entity"]),
     // `config` for its `Settings`, which `Portal` carries to every service.
     ("service", &["kernel", "config", "db", "portal", "*model", "policy", "store", "read", "*service"]),
-    ("adapter", &["kernel", "portal", "*model"]),
+    // Those of slices before: a gateway is one whatever goes by it.
+    ("adapter", &["kernel", "portal", "*model", "*adapter"]),
     // `db` for its engine: what wakes the sequencer differs (PostgreSQL has LISTEN, SQLite has one process).
-    // Its own adapter: what leaves the process leaves from a job, after the commit.
-    ("job", &["kernel", "db", "portal", "adapter", "*model", "*service"]),
+    // Adapters: what leaves the process leaves from a job, after the commit.
+    ("job", &["kernel", "db", "portal", "*adapter", "*model", "*service"]),
     ("loader", &["kernel", "*model", "store"]),
     ("graphql", &["kernel", "portal", "api", "**model", "**service", "loader", "**graphql"]),
     ("api", &["kernel", "portal", "api", "**loader", "**graphql", "**service"]),

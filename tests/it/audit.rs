@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::json;
 use talent_portal::app;
-use talent_portal::audit::model::{Entry, MAX_ATTEMPTS, Message, Verdict, Work, back_off_seconds};
+use talent_portal::audit::model::{Entry, Lane, MAX_ATTEMPTS, Message, Verdict, Work, back_off_seconds};
 use talent_portal::audit::service::{Bus, Undone, Worker, Workers, announce, record, seal_batch, verify, work_off};
 use talent_portal::audit::{job, store};
 use talent_portal::db::{Db, Engine, Options};
@@ -322,7 +322,7 @@ async fn a_failing_row_is_tried_again_holds_back_its_object_only_and_dies_after_
     assert_eq!(tried().await, []);
     // One that a process took and left is another's after two minutes, and comes with its number of tries.
     put("left", KIND, another).await;
-    let due = store::due_work(portal.db.read(), portal.env.now(), 1).await.unwrap();
+    let due = store::due_work(portal.db.read(), &Lane::AllBut(Vec::new()), portal.env.now(), 1).await.unwrap();
     let txn = portal.db.begin_write().await.unwrap();
     assert!(store::take_work(&txn, due[0].0, due[0].1, portal.env.now(), Duration::minutes(2)).await.unwrap().is_some());
     // Another worker that had read the same row comes too late.

@@ -17,7 +17,7 @@ both_engines!(a_letter_goes_out_by_smtp_once_with_its_message_id, a_letter_that_
 
 /// What the server does with a letter that it has read.
 #[derive(Clone, Copy)]
-enum Answer {
+pub(crate) enum Answer {
     Takes,
     /// Takes it, and is gone before it says so.
     Gone,
@@ -26,8 +26,8 @@ enum Answer {
 }
 
 /// A mail server, until dropped: the letters that it read.
-struct Sink {
-    url: String,
+pub(crate) struct Sink {
+    pub(crate) url: String,
     letters: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
@@ -40,7 +40,7 @@ impl Drop for Sink {
 
 impl Sink {
     /// One that answers so to the first letters, and takes those after.
-    async fn start(answers: &'static [Answer]) -> Self {
+    pub(crate) async fn start(answers: &'static [Answer]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("smtp://{}", listener.local_addr().unwrap());
         let letters = Arc::new(Mutex::new(Vec::new()));
@@ -54,7 +54,7 @@ impl Sink {
         Self { url, letters, task }
     }
 
-    fn letters(&self) -> Vec<String> {
+    pub(crate) fn letters(&self) -> Vec<String> {
         self.letters.lock().unwrap().clone()
     }
 }
@@ -102,7 +102,7 @@ async fn converse(stream: TcpStream, answers: &[Answer], letters: &Mutex<Vec<Str
 }
 
 /// The value of a header of a letter.
-fn header<'a>(letter: &'a str, name: &str) -> &'a str {
+pub(crate) fn header<'a>(letter: &'a str, name: &str) -> &'a str {
     let lines: Vec<_> = letter.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_once(": ")).filter(|(n, _)| *n == name).collect();
     assert_eq!(lines.len(), 1, "{name} in {letter}");
     lines[0].1

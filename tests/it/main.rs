@@ -22,6 +22,7 @@ mod live;
 mod mail;
 mod material;
 mod migrations;
+mod notice;
 mod operations;
 mod organisation;
 mod passwords;

@@ -119,6 +119,7 @@ async fn every_stored_operation_answers_with_data(app: TestApp) {
     profile(&ops).await;
     cases_and_cards(&ops).await;
     beyond_the_straight_way(&ops).await;
+    notices(&ops).await;
     no_screen(&ops).await;
     subscriptions(&ops).await;
     let done = ops.mutations.borrow();
@@ -337,6 +338,26 @@ async fn beyond_the_straight_way(ops: &Operations<'_>) {
     ops.act("case/complete-step", &reviewer, &case, json!({ "stepKey": "review", "outcome": "POSITIVE" })).await;
     ops.act("case/return-to-step", &approver, &case, json!({ "stepKey": "review", "reason": "Look again." })).await;
     ops.act("case/terminate-application", &supervisor, &case, json!({ "cause": "IMPOSSIBLE", "reason": "It is given no more." })).await;
+}
+
+/// Somebody reads her inbox, and says where she wants to be told.
+async fn notices(ops: &Operations<'_>) {
+    let world = ops.world;
+    let talent = world.talent("reader").await;
+    let mine = Some(&*talent.token);
+    world.case(&talent).await;
+    crate::notice::told(&world.app).await;
+    // The lease of who sealed ends, so that others may.
+    world.app.advance(Duration::seconds(11));
+    let inbox = ops.send("inbox/my-notices", mine, json!({ "first": 5, "unreadOnly": true })).await;
+    ops.send("inbox/unread-notice-count", mine, json!({})).await;
+    ops.input("inbox/mark-notices-read", &talent, json!({ "noticeIds": [inbox["nodes"][0]["id"]] })).await;
+    ops.send("inbox/notice-preferences", mine, json!({})).await;
+    ops.input("inbox/set-notice-preferences", &talent, json!({ "preferences": [{ "group": "CASE", "channels": ["PUSH"] }] })).await;
+    let device = json!({ "platform": "ANDROID", "token": "the-token-of-a-phone", "idempotencyKey": world.key() });
+    let device = ops.input("inbox/register-device", &talent, device).await;
+    ops.send("inbox/my-devices", mine, json!({})).await;
+    ops.input("inbox/forget-device", &talent, json!({ "deviceId": device["device"]["id"] })).await;
 }
 
 /// What no screen has yet.

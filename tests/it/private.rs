@@ -109,6 +109,11 @@ async fn nothing_personal_is_in_the_clear_in_database_or_log(app: TestApp) {
     });
     let recorded = mutate(&world.app, Some(&counter.token), "recordBenefitUse", "use { amount }", used).await;
     assert_eq!(recorded, json!({ "use": { "amount": 1 }, "userErrors": [] }));
+    // What is told of all this, and where.
+    let device = json!({ "platform": "WEB", "token": "canary-device", "idempotencyKey": world.key() });
+    world.run(&talent, "registerDevice", "device { id }", device).await.unwrap();
+    crate::notice::told(&world.app).await;
+    world.app.mailbox().await;
     // Each of them is kept, sealed: somewhere there is something to find.
     for kept in ["application WHERE facts_sealed", "benefit_entry WHERE note_sealed", "family_member WHERE details_sealed"] {
         let db = world.app.portal().db.read();
@@ -137,6 +142,7 @@ async fn nothing_personal_is_in_the_clear_in_database_or_log(app: TestApp) {
         "canary-institution",
         "canary-city",
         NOTE,
+        "canary-device",
         CONTRACT,
         "\"PARENT\"",
         PASSWORD,

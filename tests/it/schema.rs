@@ -238,6 +238,7 @@ const WITHOUT_KEY: &[(&str, &str)] = &[
     ("startTotpEnrolment", "a secret, shown once; a second takes the place of the first"),
     ("acceptInvitation", "the token is good once"),
     ("setCounterPurpose", "says what holds, whatever held before"),
+    ("setNoticePreferences", "says what holds, whatever held before"),
     ("verifyIdentity", "a document is verified once"),
     ("claimApplication", "guarded by expectedVersion"),
     ("acceptApplication", "guarded by expectedVersion"),

@@ -10,6 +10,7 @@ use talent_portal::kernel::role::Role;
 use talent_portal::organisation::model::unit::UnitLevel;
 
 use crate::application::{CASE, Someone, World, at, case_id, codes, fields, instant, no, target, version, with};
+use crate::notice::told;
 use crate::support::{TestApp, both_engines, pool_of_one};
 
 both_engines!(
@@ -24,6 +25,7 @@ both_engines!(
     a_case_goes_back_to_a_step_and_to_another_unit,
     a_case_is_ended_without_a_decision,
     answers_are_corrected_where_nothing_rests_on_them,
+    applicant_and_staff_are_told_what_the_clock_brings,
 );
 pool_of_one!(a_notice_is_answered_item_by_item_and_begins_the_period_anew, a_notice_that_nobody_answers_is_reminded_of_and_ends_the_case);
 
@@ -479,4 +481,34 @@ async fn answers_are_corrected_where_nothing_rests_on_them(app: TestApp) {
     assert_eq!((&right["state"], right["deemedAcceptedAt"] == case["deemedAcceptedAt"]), (&json!("RECEIVED"), true), "it stops no clock");
     assert_eq!(world.read(&talent, &case, "answers").await["answers"]["post"], "Engineer");
     untouched(&world).await;
+}
+
+/// What somebody's inbox tells of a case, oldest first.
+async fn told_of(world: &World, by: &Someone, case: &Value) -> Vec<String> {
+    told(&world.app).await;
+    let inbox = world.app.graphql(Some(&by.token), "{ myNotices(first: 100) { nodes { cause applicationId text } } }", json!({})).await.ok();
+    let notices = inbox["myNotices"]["nodes"].as_array().unwrap().clone();
+    assert!(notices.iter().all(|notice| !notice["text"].as_str().unwrap().is_empty()));
+    notices.iter().rev().filter(|notice| notice["applicationId"] == case["id"]).map(|notice| notice["cause"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn applicant_and_staff_are_told_what_the_clock_brings(app: TestApp) {
+    let world = World::new(app).await;
+    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
+    let (reviewer, supervisor, approver) = (world.staff("reviewer").await, world.staff("supervisor").await, world.staff("approver").await);
+    let waits = world.case(&talent).await;
+    world.done(&officer, "requestSupplement", &waits, json!({ "items": [question("/city", "Which?")], "answerDays": 10 })).await;
+    let late = accepted(&world, &talent, &officer).await;
+    for day in ["2026-01-11T16:00:00Z", "2026-01-15T16:00:00Z", "2026-03-05T16:00:00Z"] {
+        world.app.set_time(at(day));
+        run_clock(world.app.portal()).await.unwrap();
+    }
+    let (talent, reviewer) = (world.again(&talent).await, world.again(&reviewer).await);
+    let (supervisor, approver) = (world.again(&supervisor).await, world.again(&approver).await);
+    let causes = ["SUBMITTED", "SUPPLEMENT_REQUESTED", "SUPPLEMENT_REMINDER", "SUPPLEMENT_REMINDER", "TERMINATED"];
+    assert_eq!(told_of(&world, &talent, &waits).await, causes);
+    assert_eq!(told_of(&world, &reviewer, &late).await, ["NEAR_BREACH"]);
+    assert_eq!(told_of(&world, &supervisor, &late).await, ["PROMISE_PASSED"]);
+    assert_eq!(told_of(&world, &approver, &late).await, ["STATUTE_PASSED"]);
+    assert_eq!(told_of(&world, &talent, &late).await, ["SUBMITTED", "ACCEPTED"]);
 }

@@ -1,6 +1,6 @@
 //! Roles: invitations by system administration, grants by security administration.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
@@ -223,6 +223,7 @@ pub async fn grant_role(portal: &Portal, actor: &Actor, command: GrantRole, idem
     let (role, scope) = (command.role, command.scope);
     let grant = RoleGrant { id: key_id, person, role, scope, starts_at: portal.env.now(), ended_at: None };
     let grant = give(&txn, grant, Some(member.person), "input.role", unknown_scope(scope)).await?;
+    audit::announce(&txn, portal, Message::new("GRANT_GIVEN", GRANT, grant.id.0)).await?;
     audit::record(&txn, portal, actor, Entry::new("GRANT_ROLE").object(GRANT, grant.id.0).person(person).detail("role", grant.role.code())).await?;
     portal.commit(txn).await?;
     Ok(grant)
@@ -269,6 +270,25 @@ pub async fn grants(
     let rows = store::grants_page(db, &filter, before(&request)?, request.limit()).await?;
     let page = Page::cut(rows, &request, GRANT_ORDER, |grant| vec![grant.id.0.to_string()]);
     Ok(page.counted(&request, store::count_grants(db, &filter)).await?)
+}
+
+/// Whom a grant is of, for a notice about it.
+pub async fn grantee(db: &impl ConnectionTrait, id: GrantId) -> Result<Option<PersonId>, Fault> {
+    Ok(store::grant(db, id).await?.map(|grant| grant.person))
+}
+
+/// Who holds one of these roles for a body, now. For notices: it decides nothing about who may do what.
+pub async fn holders_for_body(db: &impl ConnectionTrait, roles: &[Role], body: BodyId, now: DateTime<Utc>) -> Result<Vec<PersonId>, Fault> {
+    Ok(store::holders(db, roles, ("body_id", &[body.0]), now).await?.into_iter().map(|(person, _)| person).collect())
+}
+
+/// Who holds one of these roles at the first of the units, in their order, where anybody does; with the unit above next, those
+/// are who is nearest to the work.
+pub async fn nearest_holders(db: &impl ConnectionTrait, roles: &[Role], units: &[UnitId], now: DateTime<Utc>) -> Result<Vec<PersonId>, Fault> {
+    let ids: Vec<Uuid> = units.iter().map(|unit| unit.0).collect();
+    let found = store::holders(db, roles, ("unit_id", &ids), now).await?;
+    let nearest = ids.iter().find(|id| found.iter().any(|(_, unit)| unit == *id));
+    Ok(found.iter().filter(|(_, unit)| Some(unit) == nearest).map(|(person, _)| *person).collect())
 }
 
 /// The id before which a page of a list of the slice begins.

@@ -1,11 +1,13 @@
 //! Messages to contact points: what is put into the outbox, and what the worker takes from it.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use uuid::Uuid;
 
 use crate::account::model::code::{self, CodePurpose, PendingCode, Sealed};
-use crate::account::model::contact::Contact;
+use crate::account::model::contact::{Contact, ContactKind};
 use crate::account::model::factor::ENROLMENT;
 use crate::account::model::mail::Template;
 use crate::account::service::ACCOUNT;
@@ -190,15 +192,47 @@ impl MergeFollower for MergeNotice {
     }
 }
 
-/// The notice of a merge to the first confirmed contact point of an account.
-async fn merged_draft(portal: &Portal, account: AccountId) -> Result<Option<Draft>, Fault> {
+/// An account to which a message may go, with the contact point asked for.
+#[derive(Debug)]
+pub struct Address {
+    /// Language of its messages.
+    pub language: Language,
+    /// Where to. Personal.
+    pub to: Contact,
+}
+
+/// The first confirmed contact point of an active account, of one kind where that is named.
+pub async fn address(portal: &Portal, account: AccountId, kind: Option<ContactKind>) -> Result<Option<Address>, Fault> {
     let Some(account) = store::account(portal.db.read(), account).await?.filter(|a| a.active) else { return Ok(None) };
-    let Some(row) = store::contacts(portal.db.read(), account.id).await?.into_iter().find(|c| c.verified_at.is_some()) else { return Ok(None) };
+    let fits = |c: &store::ContactRow| c.verified_at.is_some() && kind.is_none_or(|kind| kind == c.kind);
+    let Some(row) = store::contacts(portal.db.read(), account.id).await?.into_iter().find(fits) else { return Ok(None) };
     let key = keys::data_key(portal, account.person).await?;
     let plain = key.open(Place::new("contact_point", "value_sealed", row.id.0), &row.sealed);
     let to = plain.as_deref().and_then(|p| std::str::from_utf8(p).ok()).and_then(Contact::stored);
     let to = to.ok_or_else(|| Fault::bug("a sealed contact point does not open"))?;
-    Ok(Some(Draft { template: Template::Merged, language: account.language, to, secret: None }))
+    Ok(Some(Address { language: account.language, to }))
+}
+
+/// Whether an account may be used.
+pub async fn is_active(portal: &Portal, account: AccountId) -> Result<bool, Fault> {
+    Ok(store::account(portal.db.read(), account).await?.is_some_and(|account| account.active))
+}
+
+/// The active accounts of these persons, who are who they are now, each with the kinds of its confirmed contact points.
+pub async fn reached(db: &impl ConnectionTrait, persons: &[PersonId]) -> Result<HashMap<PersonId, (AccountId, Vec<ContactKind>)>, Fault> {
+    let mut reached: HashMap<PersonId, (AccountId, Vec<ContactKind>)> = HashMap::new();
+    for (person, account, kind) in store::reached(db, persons).await? {
+        let (known, kinds) = reached.entry(person).or_insert((account, Vec::new()));
+        // Who was merged from two has two; one of them is told.
+        kinds.extend(kind.filter(|_| *known == account));
+    }
+    Ok(reached)
+}
+
+/// The notice of a merge to the first confirmed contact point of an account.
+async fn merged_draft(portal: &Portal, account: AccountId) -> Result<Option<Draft>, Fault> {
+    let found = address(portal, account, None).await?;
+    Ok(found.map(|Address { language, to }| Draft { template: Template::Merged, language, to, secret: None }))
 }
 
 /// Wipes expired codes and tokens, deletes enrolments of a factor that ran out, forgets challenges after seven days, sessions and invitations thirty days after their

@@ -5,6 +5,7 @@ pub mod fulfilment;
 pub mod issue;
 pub mod merge;
 pub mod publish;
+pub mod subject;
 pub mod view;
 
 /// Kind of object in trail and outbox.

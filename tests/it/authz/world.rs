@@ -194,6 +194,7 @@ impl Asked {
         let order = asked.world.save(&agent, input.clone()).await.unwrap();
         let case = asked.world.submit(&agent, &order, json!({})).await.unwrap()["applications"][0].clone();
         asked.agents = Stage::take(&asked.world, case_id(&case)).await;
+        crate::notice::told(&asked.world.app).await;
         asked
     }
 
@@ -248,6 +249,7 @@ pub(super) async fn target(world: &World, talent: &Someone, counter: &Someone, n
     let employment = made("addEmployment", "employment", json!({ "employerName": "A", "position": "B", "startedOn": "2020-01-01" })).await;
     let family = made("addFamilyMember", "familyMember", json!({ "relation": "CHILD", "nameZh": "陈小文" })).await;
     let category = made("claimTalentCategory", "claimedCategory", json!({ "category": "DOCTOR" })).await;
+    let device = made("registerDevice", "device", json!({ "platform": "ANDROID", "token": format!("device of {number}").replace(' ', "-") })).await;
     let identity = text(&claimed(world, talent, "RESIDENT_ID_CARD", number).await);
     let spare = text(&claimed(world, talent, "HKID", "A123456(3)").await);
     let look = json!({ "personId": talent.person.global(), "field": "IDENTITY_DOCUMENT_NUMBER", "identityDocumentId": identity, "purpose": "OWN_DATA" });
@@ -305,6 +307,7 @@ pub(super) async fn target(world: &World, talent: &Someone, counter: &Someone, n
         ("employmentId", employment),
         ("familyMemberId", family),
         ("categoryId", category),
+        ("deviceId", device),
         ("benefitId", text(&checked["benefits"][0]["benefit"]["id"])),
         ("checkId", text(&checked["check"]["id"])),
         ("endMandate.mandateId", mandate.global()),
