@@ -61,6 +61,10 @@ use crate::talent::service::ClaimRegister;
 use crate::talent::service::source::ProfileFacts;
 use crate::talent_card::service::fulfilment::CardFulfilment;
 use crate::talent_card::service::merge::LedgerMerge;
+use crate::talent_card::service::renewal::RenewalFulfilment;
+use crate::talent_card::service::replacement::ReplacementFulfilment;
+use crate::talent_card::service::status::StatusLists;
+use crate::talent_card::service::sub_card::SubCardFulfilment;
 use crate::talent_card::service::view::OfferCache;
 
 /// A fault as an error of a command.
@@ -72,7 +76,11 @@ pub fn told(fault: Fault) -> anyhow::Error {
 }
 
 fn fulfilments() -> Fulfilments {
-    Fulfilments::default().with(Arc::new(CardFulfilment))
+    Fulfilments::default()
+        .with(Arc::new(CardFulfilment))
+        .with(Arc::new(ReplacementFulfilment))
+        .with(Arc::new(RenewalFulfilment))
+        .with(Arc::new(SubCardFulfilment))
 }
 
 fn step_kinds() -> StepKinds {
@@ -118,6 +126,7 @@ fn parts_over(config: &Config, files: Arc<dyn ObjectStore>) -> anyhow::Result<Pa
         .with(fulfilments())
         .with(step_kinds())
         .with(OfferCache::default())
+        .with(StatusLists::default())
         .with(VerifyLimit(Arc::new(OfficerTries)))
         .with(UnitFollowers::default().with(Arc::new(NoOpenCases)).with(Arc::new(OfferingSuccession)))
         .with(AccountLanguage(Arc::new(SetLanguage)))
@@ -373,6 +382,7 @@ pub fn spawn_jobs(portal: &Portal, config: &Config, stop: &CancellationToken) ->
         tokio::spawn(crate::application::job::clock(portal.clone(), stop.clone())),
         tokio::spawn(crate::application::job::follow_calendar(portal.clone(), stop.clone())),
         tokio::spawn(crate::material::job::sweep_until(portal.clone(), stop.clone())),
+        tokio::spawn(crate::talent_card::job::remind_until(portal.clone(), stop.clone())),
         tokio::spawn(sweep_until(portal.clone(), stop.clone())),
     ];
     if config.clamd.is_some() {

@@ -12,6 +12,7 @@ mod m20261124_000006_create_material;
 mod m20261124_000007_create_talent;
 mod m20261124_000008_create_application;
 mod m20261124_000009_create_talent_card;
+mod m20261125_000002_extend_talent_card;
 pub mod schema;
 
 /// Migrations of the data store.
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_create_talent::Migration),
             Box::new(m20261124_000008_create_application::Migration),
             Box::new(m20261124_000009_create_talent_card::Migration),
+            Box::new(m20261125_000002_extend_talent_card::Migration),
         ]
     }
 }

@@ -18,6 +18,7 @@ use crate::material::graphql::{MaterialMutation, MaterialQuery};
 use crate::organisation::graphql::{OrganisationMutation, OrganisationQuery};
 use crate::person::graphql::PersonMutation;
 use crate::talent::graphql::{TalentMutation, TalentQuery};
+use crate::talent_card::graphql::life::{CardLifeMutation, CardLifeQuery};
 use crate::talent_card::graphql::{TalentCardMutation, TalentCardQuery};
 
 /// Everything that can be read.
@@ -33,6 +34,7 @@ pub struct Query(
     MaterialQuery,
     ApplicationQuery,
     TalentCardQuery,
+    CardLifeQuery,
 );
 
 /// Everything that can be done. Each field is one transaction.
@@ -48,6 +50,7 @@ pub struct Mutation(
     MaterialMutation,
     ApplicationMutation,
     TalentCardMutation,
+    CardLifeMutation,
 );
 
 /// Everything that can be listened to.

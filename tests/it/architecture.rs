@@ -429,13 +429,15 @@ fn what_landed_of_the_migrations_is_neither_changed_nor_reordered() {
 
 #[test]
 fn new_migrations_and_helpers_may_come_after_what_landed() {
-    let last = "            Box::new(m20261124_000009_create_talent_card::Migration),\n";
+    let lib = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("migration/src/lib.rs")).expect("the lists");
+    let list = lib.split("struct KeyMigrator").next().expect("the list of the data store");
+    let last = list.lines().rfind(|line| line.trim_start().starts_with("Box::new(")).expect("a migration").to_owned() + "\n";
     let added = format!("{last}            Box::new(m20271201_000001_add::Migration),\n");
     for (file, edit) in [
         ("m20271201_000001_add.rs", Box::new(|_| "// new".to_owned()) as Box<dyn FnOnce(String) -> String>),
         ("schema.rs", Box::new(|s| s + "\n/// New.\npub fn new() {}\n")),
         ("schema.rs", Box::new(|s| s.replacen("/// Primary key `id`.", "/// New.\npub fn new() {}\n\n/// Primary key `id`.", 1))),
-        ("lib.rs", Box::new(move |s| s.replace(last, &added).replace("pub mod schema;", "mod m20271201_000001_add;\npub mod schema;"))),
+        ("lib.rs", Box::new(move |s| s.replace(&last, &added).replace("pub mod schema;", "mod m20271201_000001_add;\npub mod schema;"))),
     ] {
         assert_eq!(landed_after(file, edit), (0, String::new()), "{file}");
     }

@@ -6,6 +6,7 @@ pub mod dealing;
 pub mod engine;
 pub mod fulfilment;
 pub mod merge;
+pub mod origin;
 pub mod papers;
 pub mod recount;
 pub mod steps;
