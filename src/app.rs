@@ -66,6 +66,10 @@ use crate::talent::service::ClaimRegister;
 use crate::talent::service::source::ProfileFacts;
 use crate::talent_card::service::fulfilment::CardFulfilment;
 use crate::talent_card::service::merge::LedgerMerge;
+use crate::talent_card::service::renewal::RenewalFulfilment;
+use crate::talent_card::service::replacement::ReplacementFulfilment;
+use crate::talent_card::service::status::StatusLists;
+use crate::talent_card::service::sub_card::SubCardFulfilment;
 use crate::talent_card::service::subject::CardSubject;
 use crate::talent_card::service::view::OfferCache;
 
@@ -78,7 +82,11 @@ pub fn told(fault: Fault) -> anyhow::Error {
 }
 
 fn fulfilments() -> Fulfilments {
-    Fulfilments::default().with(Arc::new(CardFulfilment))
+    Fulfilments::default()
+        .with(Arc::new(CardFulfilment))
+        .with(Arc::new(ReplacementFulfilment))
+        .with(Arc::new(RenewalFulfilment))
+        .with(Arc::new(SubCardFulfilment))
 }
 
 fn step_kinds() -> StepKinds {
@@ -141,6 +149,7 @@ fn parts_over(config: &Config, files: Arc<dyn ObjectStore>) -> anyhow::Result<Pa
         .with(fulfilments())
         .with(step_kinds())
         .with(OfferCache::default())
+        .with(StatusLists::default())
         .with(VerifyLimit(Arc::new(OfficerTries)))
         .with(UnitFollowers::default().with(Arc::new(NoOpenCases)).with(Arc::new(OfferingSuccession)))
         .with(AccountLanguage(Arc::new(SetLanguage)))
@@ -397,6 +406,7 @@ pub fn spawn_jobs(portal: &Portal, config: &Config, stop: &CancellationToken) ->
         tokio::spawn(crate::application::job::follow_calendar(portal.clone(), stop.clone())),
         tokio::spawn(crate::notice::job::follow_until(portal.clone(), stop.clone())),
         tokio::spawn(crate::material::job::sweep_until(portal.clone(), stop.clone())),
+        tokio::spawn(crate::talent_card::job::remind_until(portal.clone(), stop.clone())),
         tokio::spawn(sweep_until(portal.clone(), stop.clone())),
     ];
     jobs.extend(lanes.into_iter().map(|lane| tokio::spawn(crate::audit::job::work(portal.clone(), lane, stop.clone()))));

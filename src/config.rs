@@ -106,6 +106,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Address of the front end, for links in messages.
     pub front_end_url: Option<String>,
+    /// Address under which clients reach the portal, without a slash at its end; it stands in what is checked offline.
+    pub public_url: String,
     /// Whether anonymous callers may read the schema through the API.
     pub introspection: bool,
     /// Bytes of a request body, uploads apart.
@@ -202,6 +204,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("metrics_remote", "whether /metrics answers others than this machine, false by default"),
     ("production", "true or false"),
     ("front_end_url", "address of the front end, for links in messages"),
+    ("public_url", "address under which clients reach the portal, for the status list of cards; http:// and listen by default"),
     ("introspection", "whether anonymous callers may read the schema; by default not in production"),
     ("request_body_max", "bytes of a request body, 1048576 by default"),
     ("upload_max", "bytes of a file, 20971520 by default"),
@@ -387,10 +390,19 @@ impl Layers {
             }
         });
         let key_file = self.text("key_file").map(PathBuf::from);
+        let listen = self.get("listen", SocketAddr::from(([127, 0, 0, 1], 8080)), |text| text.parse().map_err(|_| "must be an address and a port".to_owned()));
         let settings = Settings {
             production,
             data_dir: data_dir.clone(),
             front_end_url: self.text("front_end_url"),
+            public_url: self.get("public_url", format!("http://{listen}"), |text| {
+                let fits = text.starts_with("https://") || text.starts_with("http://");
+                if fits && !text.contains(['?', '#', '@', ' ']) {
+                    Ok(text.trim_end_matches('/').to_owned())
+                } else {
+                    Err("must begin with https:// or http:// and hold neither query nor password".to_owned())
+                }
+            }),
             introspection: self.yes("introspection", !production),
             request_body_max: self.number("request_body_max", 1 << 20, 1 << 10, 16 << 20),
             requests_per_network: self.number("requests_per_network", 12_000, 0, 10_000_000),
@@ -420,7 +432,7 @@ impl Layers {
             shared_files: self.yes("shared_files", false),
         };
         let config = Config {
-            listen: self.get("listen", SocketAddr::from(([127, 0, 0, 1], 8080)), |text| text.parse().map_err(|_| "must be an address and a port".to_owned())),
+            listen,
             database_url,
             key_database_url: self.text("key_database_url"),
             migration_database_url: self.text("migration_database_url"),
@@ -503,8 +515,8 @@ mod tests {
             [
                 "listn in the configuration file: there is no such option",
                 "--database-url: must begin with sqlite: or postgres://",
-                "access_minutes in the configuration file: must be between 1 and 120",
                 "PORTAL_LISTEN: must be an address and a port",
+                "access_minutes in the configuration file: must be between 1 and 120",
                 "key_file: production must name a key file",
                 "clamd: production must name a scanner, or none",
             ]

@@ -13,6 +13,7 @@ mod m20261124_000007_create_talent;
 mod m20261124_000008_create_application;
 mod m20261124_000009_create_talent_card;
 mod m20261125_000001_extend_application;
+mod m20261125_000002_extend_talent_card;
 mod m20261125_000003_create_notice;
 pub mod schema;
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000008_create_application::Migration),
             Box::new(m20261124_000009_create_talent_card::Migration),
             Box::new(m20261125_000001_extend_application::Migration),
+            Box::new(m20261125_000002_extend_talent_card::Migration),
             Box::new(m20261125_000003_create_notice::Migration),
         ]
     }

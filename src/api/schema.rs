@@ -20,6 +20,7 @@ use crate::notice::graphql::{NoticeMutation, NoticeQuery};
 use crate::organisation::graphql::{OrganisationMutation, OrganisationQuery};
 use crate::person::graphql::PersonMutation;
 use crate::talent::graphql::{TalentMutation, TalentQuery};
+use crate::talent_card::graphql::life::{CardLifeMutation, CardLifeQuery};
 use crate::talent_card::graphql::{TalentCardMutation, TalentCardQuery};
 
 /// Everything that can be read.
@@ -36,6 +37,7 @@ pub struct Query(
     ApplicationQuery,
     NoticeQuery,
     TalentCardQuery,
+    CardLifeQuery,
 );
 
 /// Everything that can be done. Each field is one transaction.
@@ -53,6 +55,7 @@ pub struct Mutation(
     DealingMutation,
     NoticeMutation,
     TalentCardMutation,
+    CardLifeMutation,
 );
 
 /// Everything that can be listened to.

@@ -1,13 +1,15 @@
-//! Liveness, readiness, metrics, public keys.
+//! Liveness, readiness, metrics, public keys, status lists of cards.
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use crate::http::router::Server;
+use crate::kernel::fault::Fault;
+use crate::talent_card::service::status;
 
 /// `/healthz`: the process lives.
 pub async fn live() -> &'static str {
@@ -46,4 +48,25 @@ pub async fn metrics(State(server): State<Server>, info: Option<Extension<Connec
 /// `/.well-known/jwks.json`: the keys by which cards and documents are verified.
 pub async fn jwks(State(server): State<Server>) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "public, max-age=300")], Json(server.portal.keyring.jwks()))
+}
+
+/// `/.well-known/card-status/N`: the standing of cards, signed, for checks without the portal (IETF Token Status List).
+pub async fn card_status(State(server): State<Server>, Path(list): Path<String>) -> Response {
+    // Another spelling of a number would be another address of one list.
+    let number = list.parse::<u32>().ok().filter(|number| number.to_string() == list);
+    let found = match number {
+        Some(number) => status::status_list(&server.portal, number).await,
+        None => Err(Fault::NotFound),
+    };
+    match found {
+        Ok(signed) => {
+            let heads = [(header::CONTENT_TYPE, "application/statuslist+jwt"), (header::CACHE_CONTROL, "public, max-age=60")];
+            (heads, signed.to_string()).into_response()
+        }
+        Err(Fault::NotFound) => StatusCode::NOT_FOUND.into_response(),
+        Err(fault) => {
+            tracing::error!(fault = ?fault, "a status list could not be made");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
 }

@@ -69,6 +69,7 @@ pub fn routes(server: Server) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/.well-known/jwks.json", get(health::jwks))
+        .route("/.well-known/card-status/{list}", get(health::card_status))
         .layer(RequestBodyLimitLayer::new(body_max))
         .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(15)))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(30)));

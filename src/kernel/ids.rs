@@ -147,6 +147,8 @@ typed_ids! {
     CardCheckId = "check";
     /// An entry of the benefit ledger.
     BenefitEntryId = "use";
+    /// A decision on a card that was issued.
+    CardDecisionId = "carddecision";
     /// A process that holds a lease.
     ProcessId = "process";
 }

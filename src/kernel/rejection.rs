@@ -161,12 +161,18 @@ coded_enum! {
         CardExists => "CARD_EXISTS",
         /// The card is not in force.
         CardNotActive => "CARD_NOT_ACTIVE",
+        /// The card was reported lost.
+        CardLost => "CARD_LOST",
+        /// The card was not reported lost.
+        CardNotLost => "CARD_NOT_LOST",
         /// The card token is not genuine.
         CardTokenInvalid => "CARD_TOKEN_INVALID",
         /// The card token has expired.
         CardTokenExpired => "CARD_TOKEN_EXPIRED",
         /// The card token was used before.
         CardTokenSpent => "CARD_TOKEN_SPENT",
+        /// The status list is not one of the portal.
+        StatusListInvalid => "STATUS_LIST_INVALID",
         /// This counter may not check cards for this purpose.
         PurposeNotAllowed => "PURPOSE_NOT_ALLOWED",
         /// The check of the card is too old, or is another counter's.
@@ -175,6 +181,12 @@ coded_enum! {
         BenefitNotGranted => "BENEFIT_NOT_GRANTED",
         /// Nothing is left of the benefit this year.
         QuotaExhausted => "QUOTA_EXHAUSTED",
+        /// The card is not renewed on this day.
+        RenewalNotOpen => "RENEWAL_NOT_OPEN",
+        /// The use was taken back before.
+        AlreadyReversed => "ALREADY_REVERSED",
+        /// The time in which a use can be taken back is over.
+        ReversalTooLate => "REVERSAL_TOO_LATE",
         /// Fulfilment cannot happen as things are.
         FulfilmentImpossible => "FULFILMENT_IMPOSSIBLE",
     }

@@ -1,5 +1,7 @@
 //! Talent cards, for the API.
 
+pub mod life;
+
 use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, OneofObject, SimpleObject};
@@ -17,11 +19,13 @@ use crate::kernel::ids::{BodyId, UnitId};
 use crate::kernel::text::{Language, Origin, Text};
 use crate::organisation::graphql::{BodyObject, RegionObject, UnitObject, body_of, unit_of};
 use crate::person::model::document::IdentityDocumentKind;
+use crate::talent_card::graphql::life::{CardDecision, CardEvent};
 use crate::talent_card::model::card::{CardStatus, IssuedNumber, NumberEnd};
 use crate::talent_card::model::check::{Check, CheckAnswer, CheckMeans, CheckPurpose, Counter};
 use crate::talent_card::model::ledger::{Balance, Use};
 use crate::talent_card::model::product::{Beneficiary, Benefit, BenefitArea, CarryOver, Grade, Offer, ProductLevel, SubCards, UnitOfCount};
 use crate::talent_card::service::check::{self, CheckResult, RecordUse, Shown};
+use crate::talent_card::service::life as life_service;
 use crate::talent_card::service::view::{self, CHECK_ORDER, CardView};
 
 crate::api_enum!(CardStatus, "CardStatus", "Standing of a card today.");
@@ -354,6 +358,20 @@ impl TalentCard {
     async fn numbers(&self) -> Vec<CardNumber> {
         self.0.card.numbers.iter().map(Into::into).collect()
     }
+    /// Whether it was reported lost and has no other number yet.
+    async fn lost(&self) -> bool {
+        self.0.card.is_lost()
+    }
+    /// What happened to it, oldest first.
+    async fn events(&self, ctx: &Context<'_>) -> Option<Result<Vec<CardEvent>, ApiError>> {
+        let events = life_service::events(ctx.portal(), ctx.actor(), self.0.card.id).await;
+        nullable(events.map(|events| Some(events.into_iter().map(|(kind, at)| CardEvent { kind, at: Instant(at) }).collect())))
+    }
+    /// The decisions on it after it was issued, oldest first.
+    async fn decisions(&self, ctx: &Context<'_>) -> Option<Result<Vec<CardDecision>, ApiError>> {
+        let decisions = life_service::decisions(ctx.portal(), ctx.actor(), self.0.card.id).await;
+        nullable(decisions.map(|decisions| Some(decisions.iter().map(|decided| CardDecision::of(decided, ctx.language())).collect())))
+    }
     /// What the card gives, with this year's balances.
     async fn benefits(&self, ctx: &Context<'_>) -> Vec<HeldBenefit> {
         let card = &self.0.card;
@@ -400,6 +418,8 @@ pub struct CardCheck {
     pub valid_until: Instant,
     /// What was answered.
     pub answer: CheckAnswer,
+    /// Of an offline check, the date of the status list that it went by.
+    pub status_as_of: Option<Instant>,
 }
 
 impl CardCheck {
@@ -419,6 +439,7 @@ impl CardCheck {
             checked_at: Instant(c.at),
             valid_until: Instant(c.valid_until),
             answer: c.answer,
+            status_as_of: c.list_at.map(Instant),
         }
     }
 }
@@ -464,7 +485,8 @@ pub struct CreateCardTokenInput {
 /// A token, to be shown as a QR code.
 #[derive(SimpleObject, Debug)]
 pub struct CardToken {
-    /// Compact JWS (EdDSA); the key id in its header is in `/.well-known/jwks.json`. It can be used once.
+    /// Compact JWS (EdDSA); the key id in its header is in `/.well-known/jwks.json`. It can be used once. Its claim
+    /// `status.status_list` says where and at which place the standing of the card is read offline (IETF Token Status List).
     pub token: String,
     /// From when on it is no good: 60 seconds after it was made.
     pub expires_at: Instant,
@@ -700,7 +722,7 @@ impl SetCounterPurposeInput {
 #[Object]
 impl TalentCardMutation {
     /// Makes a token of a card of the caller for a counter to read. Good for 60 seconds and one check. User errors:
-    /// NOT_FOUND, CARD_NOT_ACTIVE.
+    /// NOT_FOUND, CARD_LOST, CARD_NOT_ACTIVE.
     async fn create_card_token(
         &self,
         ctx: &Context<'_>,
@@ -720,7 +742,7 @@ impl TalentCardMutation {
 
     /// Checks a card at a counter. The holder sees where, when and for what. What is answered depends on the purpose.
     /// User errors: REQUIRED, MALFORMED, CHECK_DIGIT_WRONG, NOT_ALLOWED, DOCUMENT_MISMATCH, CARD_TOKEN_INVALID,
-    /// CARD_TOKEN_EXPIRED, CARD_TOKEN_SPENT, PURPOSE_NOT_ALLOWED, CHECK_EXPIRED, IDEMPOTENCY_KEY_REUSED.
+    /// CARD_TOKEN_EXPIRED, CARD_TOKEN_SPENT, CARD_LOST, PURPOSE_NOT_ALLOWED, CHECK_EXPIRED, IDEMPOTENCY_KEY_REUSED.
     async fn check_card(
         &self,
         ctx: &Context<'_>,
@@ -741,7 +763,7 @@ impl TalentCardMutation {
     }
 
     /// Records that a benefit was delivered, under a check of the same counter. User errors: NOT_ALLOWED, TOO_LONG,
-    /// CHECK_EXPIRED, BENEFIT_NOT_GRANTED, CARD_NOT_ACTIVE, QUOTA_EXHAUSTED, MALFORMED, IDEMPOTENCY_KEY_REUSED.
+    /// CHECK_EXPIRED, BENEFIT_NOT_GRANTED, CARD_LOST, CARD_NOT_ACTIVE, QUOTA_EXHAUSTED, MALFORMED, IDEMPOTENCY_KEY_REUSED.
     async fn record_benefit_use(
         &self,
         ctx: &Context<'_>,

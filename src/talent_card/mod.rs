@@ -6,10 +6,14 @@
 //! Cards are issued by fulfilment of a decided case (`service::issue`), never by a mutation of their own.
 //! The holder shows a **token** (signed, 60 seconds, spent once by the database); a counter **checks** the card for a
 //! purpose that its unit may check for, learns no more than the purpose needs, and may record **uses** for some minutes.
+//! Afterwards a card is reported lost, and decided on with reasons (`service::life`), replaced and renewed by cases of their
+//! own (`service::replacement`, `service::renewal`); sub-cards go as their principal card goes. Its standing is published in a
+//! signed **status list**, by which counters check without the portal (`model::status_list`).
 //! The **ledger** keeps a balance per card, benefit, beneficiary and year beside append-only entries; the balance row
 //! is raised by compare-and-set, so that the last unit of a quota is used once.
 
 pub mod graphql;
+pub mod job;
 pub mod model;
 pub mod policy;
 pub mod service;

@@ -1,5 +1,7 @@
 //! Every query of the slice, as raw statements that both engines read alike.
 
+pub mod life;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -238,8 +240,15 @@ pub async fn insert_benefit(txn: &impl ConnectionTrait, id: BenefitId, version: 
 }
 
 const CARD: &str = "SELECT c.id, c.product_version_id, c.grade, c.holder_person_id, c.beneficiary, c.principal_card_id, c.application_id, c.valid_from, \
-    c.valid_to, c.status, c.issued_at, c.version, n.number, n.issued_at AS n_issued_at, n.ended_at, n.end_reason \
-    FROM card c LEFT JOIN card_number n ON n.card_id = c.id";
+    c.valid_to, c.status, c.issued_at, c.version, n.number, n.issued_at AS n_issued_at, n.ended_at, n.end_reason, \
+    up.status AS up_status, up.valid_to AS up_valid_to \
+    FROM card c LEFT JOIN card_number n ON n.card_id = c.id LEFT JOIN card up ON up.id = c.principal_card_id";
+
+/// How the principal card is stored, of a sub-card.
+fn above(row: &QueryResult) -> Result<Option<(CardStatus, NaiveDate)>, DbErr> {
+    let status = row.try_get::<Option<String>>("", "up_status")?.and_then(|code| code.parse::<CardStatus>().ok());
+    Ok(status.zip(row.try_get::<Option<NaiveDate>>("", "up_valid_to")?))
+}
 
 fn fold(rows: &[QueryResult]) -> Result<Vec<Card>, DbErr> {
     let mut cards: Vec<Card> = Vec::new();
@@ -253,6 +262,7 @@ fn fold(rows: &[QueryResult]) -> Result<Vec<Card>, DbErr> {
                 holder: row.try_get("", "holder_person_id")?,
                 beneficiary: row.try_get("", "beneficiary")?,
                 principal: row.try_get::<Option<Uuid>>("", "principal_card_id")?.map(CardId),
+                above: above(row)?,
                 application: row.try_get::<Option<Uuid>>("", "application_id")?.map(ApplicationId),
                 valid_from: row.try_get("", "valid_from")?,
                 valid_to: row.try_get("", "valid_to")?,
@@ -324,7 +334,7 @@ pub async fn take_sequences(txn: &impl ConnectionTrait, product: CardProductId, 
     rows.first().map(|row| row.try_get("", "last_sequence")).transpose()
 }
 
-/// Adds a principal card. `false`: the holder has one of the product in force. That a case has its card already is no such
+/// Adds a card. `false`: the holder has a principal card of the product in force. That a case has its card already is no such
 /// answer but an error.
 pub async fn insert_card(txn: &impl ConnectionTrait, product: CardProductId, card: &Card) -> Result<bool, DbErr> {
     let sql = "INSERT INTO card (id, product_id, product_version_id, grade, holder_person_id, beneficiary, principal_card_id, application_id, valid_from, \
@@ -438,8 +448,8 @@ pub async fn set_purpose(
 
 /// Adds a check.
 pub async fn insert_check(txn: &impl ConnectionTrait, c: &Check) -> Result<(), DbErr> {
-    let sql = "INSERT INTO card_check (id, card_id, checked_by_person_id, unit_id, body_id, purpose, via, checked_at, valid_until, answer) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let sql = "INSERT INTO card_check (id, card_id, checked_by_person_id, unit_id, body_id, purpose, via, checked_at, valid_until, answer, list_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     let values = vec![
         c.id.0.into(),
         c.card.0.into(),
@@ -451,11 +461,12 @@ pub async fn insert_check(txn: &impl ConnectionTrait, c: &Check) -> Result<(), D
         c.at.into(),
         c.valid_until.into(),
         c.answer.code().into(),
+        c.list_at.into(),
     ];
     run(txn, sql, values).await.map(|_| ())
 }
 
-const CHECK: &str = "SELECT id, card_id, checked_by_person_id, unit_id, body_id, purpose, via, checked_at, valid_until, answer FROM card_check";
+const CHECK: &str = "SELECT id, card_id, checked_by_person_id, unit_id, body_id, purpose, via, checked_at, valid_until, answer, list_at FROM card_check";
 
 fn check_of(row: &QueryResult) -> Result<Check, DbErr> {
     let unit = row.try_get::<Option<Uuid>>("", "unit_id")?.map(UnitId);
@@ -470,6 +481,7 @@ fn check_of(row: &QueryResult) -> Result<Check, DbErr> {
         at: row.try_get("", "checked_at")?,
         valid_until: row.try_get("", "valid_until")?,
         answer: row.try_get("", "answer")?,
+        list_at: row.try_get("", "list_at")?,
     })
 }
 

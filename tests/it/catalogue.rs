@@ -70,14 +70,14 @@ async fn published(app: &TestApp) {
 
 async fn the_bundle_is_published_once_and_again_changes_nothing(app: TestApp) {
     let first = service::publish_bundle(app.portal()).await.unwrap();
-    assert_eq!((first.items_added.len(), first.versions_added.len(), first.conflicts.len()), (33, 34, 0));
+    assert_eq!((first.items_added.len(), first.versions_added.len(), first.conflicts.len()), (35, 36, 0));
     let again = service::publish_bundle(app.portal()).await.unwrap();
     assert!(!again.changed());
     assert_eq!((again.refused_for, again.conflicts), (None, vec![]));
     let rows = talent_portal::audit::store::count_trail(app.portal().db.read()).await.unwrap();
     assert_eq!(rows, 1);
     let unit = [window(&app, "440100", None).await];
-    assert_eq!(bind(&app, &unit).await, 34);
+    assert_eq!(bind(&app, &unit).await, 36);
     assert_eq!(bind(&app, &unit).await, 0);
 }
 
@@ -98,7 +98,7 @@ async fn a_changed_edition_makes_a_new_version_and_offerings_go_over_to_it(app: 
     let before = service::offerings_of_items(app.portal(), &[item.id], today).await.unwrap().remove(&item.id).unwrap();
     assert_eq!(before.len(), 1);
 
-    let report = service::publish_given(app.portal(), &changed(2, 7)).await.unwrap();
+    let report = service::publish_given(app.portal(), &changed(3, 7)).await.unwrap();
     assert_eq!(report.versions_added, ["GD-TALENT-CARD/2023"]);
     let after = service::offerings_of_items(app.portal(), &[item.id], today).await.unwrap().remove(&item.id).unwrap();
     assert_eq!(after.len(), 1);
@@ -113,7 +113,7 @@ async fn a_changed_edition_makes_a_new_version_and_offerings_go_over_to_it(app: 
 
     // On the same day once more: one of the newest version takes the place of the offering that began today, to which cases
     // may be pinned: it goes on to name its own version, and is offered no more.
-    service::publish_given(app.portal(), &changed(3, 8)).await.unwrap();
+    service::publish_given(app.portal(), &changed(4, 8)).await.unwrap();
     let again = service::offerings_of_items(app.portal(), &[item.id], today).await.unwrap().remove(&item.id).unwrap();
     assert_eq!((again.len(), again[0].terms.effective_from), (1, today));
     assert_ne!(again[0].id, after[0].id);
@@ -124,7 +124,7 @@ async fn a_changed_edition_makes_a_new_version_and_offerings_go_over_to_it(app: 
 
 async fn what_no_code_carries_out_is_not_published(app: TestApp) {
     published(&app).await;
-    let mut bundle = changed(2, 7);
+    let mut bundle = changed(3, 7);
     bundle.items[0].versions[1].content.steps[0].kind = StepKindCode::Committee;
     bundle.items[0].versions[1].content.fulfilment.as_mut().unwrap().kind = "NOTHING".into();
     let missing: Vec<String> = talent_portal::app::handlers().missing(&bundle).iter().map(ToString::to_string).collect();
@@ -134,7 +134,7 @@ async fn what_no_code_carries_out_is_not_published(app: TestApp) {
     );
     assert!(service::publish_given(app.portal(), &bundle).await.is_err());
     // Nothing of it went in, its number neither.
-    assert_eq!(service::publish_given(app.portal(), &changed(2, 7)).await.unwrap().versions_added, ["GD-TALENT-CARD/2023"]);
+    assert_eq!(service::publish_given(app.portal(), &changed(3, 7)).await.unwrap().versions_added, ["GD-TALENT-CARD/2023"]);
 }
 
 async fn what_the_api_made_is_left_and_told(app: TestApp) {
@@ -157,7 +157,7 @@ async fn what_the_api_made_is_left_and_told(app: TestApp) {
     store::insert_version(&txn, &own, app.portal().env.now()).await.unwrap();
     app.portal().commit(txn).await.unwrap();
     assert_eq!(service::publish_bundle(app.portal()).await.unwrap().conflicts, Vec::<String>::new());
-    let report = service::publish_given(app.portal(), &changed(2, 7)).await.unwrap();
+    let report = service::publish_given(app.portal(), &changed(3, 7)).await.unwrap();
     assert_eq!((report.versions_added.len(), report.conflicts), (0, vec!["GD-TALENT-CARD/2023".to_owned()]));
     let current = service::current_versions(app.portal(), &[item.id], app.portal().env.today()).await.unwrap();
     assert_eq!(current[&item.id].id, own.id);
@@ -260,7 +260,7 @@ async fn a_case_is_routed_to_the_closest_unit_by_the_rules_of_its_day(app: TestA
 async fn pages_of_items_walk_every_item_once(app: TestApp) {
     published(&app).await;
     let page = "query($n: Int, $after: String) { serviceItems(first: $n, after: $after) { nodes { code } pageInfo { hasNextPage endCursor } } }";
-    for size in [1, 7, 33, 100] {
+    for size in [1, 7, 35, 100] {
         let (mut codes, mut after) = (Vec::new(), Value::Null);
         loop {
             let answer = ask(&app, Language::En, page, json!({ "n": size, "after": after })).await;
@@ -274,7 +274,7 @@ async fn pages_of_items_walk_every_item_once(app: TestApp) {
         let mut sorted = codes.clone();
         sorted.sort();
         sorted.dedup();
-        assert_eq!((codes.len(), &codes), (33, &sorted), "pages of {size}");
+        assert_eq!((codes.len(), &codes), (35, &sorted), "pages of {size}");
     }
     let filtered = ask(&app, Language::En, "{ serviceItems(area: EDUCATION, audience: NATURAL_PERSON) { nodes { code } } }", json!({})).await;
     let expected = json!({ "serviceItems": { "nodes": [{ "code": "OS-12-CHILD-SCHOOLING" }, { "code": "OS-13-CHILD-UPPER-SECONDARY" }] } });
@@ -296,7 +296,7 @@ async fn a_page_of_fifty_items_with_versions_and_offerings_costs_four_statements
         let (count, answer) = app.statements(ask(&app, Language::En, document, json!({}))).await;
         assert_eq!(answer["errors"], Value::Null);
         let nodes = answer["data"]["serviceItems"]["nodes"].as_array().unwrap();
-        assert_eq!(nodes.len(), 33);
+        assert_eq!(nodes.len(), 35);
         assert!(nodes.iter().all(|n| n["offerings"]["nodes"].as_array().unwrap().len() == 2 && n["currentVersion"]["name"]["value"].is_string()));
         assert_eq!(count, expected, "cold, then warm");
     }
@@ -319,8 +319,8 @@ async fn a_page_of_fifty_items_with_versions_and_offerings_costs_four_statements
     let wrong = page(json!({ "region": "44" })).await;
     assert_eq!((&wrong["errors"][0]["extensions"]["field"], &wrong["data"]["serviceItem"]["offerings"]), (&json!(["regionCode"]), &Value::Null));
     let items = ask(&app, Language::En, "{ serviceItems(first: 1, area: TALENT_CARD) { totalCount } all: serviceItems { totalCount } }", json!({})).await;
-    assert_eq!(items["data"]["all"]["totalCount"], 33);
-    assert!(items["data"]["serviceItems"]["totalCount"].as_i64().is_some_and(|total| (1..33).contains(&total)), "{items}");
+    assert_eq!(items["data"]["all"]["totalCount"], 35);
+    assert!(items["data"]["serviceItems"]["totalCount"].as_i64().is_some_and(|total| (1..35).contains(&total)), "{items}");
 }
 
 async fn an_item_is_shown_in_the_readers_language_with_what_it_rests_on(app: TestApp) {

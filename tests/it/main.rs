@@ -7,6 +7,7 @@ mod application_rights;
 mod architecture;
 mod audit;
 mod authz;
+mod card_life;
 mod carts;
 mod case_units;
 mod catalogue;

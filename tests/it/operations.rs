@@ -304,8 +304,31 @@ async fn cases_and_cards(ops: &Operations<'_>) {
     let used = json!({
         "checkId": checked["check"]["id"], "benefitId": checked["benefits"][0]["benefit"]["id"], "amount": 1, "idempotencyKey": world.key(),
     });
-    ops.input("card-check/record-benefit-use", &counter, used).await;
+    let used = ops.input("card-check/record-benefit-use", &counter, used).await["use"]["id"].take();
+    ops.input("card-check/reverse-benefit-use", &counter, json!({ "useId": used, "reason": "重复登记", "idempotencyKey": world.key() })).await;
+    let token = ops.input("my-card/create-card-token", &talent, json!({ "cardId": card })).await["cardToken"]["token"].take();
+    let list = world.app.send(axum::http::Request::get("/.well-known/card-status/0").body(axum::body::Body::empty()).unwrap()).await.2;
+    let offline = json!({
+        "token": token, "statusList": String::from_utf8(list.to_vec()).unwrap(), "checkedAt": world.app.portal().env.now(), "purpose": "TRANSPORT",
+        "idempotencyKey": world.key(),
+    });
+    let told = ops.input("card-check/record-offline-check", &counter, offline).await;
+    assert_eq!(told["check"]["answer"], "VALID_AS_OF");
     ops.send("my-card/card-checks", mine, json!({ "id": card, "first": 5 })).await;
+    ops.send("my-card/renewal-item", mine, json!({ "regionCode": "440100" })).await;
+    ops.send("my-card/replacement-item", mine, json!({ "regionCode": "440100" })).await;
+    let decided = async |file: &str, more: Value| {
+        let now = ops.send("card-decision/issued-cards", Some(&approver.token), json!({ "holderId": talent.person.global() })).await;
+        let input = with(json!({ "cardId": card, "expectedVersion": now[0]["version"], "reason": "社保记录中断" }), more);
+        ops.input(file, &approver, input).await
+    };
+    decided("card-decision/suspend-card", json!({ "ground": "DATA_CHECK_FAILED" })).await;
+    decided("card-decision/correct-card", json!({ "gradeCode": "B" })).await;
+    let lifted = decided("card-decision/lift-card-suspension", json!({})).await;
+    let input = json!({ "cardId": card, "expectedVersion": lifted["card"]["version"] });
+    assert_eq!(ops.input("my-card/report-card-lost", &talent, input).await["card"]["lost"], true);
+    decided("card-decision/revoke-card", json!({ "ground": "LEFT_PROVINCE" })).await;
+    ops.send("my-card/card-life", mine, json!({ "id": card })).await;
 }
 
 /// Notices, procedures, longer limits, returns, hand-overs and terminations, as their screens send them.

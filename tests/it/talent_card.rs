@@ -234,7 +234,8 @@ async fn a_card_token_verifies_by_the_published_key(app: TestApp) {
     let now = app.portal().env.now().timestamp();
     assert_eq!((&claims["sub"], claims["iat"].as_i64(), claims["exp"].as_i64()), (&json!(card.global()), Some(now), Some(now + 60)));
     // Who she is stands nowhere in it.
-    assert_eq!(claims.as_object().unwrap().keys().collect::<Vec<_>>(), ["jti", "sub", "iat", "exp"]);
+    assert_eq!(claims.as_object().unwrap().keys().collect::<Vec<_>>(), ["jti", "sub", "iat", "exp", "status"]);
+    assert_eq!(claims["status"]["status_list"].as_object().unwrap().keys().collect::<Vec<_>>(), ["idx", "uri"]);
 }
 
 async fn a_card_that_ran_out_or_was_revoked_is_shown_by_no_token(app: TestApp) {
@@ -854,6 +855,7 @@ async fn a_card_ends_with_the_contract_and_with_the_permit_that_was_verified(app
         beneficiaries: Vec::new(),
         form: json!({ "grade": "A", "job": { "until": contract } }),
         on: portal.env.today(),
+        received_on: portal.env.today(),
         region_code: None,
     };
     let permit = json!({ "personId": holder.global(), "kind": "HOME_RETURN_PERMIT", "documentNumber": "H1234567801", "validUntil": "2027-03-31", "expectedVersion": app.version_of(&json!(holder.global())).await });

@@ -1,5 +1,6 @@
-// jose verifies what the portal signs: the token of a card and the documents of a case.
+// jose verifies what the portal signs: the token of a card, the status list that it names, and the documents of a case.
 import { webcrypto } from 'node:crypto';
+import { inflateSync } from 'node:zlib';
 import { compactVerify, createRemoteJWKSet, decodeProtectedHeader, generateKeyPair, jwtVerify } from 'jose';
 import { ask, base, claim, journeyTalent, operation, verdict } from './portal.mjs';
 
@@ -31,8 +32,26 @@ await judge('card token', token, ({ sub, exp }) => sub === card.id && exp === Ma
 const later = { currentDate: new Date(Date.parse(expiresAt) + 1000) };
 claim('card token: good now, expired after its time', (await fails(jwtVerify(token, keys))) === '' && (await fails(jwtVerify(token, keys, later))) === 'ERR_JWT_EXPIRED');
 
+// The list as an offline counter reads it: fetched from where the token says, zlib by Node.js, two bits a place.
+const { payload: shown } = await jwtVerify(token, keys);
+const { idx, uri } = shown.status.status_list;
+const answer = await fetch(uri);
+const list = await answer.text();
+claim('status list: served as a token status list, for a short time', answer.headers.get('content-type') === 'application/statuslist+jwt' && answer.headers.get('cache-control') === 'public, max-age=60', [...answer.headers].join());
+const { payload: told } = await jwtVerify(list, keys, { typ: 'statuslist+jwt', algorithms: ['EdDSA'], subject: uri });
+claim('status list: verifies, and lives for a day', told.exp - told.iat === 86400 && told.ttl === 60 && told.status_list.bits === 2, JSON.stringify(told).slice(0, 300));
+const packed = Buffer.from(told.status_list.lst, 'base64url');
+const places = inflateSync(packed);
+claim('status list: the card of the journey is valid', places.length === 262144 && ((places[idx >> 2] >> ((idx & 3) * 2)) & 3) === 0, `${places.length} bytes, place ${idx}`);
+const truncated = (() => { try { return inflateSync(packed.subarray(0, packed.length / 2)).length; } catch (error) { return error.code; } })();
+claim('status list: cut short it does not unpack', truncated === 'Z_BUF_ERROR', truncated);
+const [head, body, signature] = list.split('.');
+const otherSignature = `${head}.${body}.${(signature[0] === 'A' ? 'B' : 'A') + signature.slice(1)}`;
+const refusals = [await fails(jwtVerify(otherSignature, keys)), await fails(jwtVerify(list, other)), await fails(jwtVerify(list, keys, { currentDate: new Date((told.exp + 1) * 1000) }))];
+claim('status list: another signature, another key and an age of a day are refused', refusals.join() === 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED,ERR_JWS_SIGNATURE_VERIFICATION_FAILED,ERR_JWT_EXPIRED', refusals.join());
+
 const [{ id }] = (await ask(talent, operation('my-applications/my-applications'), { first: 1 })).myApplications.nodes;
 const { documents } = (await ask(talent, operation('my-applications/my-application'), { id })).application;
 for (const document of documents) await judge(document.kind, document.jws, (read) => read.number === document.number);
 claim('receipt, acceptance and decision were judged', ['RECEIPT', 'ACCEPTANCE', 'DECISION'].every((kind) => documents.some((document) => document.kind === kind)), documents.map(({ kind }) => kind));
-verdict('card (jose)', 3 + 1 + 9 + 1);
+verdict('card (jose)', 3 + 1 + 5 + 9 + 1);

@@ -86,9 +86,12 @@ SCAN_PENDING = The file is still being checked for viruses; try again soon.
 FILE_INFECTED = Something harmful was found in the file; it cannot be used.
 CARD_EXISTS = There is a card of this kind already.
 CARD_NOT_ACTIVE = The card is not in force.
+CARD_LOST = The card was reported lost.
+CARD_NOT_LOST = The card was not reported lost. Report it first.
 CARD_TOKEN_INVALID = The card code is not genuine.
 CARD_TOKEN_EXPIRED = The card code has expired. Show a new one.
 CARD_TOKEN_SPENT = The card code was used. Show a new one.
+STATUS_LIST_INVALID = The status list is not genuine.
 PURPOSE_NOT_ALLOWED = This counter may not check cards for this purpose.
 CHECK_EXPIRED = The check is too old. Check the card again.
 BENEFIT_NOT_GRANTED = The card does not give this benefit.
@@ -96,6 +99,9 @@ QUOTA_EXHAUSTED = { $left ->
     [0] Nothing is left of this benefit this year.
    *[other] Of this benefit { $left } are left this year, fewer than were asked for.
 }
+RENEWAL_NOT_OPEN = The card can be renewed from { $from } to { $until }.
+ALREADY_REVERSED = The use was taken back already.
+REVERSAL_TOO_LATE = The use can no longer be taken back here.
 FULFILMENT_IMPOSSIBLE = With what was stated the result cannot be issued. Please check dates such as the end of the contract.
 UNAUTHENTICATED = Sign in first.
 FORBIDDEN = You may not do this.

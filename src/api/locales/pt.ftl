@@ -86,9 +86,12 @@ SCAN_PENDING = O ficheiro ainda está a ser verificado; tente novamente em breve
 FILE_INFECTED = Foi encontrado conteúdo nocivo no ficheiro; não pode ser usado.
 CARD_EXISTS = Já existe um cartão deste tipo.
 CARD_NOT_ACTIVE = O cartão não está em vigor.
+CARD_LOST = O cartão foi dado como perdido.
+CARD_NOT_LOST = O cartão não foi dado como perdido. Comunique primeiro a perda.
 CARD_TOKEN_INVALID = O código do cartão não é autêntico.
 CARD_TOKEN_EXPIRED = O código do cartão expirou. Mostre um novo.
 CARD_TOKEN_SPENT = O código do cartão já foi usado. Mostre um novo.
+STATUS_LIST_INVALID = A lista de estados não é autêntica.
 PURPOSE_NOT_ALLOWED = Este balcão não pode verificar cartões para este fim.
 CHECK_EXPIRED = A verificação expirou. Verifique o cartão de novo.
 BENEFIT_NOT_GRANTED = O cartão não confere este benefício.
@@ -96,6 +99,9 @@ QUOTA_EXHAUSTED = { $left ->
     [0] Este benefício está esgotado este ano.
    *[other] Deste benefício restam { $left } este ano, menos do que se pediu.
 }
+RENEWAL_NOT_OPEN = O cartão pode ser renovado de { $from } a { $until }.
+ALREADY_REVERSED = A utilização já foi anulada.
+REVERSAL_TOO_LATE = A utilização já não pode ser anulada aqui.
 FULFILMENT_IMPOSSIBLE = Com os dados indicados não é possível emitir o resultado. Verifique as datas, como o fim do contrato.
 UNAUTHENTICATED = Inicie sessão primeiro.
 FORBIDDEN = Não tem permissão para isto.

@@ -86,9 +86,12 @@ SCAN_PENDING = 文件正在进行安全检查，请稍后再试。
 FILE_INFECTED = 文件中发现恶意内容，不能使用。
 CARD_EXISTS = 已持有同类有效卡。
 CARD_NOT_ACTIVE = 该卡目前无效。
+CARD_LOST = 该卡已挂失。
+CARD_NOT_LOST = 该卡尚未挂失，请先办理挂失。
 CARD_TOKEN_INVALID = 卡码无效。
 CARD_TOKEN_EXPIRED = 卡码已过期，请重新出示。
 CARD_TOKEN_SPENT = 卡码已使用，请重新出示。
+STATUS_LIST_INVALID = 状态列表无效。
 PURPOSE_NOT_ALLOWED = 本窗口不得以此用途核验。
 CHECK_EXPIRED = 核验记录已过期，请重新核验。
 BENEFIT_NOT_GRANTED = 该卡不含此项待遇。
@@ -96,6 +99,9 @@ QUOTA_EXHAUSTED = { $left ->
     [0] 本年度额度已用完。
    *[other] 本年度额度仅余 { $left }，不足本次所需。
 }
+RENEWAL_NOT_OPEN = 该卡可于{ $from }至{ $until }期间申请续期。
+ALREADY_REVERSED = 该次使用记录已撤销。
+REVERSAL_TOO_LATE = 已超过撤销该次使用记录的期限。
 FULFILMENT_IMPOSSIBLE = 按现有资料无法核发结果，请检查合同期限等日期。
 UNAUTHENTICATED = 请先登录。
 FORBIDDEN = 您没有此权限。

@@ -86,9 +86,12 @@ SCAN_PENDING = 檔案正在進行安全檢查，請稍後再試。
 FILE_INFECTED = 檔案中發現惡意內容，不能使用。
 CARD_EXISTS = 已持有同類有效卡。
 CARD_NOT_ACTIVE = 該卡目前無效。
+CARD_LOST = 該卡已掛失。
+CARD_NOT_LOST = 該卡尚未掛失，請先辦理掛失。
 CARD_TOKEN_INVALID = 卡碼無效。
 CARD_TOKEN_EXPIRED = 卡碼已過期，請重新出示。
 CARD_TOKEN_SPENT = 卡碼已使用，請重新出示。
+STATUS_LIST_INVALID = 狀態清單無效。
 PURPOSE_NOT_ALLOWED = 本窗口不得以此用途核驗。
 CHECK_EXPIRED = 核驗記錄已過期，請重新核驗。
 BENEFIT_NOT_GRANTED = 該卡不含此項待遇。
@@ -96,6 +99,9 @@ QUOTA_EXHAUSTED = { $left ->
     [0] 本年度額度已用完。
    *[other] 本年度額度僅餘 { $left }，不足本次所需。
 }
+RENEWAL_NOT_OPEN = 該卡可於{ $from }至{ $until }期間申請續期。
+ALREADY_REVERSED = 該次使用記錄已撤銷。
+REVERSAL_TOO_LATE = 已超過撤銷該次使用記錄的期限。
 FULFILMENT_IMPOSSIBLE = 按現有資料無法核發結果，請檢查合約期限等日期。
 UNAUTHENTICATED = 請先登入。
 FORBIDDEN = 您沒有此權限。

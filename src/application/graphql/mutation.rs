@@ -225,8 +225,8 @@ impl ApplicationMutation {
 
     /// Hands a cart in: all lines or none. Each line becomes a case with a number, a receipt and a clock of its own.
     /// User errors: CART_EMPTY, NOT_OFFERED, ASSURANCE_TOO_LOW, FORM_INVALID, MATERIAL_MISSING, MATERIAL_UNUSABLE,
-    /// NOT_ELIGIBLE, OPEN_CASE_EXISTS, FULFILMENT_IMPOSSIBLE, CARD_EXISTS, MANDATE_INVALID, NOT_ALLOWED, WRONG_STATE,
-    /// CONFLICT; of a stated receipt REQUIRED, IN_FUTURE, TOO_EARLY, REASON_REQUIRED, TOO_LONG; MALFORMED,
+    /// NOT_ELIGIBLE, OPEN_CASE_EXISTS, FULFILMENT_IMPOSSIBLE, CARD_EXISTS, CARD_NOT_ACTIVE, CARD_LOST, CARD_NOT_LOST,
+    /// RENEWAL_NOT_OPEN, MANDATE_INVALID, NOT_ALLOWED, WRONG_STATE, CONFLICT; of a stated receipt REQUIRED, IN_FUTURE, TOO_EARLY, REASON_REQUIRED, TOO_LONG; MALFORMED,
     /// IDEMPOTENCY_KEY_REUSED.
     async fn submit_cart(&self, ctx: &Context<'_>, #[graphql(desc = "The cart.")] input: SubmitCartInput) -> Option<Result<SubmitCartPayload, ApiError>> {
         let order = match ids::decode::<OrderId>(&input.order_id, "input.orderId") {
@@ -305,7 +305,8 @@ impl ApplicationMutation {
 
     /// Decides a case (决定). An approval gives its result, for example the card, in the same instant. User errors:
     /// REASON_REQUIRED, TOO_LONG, WRONG_STATE, STEP_DUE, OWN_CASE, NOT_ENTITLED, SAME_PERSON, CLAIMED_BY_ANOTHER,
-    /// ADVISED_AGAINST, APPLICANT_NOT_VERIFIED, FULFILMENT_IMPOSSIBLE, CARD_EXISTS, CONFLICT.
+    /// ADVISED_AGAINST, APPLICANT_NOT_VERIFIED, FULFILMENT_IMPOSSIBLE, CARD_EXISTS, CARD_NOT_ACTIVE, CARD_LOST,
+    /// CARD_NOT_LOST, RENEWAL_NOT_OPEN, CONFLICT.
     async fn decide_application(
         &self,
         ctx: &Context<'_>,

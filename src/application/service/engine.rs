@@ -27,6 +27,7 @@ use crate::catalogue::model::offering::Offering;
 use crate::catalogue::model::version::StepKindCode;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
+use crate::kernel::clock::civil_date;
 use crate::kernel::fault::{Fault, Refused};
 use crate::kernel::ids::{ApplicationId, CaseDocumentId, EventId, MandateId, PersonId, TypedId, UnitId};
 use crate::kernel::rejection::{Code, Conflict, Rejection};
@@ -582,6 +583,7 @@ pub async fn fulfilment_case(portal: &Portal, loaded: &Loaded) -> Result<Option<
         beneficiaries: loaded.beneficiaries.clone(),
         form: answers(portal, &loaded.row).await?,
         on: portal.env.today(),
+        received_on: loaded.case.timeline.as_ref().map_or_else(|| portal.env.today(), |timeline| civil_date(timeline.received_at)),
         region_code: loaded.offering.as_ref().map(|o| o.region.clone()),
     };
     Ok(Some((spec.kind.clone(), case)))

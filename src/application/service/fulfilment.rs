@@ -32,6 +32,8 @@ pub struct FulfilmentCase {
     pub form: Value,
     /// The civil day on which it is judged.
     pub on: NaiveDate,
+    /// The civil day on which it was received.
+    pub received_on: NaiveDate,
     /// Region of the offering (GB/T 2260).
     pub region_code: Option<String>,
 }

@@ -7,6 +7,7 @@ pub mod engine;
 pub mod fulfilment;
 pub mod merge;
 pub mod news;
+pub mod origin;
 pub mod papers;
 pub mod recount;
 pub mod requests;

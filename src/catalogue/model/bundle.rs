@@ -264,9 +264,16 @@ struct NumberFile {
 const NUMBER: &str = include_str!("../../../catalogue/bundle.toml");
 const ELEMENTS: &str = include_str!("../../../catalogue/elements.toml");
 const CLASSES: &str = include_str!("../../../catalogue/talent_classes.toml");
-const ITEMS: &[(&str, &str)] = &[("items/talent_card.toml", include_str!("../../../catalogue/items/talent_card.toml"))];
+const ITEMS: &[(&str, &str)] = &[
+    ("items/talent_card.toml", include_str!("../../../catalogue/items/talent_card.toml")),
+    ("items/talent_card_replacement.toml", include_str!("../../../catalogue/items/talent_card_replacement.toml")),
+    ("items/talent_card_renewal.toml", include_str!("../../../catalogue/items/talent_card_renewal.toml")),
+];
 const SERVICES: &[(&str, &str)] = &[("items/services.toml", include_str!("../../../catalogue/items/services.toml"))];
-const EXAMPLES: &[(&str, &str)] = &[("examples/talent_card.toml", include_str!("../../../catalogue/examples/talent_card.toml"))];
+const EXAMPLES: &[(&str, &str)] = &[
+    ("examples/talent_card.toml", include_str!("../../../catalogue/examples/talent_card.toml")),
+    ("examples/talent_card_renewal.toml", include_str!("../../../catalogue/examples/talent_card_renewal.toml")),
+];
 
 static VOCABULARY: LazyLock<Result<Vocabulary, String>> = LazyLock::new(|| Vocabulary::parse(ELEMENTS));
 
@@ -499,7 +506,7 @@ mod tests {
         let bundle = Bundle::embedded().unwrap();
         let problems: Vec<String> = bundle.check(vocabulary().unwrap()).iter().map(ToString::to_string).collect();
         assert_eq!(problems, Vec::<String>::new());
-        assert_eq!((bundle.items.len(), bundle.classes.len()), (33, 15));
+        assert_eq!((bundle.items.len(), bundle.classes.len()), (35, 15));
     }
 
     #[test]

@@ -17,6 +17,8 @@ coded_enum! {
         Revoked => "REVOKED",
         /// Its last day has passed.
         Expired => "EXPIRED",
+        /// A sub-card whose principal card was withdrawn or has expired.
+        Ended => "ENDED",
     }
 }
 
@@ -39,6 +41,27 @@ coded_enum! {
         Replaced => "REPLACED",
         /// Issued data were corrected.
         Corrected => "CORRECTED",
+        /// It was reported lost, and its number ended.
+        Lost => "LOST",
+        /// It ended with its principal card.
+        Ended => "ENDED",
+        /// The case that had replaced it was reopened.
+        ReplacementRevoked => "REPLACEMENT_REVOKED",
+        /// The case that had renewed it was reopened.
+        RenewalRevoked => "RENEWAL_REVOKED",
+    }
+}
+
+impl CardEventKind {
+    /// Names of the API's fields that it changes.
+    pub const fn changes(self) -> &'static [&'static str] {
+        match self {
+            Self::Issued => &[],
+            Self::Suspended | Self::Lifted | Self::Revoked | Self::Expired | Self::Ended => &["status"],
+            Self::Renewed | Self::RenewalRevoked => &["validUntil"],
+            Self::Replaced | Self::Lost | Self::ReplacementRevoked => &["numbers"],
+            Self::Corrected => &["grade"],
+        }
     }
 }
 
@@ -53,8 +76,10 @@ coded_enum! {
         Corrected => "CORRECTED",
         /// The card was renewed.
         Renewed => "RENEWED",
-        /// The card was withdrawn.
+        /// The card, or the replacement that gave the number, was withdrawn.
         Revoked => "REVOKED",
+        /// The principal card ended, of a sub-card.
+        PrincipalEnded => "PRINCIPAL_ENDED",
     }
 }
 
@@ -73,6 +98,8 @@ pub struct Card {
     pub beneficiary: Beneficiary,
     /// The principal card, of a sub-card.
     pub principal: Option<CardId>,
+    /// How the principal card is stored: its standing and its last day.
+    pub above: Option<(CardStatus, NaiveDate)>,
     /// The case that it was issued for.
     pub application: Option<ApplicationId>,
     /// First day.
@@ -108,14 +135,21 @@ impl Card {
         self.numbers.iter().find(|n| n.ended_at.is_none())
     }
 
-    /// The standing on a day: a card expires by itself, whether or not anything has run.
+    /// The standing on a day: a card expires by itself, and a sub-card goes as its principal card, whether or not anything
+    /// has run.
     pub fn status_on(&self, day: NaiveDate) -> CardStatus {
-        status_on(self.status, self.valid_to, day)
+        let own = status_on(self.status, self.valid_to, day);
+        self.above.map_or(own, |(status, valid_to)| under(own, status_on(status, valid_to, day)))
     }
 
     /// Whether the card gives its benefits on a day.
     pub fn is_good_on(&self, day: NaiveDate) -> bool {
         self.valid_from <= day && self.status_on(day) == CardStatus::Active
+    }
+
+    /// Whether the card was reported lost and has no other number yet.
+    pub fn is_lost(&self) -> bool {
+        self.number().is_none() && self.numbers.last().is_some_and(|last| last.end_reason == Some(NumberEnd::Lost))
     }
 
     /// The card that the ledger is kept under: the principal card of a sub-card.
@@ -128,7 +162,16 @@ impl Card {
 pub fn status_on(stored: CardStatus, valid_to: NaiveDate, day: NaiveDate) -> CardStatus {
     match stored {
         CardStatus::Active | CardStatus::Suspended if day > valid_to => CardStatus::Expired,
-        CardStatus::Active | CardStatus::Suspended | CardStatus::Revoked | CardStatus::Expired => stored,
+        CardStatus::Active | CardStatus::Suspended | CardStatus::Revoked | CardStatus::Expired | CardStatus::Ended => stored,
+    }
+}
+
+/// The standing of a sub-card whose own is `own` under a principal card that stands so (domain.md 1.4, a proposal).
+pub fn under(own: CardStatus, principal: CardStatus) -> CardStatus {
+    match (own, principal) {
+        (CardStatus::Revoked | CardStatus::Expired | CardStatus::Ended, _) | (_, CardStatus::Active) => own,
+        (CardStatus::Active | CardStatus::Suspended, CardStatus::Suspended) => CardStatus::Suspended,
+        (CardStatus::Active | CardStatus::Suspended, CardStatus::Revoked | CardStatus::Expired | CardStatus::Ended) => CardStatus::Ended,
     }
 }
 
@@ -161,6 +204,24 @@ mod tests {
             (CardStatus::Expired, "2027-01-01", CardStatus::Expired),
         ] {
             assert_eq!(status_on(stored, end, day(on)), status, "{stored} on {on}");
+        }
+    }
+
+    #[test]
+    fn a_sub_card_is_never_better_than_its_principal_card() {
+        use CardStatus::{Active, Ended, Expired, Revoked, Suspended};
+        for (own, principal, status) in [
+            (Active, Active, Active),
+            (Active, Suspended, Suspended),
+            (Active, Revoked, Ended),
+            (Active, Expired, Ended),
+            (Suspended, Active, Suspended),
+            (Suspended, Expired, Ended),
+            (Revoked, Active, Revoked),
+            (Expired, Revoked, Expired),
+            (Ended, Active, Ended),
+        ] {
+            assert_eq!(under(own, principal), status, "{own} under {principal}");
         }
     }
 

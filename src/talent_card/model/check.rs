@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::coded_enum;
 use crate::kernel::ids::{BodyId, CardCheckId, CardId, PersonId, UnitId};
 use crate::talent_card::model::product::{Beneficiary, BenefitArea};
+use crate::talent_card::model::status_list::StatusClaim;
 
 /// Life of a token in seconds.
 pub const TOKEN_SECONDS: i64 = 60;
@@ -55,6 +56,8 @@ coded_enum! {
         Token => "TOKEN",
         /// By card number and document number, in person.
         Number => "NUMBER",
+        /// By a token and the published status list, without asking the portal; it was told afterwards.
+        Offline => "OFFLINE",
     }
 }
 
@@ -67,6 +70,10 @@ coded_enum! {
         NotValid => "NOT_VALID",
         /// The number was shown with a document that is not the holder's. The counter was refused; only the holder sees it.
         Mismatch => "MISMATCH",
+        /// Checked offline: the card was good as of the date of the status list.
+        ValidAsOf => "VALID_AS_OF",
+        /// Checked offline: the status list was too old or cut short, or does not hold the card.
+        StatusUnknown => "STATUS_UNKNOWN",
     }
 }
 
@@ -144,6 +151,9 @@ pub struct TokenClaims {
     pub iat: i64,
     /// From when on it is no good, seconds since 1970.
     pub exp: i64,
+    /// Where the standing of the card is read offline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusClaim>,
 }
 
 impl TokenClaims {
@@ -210,6 +220,8 @@ pub struct Check {
     pub valid_until: DateTime<Utc>,
     /// What was answered.
     pub answer: CheckAnswer,
+    /// The date of the status list, of an offline check that went by one (UTC).
+    pub list_at: Option<DateTime<Utc>>,
 }
 
 impl Check {
@@ -246,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_token_is_over_at_its_end_not_after_it() {
-        let claims = TokenClaims { jti: Uuid::nil(), sub: String::new(), iat: 1000, exp: 1060 };
+        let claims = TokenClaims { jti: Uuid::nil(), sub: String::new(), iat: 1000, exp: 1060, status: None };
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         assert!(!claims.is_over(at(1059)));
         assert!(claims.is_over(at(1060)));

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::kernel::ids::{BenefitEntryId, BenefitId, CardId, PersonId};
 use crate::kernel::rejection::{Code, Rejection};
+use crate::talent_card::model::product::CarryOver;
 
 /// The most units of one use.
 pub const MAX_AMOUNT: i64 = 1000;
@@ -41,6 +42,17 @@ impl Balance {
     }
 }
 
+/// Units that go over from the year before into a balance that begins: what was left of that year, where the benefit says
+/// so. Never more than a year's own units, so that nothing goes over twice. `before` is the balance of the year before, if
+/// anything was used of it; `beside` are units used of it under other cards; `held` tells whether the card was in force then.
+pub fn carried(rule: CarryOver, yearly_quota: i64, before: Option<&Balance>, beside: i64, held: bool) -> i64 {
+    if rule == CarryOver::None || !held {
+        return 0;
+    }
+    let left = before.map_or(yearly_quota, |balance| balance.quota.unwrap_or(yearly_quota) - balance.used) - beside;
+    left.clamp(0, yearly_quota.max(0))
+}
+
 /// An entry of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Use {
@@ -69,6 +81,27 @@ pub fn check_use(amount: i64, note: Option<&str>) -> Vec<Rejection> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_of_a_year_goes_over_once_where_the_benefit_says_so() {
+        let id = uuid::Uuid::nil();
+        let key = BalanceKey { card: CardId(id), benefit: BenefitId(id), beneficiary: PersonId(id), year: 2026 };
+        for (rule, quota, before, beside, held, over) in [
+            (CarryOver::None, 5, Some((5, 1)), 0, true, 0),
+            (CarryOver::NextYear, 5, Some((5, 1)), 0, true, 4),
+            (CarryOver::NextYear, 5, Some((5, 5)), 0, true, 0),
+            (CarryOver::NextYear, 5, Some((5, 1)), 3, true, 1),
+            (CarryOver::NextYear, 5, Some((5, 1)), 9, true, 0),
+            (CarryOver::NextYear, 5, None, 0, true, 5),
+            (CarryOver::NextYear, 5, None, 0, false, 0),
+            // Of a year that had units of the one before it, its own go over.
+            (CarryOver::NextYear, 5, Some((9, 1)), 0, true, 5),
+            (CarryOver::NextYear, 5, Some((9, 7)), 0, true, 2),
+        ] {
+            let before = before.map(|(quota, used)| Balance { key, quota: Some(quota), used });
+            assert_eq!(carried(rule, quota, before.as_ref(), beside, held), over, "{rule} {before:?} {beside} {held}");
+        }
+    }
 
     #[test]
     fn a_use_is_of_one_unit_at_least_and_says_all_that_is_wrong() {

@@ -4,5 +4,7 @@ pub mod bundle;
 pub mod card;
 pub mod check;
 pub mod ledger;
+pub mod life;
 pub mod number;
 pub mod product;
+pub mod status_list;

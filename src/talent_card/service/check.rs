@@ -19,11 +19,12 @@ use crate::person::model::document::{DocumentNumber, IdentityDocumentKind};
 use crate::person::service as person;
 use crate::person::service::keys;
 use crate::portal::Portal;
-use crate::talent_card::model::card::{Card, mask_name};
+use crate::talent_card::model::card::{Card, NumberEnd, mask_name};
 use crate::talent_card::model::check::{Check, CheckAnswer, CheckMeans, CheckPurpose, Counter, TOKEN_SECONDS, TOKEN_TYPE, TokenClaims, valid_until};
-use crate::talent_card::model::ledger::{Balance, BalanceKey, Use, check_use};
+use crate::talent_card::model::ledger::{Balance, BalanceKey, Use, carried, check_use};
 use crate::talent_card::model::number::{CardNumber, NumberProblem};
-use crate::talent_card::model::product::{Beneficiary, Benefit, Grade, ledger_year};
+use crate::talent_card::model::product::{Beneficiary, Benefit, CarryOver, Grade, ledger_year};
+use crate::talent_card::service::status::{OFFLINE_DAYS, status_claim};
 use crate::talent_card::service::{OBJECT, view};
 use crate::talent_card::{policy, store};
 
@@ -45,19 +46,25 @@ pub struct Token {
     pub expires_at: chrono::DateTime<chrono::Utc>,
 }
 
-/// Makes a token for a card of the caller. Refused with CARD_NOT_ACTIVE where the card is not good today.
+/// Makes a token for a card of the caller. Refused with CARD_LOST where it was reported lost, and with CARD_NOT_ACTIVE where
+/// it is not good today.
 pub async fn create_card_token(portal: &Portal, actor: &Actor, card: CardId) -> Result<Token, Refused> {
     let holder = policy::signed_in(actor)?.person;
     let found = store::card_of_holder(portal.db.read(), holder, card).await?.ok_or(Rejection::at(Code::NotFound, "input.cardId"))?;
-    if !found.is_good_on(portal.env.today()) {
+    if found.is_lost() {
+        return Err(Rejection::at(Code::CardLost, "input.cardId").into());
+    }
+    if !found.is_good_on(portal.env.today()) || found.number().is_none() {
         return Err(Rejection::at(Code::CardNotActive, "input.cardId").into());
     }
     let (now, jti) = (portal.env.now(), portal.env.uuid());
     let expires_at = now + Duration::seconds(TOKEN_SECONDS);
-    let claims = TokenClaims { jti, sub: card.global(), iat: now.timestamp(), exp: expires_at.timestamp() };
-    let jws = portal.keyring.signing().sign(TOKEN_TYPE, &claims).map_err(Fault::internal)?;
     let txn = portal.db.begin_write().await?;
-    store::insert_token(&txn, jti, card, expires_at, now - Duration::days(1)).await?;
+    let status = Some(status_claim(&txn, portal, card).await?);
+    let claims = TokenClaims { jti, sub: card.global(), iat: now.timestamp(), exp: expires_at.timestamp(), status };
+    let jws = portal.keyring.signing().sign(TOKEN_TYPE, &claims).map_err(Fault::internal)?;
+    // Kept for as long as a counter may tell of an offline check by it.
+    store::insert_token(&txn, jti, card, expires_at, now - Duration::days(OFFLINE_DAYS + 1)).await?;
     audit::record(&txn, portal, actor, Entry::new("CREATE_CARD_TOKEN").object(OBJECT, card.0).person(holder)).await?;
     portal.commit(txn).await?;
     Ok(Token { jws, expires_at })
@@ -107,7 +114,8 @@ struct CheckKey<'a> {
 /// Checks a card for a purpose. The token is spent by the database, once; what is answered depends on the purpose only.
 ///
 /// A number with another's document is refused with DOCUMENT_MISMATCH and written down: in the trail, and where there is
-/// such a card among its checks, which its holder sees. Past the limits: [`Fault::RateLimited`].
+/// such a card among its checks, which its holder sees. Likewise a card that was reported lost, with CARD_LOST. Past the
+/// limits: [`Fault::RateLimited`].
 pub async fn check_card(portal: &Portal, actor: &Actor, shown: Shown, purpose: CheckPurpose, key: &str) -> Result<CheckResult, Refused> {
     let (member, counters) = policy::counter(actor)?;
     let by = member.person;
@@ -131,7 +139,7 @@ pub async fn check_card(portal: &Portal, actor: &Actor, shown: Shown, purpose: C
     let counter = store::counter_for(&txn, &counters, purpose).await?.ok_or(Rejection::at(Code::PurposeNotAllowed, "input.purpose"))?;
     let check = |card: &Card, via, answer| {
         let until = if answer == CheckAnswer::Valid { valid_until(now) } else { now };
-        Check { id, card: card.id, checked_by: by, counter, purpose, via, at: now, valid_until: until, answer }
+        Check { id, card: card.id, checked_by: by, counter, purpose, via, at: now, valid_until: until, answer, list_at: None }
     };
     let entry = Entry::new("CHECK_CARD").detail("purpose", purpose.code());
     let (card, via) = match read {
@@ -139,10 +147,16 @@ pub async fn check_card(portal: &Portal, actor: &Actor, shown: Shown, purpose: C
             if claims.is_over(now) {
                 return Err(Rejection::at(Code::CardTokenExpired, "input.by.token").into());
             }
+            let card = store::card(&txn, card).await?.ok_or_else(|| Fault::bug("a token of a card that is not there"))?;
+            // Before the token is spent: reporting the loss has spent all of them.
+            if card.is_lost() {
+                let seen = Some((check(&card, CheckMeans::Token, CheckAnswer::NotValid), card.holder));
+                return Err(refuse(txn, portal, actor, key, entry, seen, Rejection::at(Code::CardLost, "input.by.token")).await?);
+            }
             if !store::spend_token(&txn, claims.jti, now).await? {
                 return Err(Rejection::at(Code::CardTokenSpent, "input.by.token").into());
             }
-            (store::card(&txn, card).await?.ok_or_else(|| Fault::bug("a token of a card that is not there"))?, CheckMeans::Token)
+            (card, CheckMeans::Token)
         }
         Read::Number(number, document) => {
             let limits = [(number.as_str().to_owned(), PER_CARD), (by.global(), PER_COUNTER)];
@@ -162,11 +176,16 @@ pub async fn check_card(portal: &Portal, actor: &Actor, shown: Shown, purpose: C
                 Some(card) if fits => card,
                 other => {
                     let seen = other.map(|card| (check(&card, CheckMeans::Number, CheckAnswer::Mismatch), card.holder));
-                    return Err(mismatch(txn, portal, actor, key, entry, seen).await?);
+                    let no = Rejection::at(Code::DocumentMismatch, "input.by.number");
+                    return Err(refuse(txn, portal, actor, key, entry, seen, no).await?);
                 }
             };
             for (subject, rate) in &limits {
                 limits::give_back(&txn, portal, MISMATCH, subject, *rate).await?;
+            }
+            if card.numbers.iter().any(|n| n.number == number.as_str() && n.end_reason == Some(NumberEnd::Lost)) {
+                let seen = Some((check(&card, CheckMeans::Number, CheckAnswer::NotValid), card.holder));
+                return Err(refuse(txn, portal, actor, key, entry, seen, Rejection::at(Code::CardLost, "input.by.number")).await?);
             }
             let replaced = card.number().is_none_or(|current| current.number != number.as_str());
             (Card { numbers: if replaced { Vec::new() } else { card.numbers }, ..card }, CheckMeans::Number)
@@ -181,16 +200,17 @@ pub async fn check_card(portal: &Portal, actor: &Actor, shown: Shown, purpose: C
     answer(portal, check).await
 }
 
-/// Writes a mismatch down and gives the refusal: an unknown number and another's document are answered alike.
-async fn mismatch(
+/// Writes a refused check down and gives the refusal: an unknown number and another's document are answered alike.
+async fn refuse(
     txn: DatabaseTransaction,
     portal: &Portal,
     actor: &Actor,
     key: &str,
     entry: Entry,
     seen: Option<(Check, PersonId)>,
+    no: Rejection,
 ) -> Result<Refused, Refused> {
-    let mut entry = entry.refused(Code::DocumentMismatch.code());
+    let mut entry = entry.refused(no.code.code());
     if let Some((check, holder)) = seen {
         store::insert_check(&txn, &check).await?;
         entry = entry.object(OBJECT, check.card.0).person(holder).detail("check", check.id.global());
@@ -198,7 +218,7 @@ async fn mismatch(
     audit::forget_key(&txn, actor, "checkCard", key).await?;
     audit::record(&txn, portal, actor, entry).await?;
     portal.commit(txn).await?;
-    Ok(Rejection::at(Code::DocumentMismatch, "input.by.number").into())
+    Ok(no.into())
 }
 
 enum Read {
@@ -376,19 +396,34 @@ pub async fn record_benefit_use(portal: &Portal, actor: &Actor, command: RecordU
     // Held until the end, so that no merge moves her balances meanwhile and her uses under several cards are counted.
     let beneficiary = person::lock(&txn, beneficiary).await?;
     let card = store::card(&txn, check.card).await?.ok_or(Fault::NotFound)?;
+    if card.is_lost() {
+        return Err(Rejection::at(Code::CardLost, "input.checkId").into());
+    }
     if !card.is_good_on(portal.env.today()) {
         return Err(Rejection::at(Code::CardNotActive, "input.checkId").into());
     }
     let key = BalanceKey { card: card.entitlement(), benefit: benefit.id, beneficiary, year: ledger_year(portal.env.today()) };
     let beside = if benefit.yearly_quota.is_some() { store::used_beside(&txn, key).await? } else { 0 };
-    let balance = store::take(&txn, key, benefit.yearly_quota, command.amount, beside).await?;
-    let Some(balance) = balance else { return Err(exhausted(&txn, key, benefit.yearly_quota, beside).await?) };
+    let quota = quota_of(&txn, &card, &benefit, key).await?;
+    let balance = store::take(&txn, key, quota, command.amount, beside).await?;
+    let Some(balance) = balance else { return Err(exhausted(&txn, key, quota, beside).await?) };
     store::insert_entry(&txn, store::NewEntry { id, key, delta: command.amount, check: check.clone(), at: now, by, note_sealed }).await?;
     let entry = Entry::new("RECORD_BENEFIT_USE").object(OBJECT, card.id.0).person(holder).detail("entry", id.global()).detail("benefit", benefit.id.global());
     audit::record(&txn, portal, actor, entry).await?;
     audit::announce(&txn, portal, Message::new("BENEFIT_USED", OBJECT, card.id.0).data(serde_json::json!({ "entry": id.global() }))).await?;
     portal.commit(txn).await?;
     Ok((Use { id, key, delta: command.amount, delivered_at: now }, balance))
+}
+
+/// The units of a year with which a balance begins: the yearly ones, and what goes over from the year before. Of a balance
+/// that is there already its own are taken.
+async fn quota_of(txn: &DatabaseTransaction, card: &Card, benefit: &Benefit, key: BalanceKey) -> Result<Option<i64>, Fault> {
+    let (Some(yearly), CarryOver::NextYear) = (benefit.yearly_quota, benefit.carry_over) else { return Ok(benefit.yearly_quota) };
+    let before = BalanceKey { year: key.year - 1, ..key };
+    let balances = store::balances(txn, &[key.card], before.year).await?.remove(&key.card).unwrap_or_default();
+    let beside = store::used_beside(txn, before).await?;
+    let own = balances.iter().find(|balance| balance.key == before);
+    Ok(Some(yearly + carried(benefit.carry_over, yearly, own, beside, ledger_year(card.valid_from) < key.year)))
 }
 
 /// The no to a use that the quota does not allow, with what is left.

@@ -53,7 +53,8 @@ async fn command(portal: &Portal, txn: &DatabaseTransaction, case: &FulfilmentCa
     }))
 }
 
-const fn relation(relation: FamilyRelation) -> Beneficiary {
+/// Who a member of the family is to the holder's card.
+pub(crate) const fn relation(relation: FamilyRelation) -> Beneficiary {
     match relation {
         FamilyRelation::Spouse => Beneficiary::Spouse,
         FamilyRelation::Child => Beneficiary::Child,

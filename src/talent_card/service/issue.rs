@@ -17,6 +17,7 @@ use crate::portal::Portal;
 use crate::talent_card::model::card::{Card, CardEventKind, CardStatus, NumberEnd};
 use crate::talent_card::model::number::CardNumber;
 use crate::talent_card::model::product::{Beneficiary, Offer, validity_end};
+use crate::talent_card::service::life::end_sub_cards;
 use crate::talent_card::service::{OBJECT, view};
 use crate::talent_card::store;
 
@@ -99,6 +100,7 @@ pub async fn issue_card(txn: &DatabaseTransaction, portal: &Portal, actor: &Acto
         holder: command.holder,
         beneficiary: Beneficiary::Holder,
         principal: None,
+        above: None,
         application: Some(command.application),
         valid_from: command.from,
         valid_to,
@@ -141,6 +143,7 @@ pub async fn revoke_card(
     store::end_number(txn, card.id, NumberEnd::Revoked, now).await?;
     let sealed = key.seal(&portal.env, Place::new("card_event", "reason_sealed", event), reason.as_bytes());
     store::insert_event(txn, event, card.id, CardEventKind::Revoked, now, actor.person(), Some(application), Some(sealed)).await?;
+    end_sub_cards(txn, portal, actor, card.id).await?;
     audit::record(txn, portal, actor, Entry::new("REVOKE_CARD").object(OBJECT, card.id.0).person(card.holder)).await?;
     audit::announce(txn, portal, Message::new("CARD_REVOKED", OBJECT, card.id.0)).await?;
     Ok(Some(card.id))

@@ -140,6 +140,7 @@ impl Schema {
             ("Int", "expectedVersion") => match field {
                 "submitCart" => json!(target.order),
                 "updateProfile" | "closeUnit" => json!(999),
+                "reportCardLost" | "correctCard" | "suspendCard" | "liftCardSuspension" | "revokeCard" => json!(1),
                 "verifyIdentity" => json!(target.ids["personVersion"].parse::<i64>().unwrap()),
                 _ => json!(Self::stage(asked, asker, field).row.version),
             },
@@ -241,7 +242,7 @@ impl Schema {
                 json!("GD-TALENT-CARD")
             } else if argument_name == "first" {
                 json!(2)
-            } else if argument["type"]["kind"] == "NON_NULL" || (name, argument_name) == ("roleGrants", "personId") {
+            } else if argument["type"]["kind"] == "NON_NULL" || [("roleGrants", "personId"), ("issuedCards", "holderId")].contains(&(name, argument_name)) {
                 self.sample(asked, asker, target, name, argument_name, &argument["type"], cell)
             } else {
                 continue;

@@ -10,7 +10,7 @@ use talent_portal::account::service::mandates::{GrantMandate, grant_mandate};
 use talent_portal::application::entity::{application, document, event};
 use talent_portal::kernel::actor::{Actor, Member};
 use talent_portal::kernel::code::Verification;
-use talent_portal::kernel::ids::{AccountId, ApplicationId, BodyId, FactorId, PendingCodeId, PersonId, SessionId, TypedId as _, UnitId};
+use talent_portal::kernel::ids::{AccountId, ApplicationId, BenefitEntryId, BodyId, FactorId, PendingCodeId, PersonId, SessionId, TypedId as _, UnitId};
 use talent_portal::kernel::role::{Assurance, Role};
 use talent_portal::kernel::text::{Origin, Text};
 use talent_portal::organisation::model::body::{BodyKind, NewBody};
@@ -297,6 +297,8 @@ pub(super) async fn target(world: &World, talent: &Someone, counter: &Someone, n
         ("card", card.clone()),
         ("cardId", card),
         ("personId", talent.person.global()),
+        ("holderId", talent.person.global()),
+        ("useId", BenefitEntryId::new(&world.app.portal().env).global()),
         ("forPersonId", talent.person.global()),
         ("identityDocumentId", identity),
         ("removeIdentityDocument.identityDocumentId", spare),
