@@ -123,6 +123,8 @@ coded_enum! {
         ExtensionAsked => "EXTENSION_ASKED",
         /// The limits were made longer before; there is no second time.
         ExtensionUsed => "EXTENSION_USED",
+        /// The limit has passed, and becomes longer no more.
+        LimitPassed => "LIMIT_PASSED",
         /// Nobody asked for longer limits.
         NoExtension => "NO_EXTENSION",
         /// The unit cannot take the case: it is closed, or is the one that has it.

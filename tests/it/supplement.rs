@@ -347,6 +347,16 @@ async fn limits_become_longer_once_and_by_somebody_else(app: TestApp) {
     let notice = documents(&world, &talent, &case).await.pop().unwrap();
     assert_eq!((&notice["kind"], &notice["days"], &notice["reason"]), (&json!("EXTENSION"), &json!(10), &json!("A register does not answer.")));
     assert_eq!(codes(&no(world.act(&reviewer, "requestExtension", &longer, ask(5)).await)), ["EXTENSION_USED"]);
+    // What is asked for in time and granted after both limits have passed would make none longer.
+    let late = accepted(&world, &talent, &officer).await;
+    let late = world.done(&reviewer, "requestExtension", &late, ask(10)).await;
+    world.app.set_time(instant(&late["statutoryDueAt"]));
+    let approver = world.again(&approver).await;
+    let grant = |granted: bool| json!({ "granted": granted, "reason": "late" });
+    assert_eq!(codes(&no(world.act(&approver, "decideExtension", &late, grant(true)).await)), ["LIMIT_PASSED"]);
+    let declined = world.done(&approver, "decideExtension", &late, grant(false)).await;
+    let reviewer = world.again(&reviewer).await;
+    assert_eq!(codes(&no(world.act(&reviewer, "requestExtension", &declined, ask(5)).await)), ["LIMIT_PASSED"]);
     untouched(&world).await;
 }
 

@@ -66,6 +66,7 @@ PROCEDURE_RUNNING = A special procedure is going on.
 NO_PROCEDURE = No special procedure is going on.
 EXTENSION_ASKED = Longer limits were asked for already and wait for approval.
 EXTENSION_USED = The limits were made longer before; there is no second time.
+LIMIT_PASSED = The limit has passed and becomes longer no more.
 NO_EXTENSION = Nobody asked for longer limits.
 UNIT_UNFIT = The unit cannot take this case.
 STEP_DUE = A step of the review is still due.

@@ -66,6 +66,7 @@ PROCEDURE_RUNNING = Está em curso um procedimento especial.
 NO_PROCEDURE = Não está em curso nenhum procedimento especial.
 EXTENSION_ASKED = O prolongamento já foi pedido e aguarda aprovação.
 EXTENSION_USED = O prazo já foi prolongado; não há segunda vez.
+LIMIT_PASSED = O prazo já passou e não pode ser prolongado.
 NO_EXTENSION = Ninguém pediu o prolongamento do prazo.
 UNIT_UNFIT = A unidade não pode receber este processo.
 STEP_DUE = Falta ainda uma fase da apreciação.

@@ -66,6 +66,7 @@ PROCEDURE_RUNNING = 特别程序正在进行。
 NO_PROCEDURE = 没有正在进行的特别程序。
 EXTENSION_ASKED = 已申请延长期限，等待批准。
 EXTENSION_USED = 期限已延长过，不得再次延长。
+LIMIT_PASSED = 办结时限已过，不能再延长。
 NO_EXTENSION = 没有待批准的延长申请。
 UNIT_UNFIT = 该单位不能接收此办件。
 STEP_DUE = 尚有审查环节未完成。

@@ -66,6 +66,7 @@ PROCEDURE_RUNNING = 特別程序正在進行。
 NO_PROCEDURE = 沒有正在進行的特別程序。
 EXTENSION_ASKED = 已申請延長期限，等待批准。
 EXTENSION_USED = 期限已延長過，不得再次延長。
+LIMIT_PASSED = 辦結時限已過，不能再延長。
 NO_EXTENSION = 沒有待批准的延長申請。
 UNIT_UNFIT = 該單位不能接收此辦件。
 STEP_DUE = 尚有審查環節未完成。

@@ -258,7 +258,7 @@ impl DealingMutation {
     }
 
     /// Asks for longer limits (申请延长), once for a case. User errors: NOT_ALLOWED, REASON_REQUIRED, TOO_LONG,
-    /// EXTENSION_ASKED, EXTENSION_USED, WRONG_STATE, WAITS_OUTSIDE, STEP_DUE, SAME_PERSON, OWN_CASE, NOT_ENTITLED,
+    /// EXTENSION_ASKED, EXTENSION_USED, LIMIT_PASSED, WRONG_STATE, WAITS_OUTSIDE, STEP_DUE, SAME_PERSON, OWN_CASE, NOT_ENTITLED,
     /// CLAIMED_BY_ANOTHER, CONFLICT.
     async fn request_extension(
         &self,
@@ -270,8 +270,8 @@ impl DealingMutation {
     }
 
     /// Grants or declines longer limits, as an approver who did not ask for them; where they are granted the applicant gets a
-    /// notice with the reason (延长办理期限告知书). User errors: REASON_REQUIRED, TOO_LONG, NO_EXTENSION, SAME_PERSON,
-    /// WRONG_STATE, OWN_CASE, NOT_ENTITLED, CONFLICT.
+    /// notice with the reason (延长办理期限告知书). User errors: REASON_REQUIRED, TOO_LONG, NO_EXTENSION, LIMIT_PASSED,
+    /// SAME_PERSON, WRONG_STATE, OWN_CASE, NOT_ENTITLED, CONFLICT.
     async fn decide_extension(
         &self,
         ctx: &Context<'_>,

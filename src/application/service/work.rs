@@ -209,7 +209,14 @@ pub async fn withdraw(portal: &Portal, actor: &Actor, target: Target) -> Result<
 /// Most working days by which limits become longer (行政许可法 Art. 42: ten).
 pub const MAX_EXTENSION_DAYS: u32 = 10;
 
-/// Asks for longer limits (申请延长). Rejections: NOT_ALLOWED at `input.days`, REASON_REQUIRED or TOO_LONG at `input.reason`.
+/// LIMIT_PASSED where no limit is ahead that could become longer: the clock takes none that is granted afterwards.
+fn still_running(work: &Work) -> Result<(), Refused> {
+    let limits = work.loaded.clock.as_ref().map(|clock| [clock.promised, clock.statutory]);
+    let ahead = limits.is_some_and(|limits| limits.iter().flatten().any(|due| due.at > work.now));
+    if ahead { Ok(()) } else { Err(Rejection::new(Code::LimitPassed).into()) }
+}
+
+/// Asks for longer limits (申请延长). Rejections: LIMIT_PASSED, NOT_ALLOWED at `input.days`, REASON_REQUIRED or TOO_LONG at `input.reason`.
 pub async fn request_extension(portal: &Portal, actor: &Actor, target: Target, days: u32, why: &str) -> Result<ApplicationId, Refused> {
     policy::signed_in(actor)?;
     let why = reason(why, "input.reason")?;
@@ -217,6 +224,7 @@ pub async fn request_extension(portal: &Portal, actor: &Actor, target: Target, d
         return Err(Rejection::at(Code::NotAllowed, "input.days").into());
     }
     let mut work = begin(portal, actor, target, Action::RequestExtension).await?;
+    still_running(&work)?;
     let event = Event::ExtensionRequested { days, by: work.person };
     let by = engine::by(actor, work.role, &work.loaded);
     engine::advance_with(portal, &work.txn, &mut work.loaded, (event, Some(&why)), work.now, by).await?;
@@ -224,12 +232,16 @@ pub async fn request_extension(portal: &Portal, actor: &Actor, target: Target, d
 }
 
 /// Grants or declines longer limits, for the organ (行政许可法 Art. 42); who is granted them, the applicant, is told the reason.
-/// A limit that has passed becomes no longer. Rejections: REASON_REQUIRED or TOO_LONG at `input.reason`.
+/// A limit that has passed becomes no longer. Rejections: LIMIT_PASSED where both have, REASON_REQUIRED or TOO_LONG at
+/// `input.reason`.
 pub async fn decide_extension(portal: &Portal, actor: &Actor, target: Target, granted: bool, why: &str) -> Result<ApplicationId, Refused> {
     policy::signed_in(actor)?;
     let why = reason(why, "input.reason")?;
     let mut work = begin(portal, actor, target, Action::DecideExtension).await?;
     let Some(ExtensionState::Asked { days, .. }) = work.loaded.case.extension else { return Err(Rejection::new(Code::NoExtension).into()) };
+    if granted {
+        still_running(&work)?;
+    }
     let event = if granted { Event::ExtensionGranted { days } } else { Event::ExtensionDeclined };
     let by = engine::by(actor, work.role, &work.loaded);
     engine::advance_with(portal, &work.txn, &mut work.loaded, (event, Some(&why)), work.now, by).await?;
