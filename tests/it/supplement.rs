@@ -175,7 +175,9 @@ async fn what_does_not_fit_a_notice_is_told_and_stored_nowhere(app: TestApp) {
     for (items, code, field) in [
         (json!([]), "REQUIRED", "input.items"),
         (json!([{ "itemId": format!("requested_{:032x}", 1) }]), "NOT_ASKED_FOR", "input.items.0.itemId"),
+        (Value::Array(vec![json!({ "itemId": photo }); 51]), "TOO_MANY", "input.items"),
         (json!([{ "itemId": photo }]), "REQUIRED", "input.items.0.documentVersionIds"),
+        (json!([{ "itemId": photo, "documentVersionIds": vec![foreign.clone(); 21] }]), "TOO_MANY", "input.items.0.documentVersionIds"),
         (json!([{ "itemId": photo, "documentVersionIds": [foreign] }]), "MATERIAL_UNUSABLE", "input.items.0.documentVersionIds"),
         (json!([{ "itemId": photo, "documentVersionIds": [wrong_kind] }]), "MATERIAL_UNUSABLE", "input.items.0.documentVersionIds"),
         (json!([{ "itemId": photo, "documentVersionIds": [bound] }]), "MATERIAL_UNUSABLE", "input.items.0.documentVersionIds"),

@@ -50,7 +50,7 @@ impl From<RequestItemInput> for AskFor {
 pub struct RequestAnswerInput {
     /// What was asked for, from `requests` of the case.
     pub item_id: ID,
-    /// For a material: the documents that take the place of those before.
+    /// For a material: the documents that take the place of those before, at most 20.
     #[graphql(default)]
     pub document_version_ids: Vec<ID>,
     /// For an answer of the form: the new answer.
@@ -78,12 +78,12 @@ inputs! {
     }
     /// Input of `answerSupplement`.
     AnswerSupplementInput {
-        /// What is handed in now; the rest may follow.
+        /// What is handed in now, at most 50; the rest may follow.
         items: Vec<RequestAnswerInput>,
     }
     /// Input of `correctAnswers`.
     CorrectAnswersInput {
-        /// The corrections.
+        /// The corrections, at most 50.
         corrections: Vec<CorrectionInput>,
         /// Why, for the record.
         reason: String,
@@ -203,7 +203,7 @@ impl DealingMutation {
     }
 
     /// Hands in what was asked for, by a notice before acceptance (补正) or while the case is under way: by the applicant, her
-    /// agent, or an officer at the window for her. Each thing is closed as it comes. User errors: REQUIRED, NOT_ASKED_FOR,
+    /// agent, or an officer at the window for her. Each thing is closed as it comes. User errors: REQUIRED, TOO_MANY, NOT_ASKED_FOR,
     /// NOTHING_ASKED, SUPPLEMENT_LAPSED, MATERIAL_UNUSABLE, FORM_INVALID, NOT_ELIGIBLE, WRONG_STATE, OWN_CASE, NOT_ENTITLED,
     /// CONFLICT.
     async fn answer_supplement(
@@ -220,7 +220,7 @@ impl DealingMutation {
     }
 
     /// Corrects answers with the applicant on the spot (当场更正), of those that `correctable` of the case names. What was
-    /// answered before is kept. User errors: REQUIRED, NOT_CORRECTABLE, FORM_INVALID, REASON_REQUIRED, TOO_LONG, WRONG_STATE,
+    /// answered before is kept. User errors: REQUIRED, TOO_MANY, NOT_CORRECTABLE, FORM_INVALID, REASON_REQUIRED, TOO_LONG, WRONG_STATE,
     /// OWN_CASE, NOT_ENTITLED, CLAIMED_BY_ANOTHER, CONFLICT.
     async fn correct_answers(
         &self,

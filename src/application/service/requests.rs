@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::application::model::document::{Asked, DocumentKind, Wording};
 use crate::application::model::event::{Event, Procedure};
-use crate::application::model::request::{self, AskFor, AskedKind};
+use crate::application::model::request::{self, AskFor, AskedKind, MAX_ASKED};
 use crate::application::model::rights::Action;
 use crate::application::policy;
 use crate::application::service::engine::{self, Loaded};
@@ -29,6 +29,8 @@ use crate::person::service as persons;
 use crate::person::service::keys;
 use crate::portal::Portal;
 
+/// Most documents that stand for one material.
+const MAX_PAPERS: usize = 20;
 /// Most working days that a notice or a special procedure may take.
 const MAX_DAYS: u32 = 60;
 
@@ -110,6 +112,15 @@ pub async fn end_procedure(portal: &Portal, actor: &Actor, target: Target) -> Re
     end(portal, actor, work, Action::EndProcedure, &[]).await
 }
 
+/// REQUIRED where a list holds nothing, TOO_MANY where it holds more than it may.
+fn counted(given: usize, most: usize, field: &str) -> Result<(), Refused> {
+    match given {
+        0 => Err(Rejection::at(Code::Required, field).into()),
+        n if n > most => Err(Rejection::at(Code::TooMany, field).into()),
+        _ => Ok(()),
+    }
+}
+
 fn refuse(wrong: Vec<Rejection>) -> Result<(), Refused> {
     if wrong.is_empty() { Ok(()) } else { Err(Refused::Rejected(wrong)) }
 }
@@ -148,14 +159,12 @@ pub struct Answer {
 /// Hands in some or all of what was asked for (补正): by the applicant, her agent, or an officer at the window for her.
 ///
 /// What is handed in is closed; with the last of it a case before acceptance is received anew, and a case under way goes on.
-/// Changed answers are judged again by the pinned rules. Rejections at `input.items.N`: NOT_ASKED_FOR at `itemId`, REQUIRED or
-/// MATERIAL_UNUSABLE at `documentVersionIds`, REQUIRED or FORM_INVALID at `answer`; NOT_ELIGIBLE with the rule; REQUIRED where
-/// nothing is handed in; NOTHING_ASKED, SUPPLEMENT_LAPSED and why else the action is barred.
+/// Changed answers are judged again by the pinned rules. Rejections at `input.items.N`: NOT_ASKED_FOR at `itemId`, REQUIRED,
+/// TOO_MANY or MATERIAL_UNUSABLE at `documentVersionIds`, REQUIRED or FORM_INVALID at `answer`; NOT_ELIGIBLE with the rule; REQUIRED or
+/// TOO_MANY at `input.items`; NOTHING_ASKED, SUPPLEMENT_LAPSED and why else the action is barred.
 pub async fn answer_request(portal: &Portal, actor: &Actor, target: Target, given: Vec<Answer>) -> Result<ApplicationId, Refused> {
     policy::signed_in(actor)?;
-    if given.is_empty() {
-        return Err(Rejection::at(Code::Required, "input.items").into());
-    }
+    counted(given.len(), MAX_ASKED, "input.items")?;
     let known = known_facts(portal, target.id).await?;
     let mut work = begin(portal, actor, target, Action::AnswerRequest).await?;
     let rows = store::requested_of(&work.txn, &[target.id]).await.map_err(Fault::from)?;
@@ -172,6 +181,7 @@ pub async fn answer_request(portal: &Portal, actor: &Actor, target: Target, give
         closed.push(item);
         match (row.kind, answer) {
             (AskedKind::Material, _) if documents.is_empty() => wrong.push(Rejection::at(Code::Required, &format!("{path}.documentVersionIds"))),
+            (AskedKind::Material, _) if documents.len() > MAX_PAPERS => wrong.push(Rejection::at(Code::TooMany, &format!("{path}.documentVersionIds"))),
             (AskedKind::Material, _) => {
                 let usable = usable(&work.txn, &work.loaded, &identities, &row.key, &documents).await?;
                 if !usable {
@@ -347,14 +357,12 @@ async fn replace(portal: &Portal, work: &Work, answers: &Value, facts: Option<&F
 /// Corrects answers with the applicant on the spot (当场更正, 行政许可法 Art. 32): those on which neither a rule nor a material
 /// rests. The answers before are kept.
 ///
-/// Rejections: REQUIRED where nothing is corrected, NOT_CORRECTABLE at `input.corrections.N.pointer`, FORM_INVALID at
+/// Rejections: REQUIRED or TOO_MANY at `input.corrections`, NOT_CORRECTABLE at `input.corrections.N.pointer`, FORM_INVALID at
 /// `input.corrections.N.answer`, REASON_REQUIRED or TOO_LONG at `input.reason`, and why the action is barred.
 pub async fn correct_answers(portal: &Portal, actor: &Actor, target: Target, corrections: Vec<(String, Value)>, why: &str) -> Result<ApplicationId, Refused> {
     policy::signed_in(actor)?;
     let why = reason(why, "input.reason")?;
-    if corrections.is_empty() {
-        return Err(Rejection::at(Code::Required, "input.corrections").into());
-    }
+    counted(corrections.len(), MAX_ASKED, "input.corrections")?;
     let mut work = begin(portal, actor, target, Action::CorrectAnswers).await?;
     let fixed = |(at, (pointer, _)): (usize, &(String, Value))| {
         let no = Rejection::at(Code::NotCorrectable, &format!("input.corrections.{at}.pointer"));
