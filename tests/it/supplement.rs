@@ -390,7 +390,7 @@ async fn each_mark_is_passed_once_at_its_instant_also_by_two_at_once(app: TestAp
         assert_eq!(told, thresholds);
     }
     // A case that a portal finds late has its marks all the same, each at its instant.
-    let late = world.case(&talent_again(&world, &talent).await).await;
+    let late = world.case(&world.again(&talent).await).await;
     world.app.advance(Duration::days(60));
     assert_eq!(run_clock(world.app.portal()).await.unwrap(), 1);
     let officer = world.again(&officer).await;
@@ -401,19 +401,15 @@ async fn each_mark_is_passed_once_at_its_instant_also_by_two_at_once(app: TestAp
     untouched(&world).await;
 }
 
-async fn talent_again(world: &World, talent: &Someone) -> Someone {
-    world.again(talent).await
-}
-
 async fn a_case_goes_back_to_a_step_and_to_another_unit(app: TestApp) {
     let world = World::new(app).await;
-    let (talent, officer, supervisor) = (world.talent("talent").await, world.staff("officer").await, world.staff("supervisor").await);
+    let (talent, officer) = (world.talent("talent").await, world.staff("officer").await);
     let other = world.app.unit(UnitLevel::Window, "440106", None).await;
     let there = world.with_roles("there", vec![(Role::WindowOfficer, Some(other), None)]).await;
     let case = world.case(&talent).await;
     let why = json!({ "reason": "It belongs to Tianhe." });
-    for (unit, who) in [(world.units.window, &officer), (world.units.city, &officer)] {
-        let noes = no(world.act(who, "handOverApplication", &case, with(why.clone(), json!({ "unitId": unit.global() }))).await);
+    for unit in [world.units.window, world.units.city] {
+        let noes = no(world.act(&officer, "handOverApplication", &case, with(why.clone(), json!({ "unitId": unit.global() }))).await);
         assert_eq!((codes(&noes), fields(&noes)), (vec!["UNIT_UNFIT"], vec!["input.unitId".to_owned()]));
     }
     let input = with(target(&case), with(why, json!({ "unitId": other.global() })));
@@ -423,7 +419,6 @@ async fn a_case_goes_back_to_a_step_and_to_another_unit(app: TestApp) {
     assert_eq!((&seen["receivingUnit"]["id"], &seen["currentUnit"]["id"]), (&json!(other.global()), &json!(other.global())));
     assert_eq!(seen["deemedAcceptedAt"], case["deemedAcceptedAt"], "handing over stops no clock");
     world.done(&there, "acceptApplication", &seen, json!({})).await;
-    drop(supervisor);
 
     // Back to a step that was finished: it is due again, with all after it.
     let second = accepted(&world, &talent, &officer).await;

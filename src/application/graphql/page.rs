@@ -100,7 +100,8 @@ impl Cases {
 
     /// What was asked of the applicant of a case, for who sees its papers.
     pub async fn requested(&self, ctx: &Ctx, id: ApplicationId) -> Result<&[RequestedItem], Fault> {
-        let found = self.requested.get_or_try_init(|| view::requested(&ctx.portal, &self.seen)).await?;
+        let loaded = self.all_loaded(ctx).await?;
+        let found = self.requested.get_or_try_init(|| view::requested(&ctx.portal, &self.seen, loaded)).await?;
         Ok(found.get(&id).map(Vec::as_slice).unwrap_or_default())
     }
 

@@ -12,16 +12,15 @@ use crate::application::model::request::{self, AskFor, AskedKind, MAX_ASKED};
 use crate::application::model::rights::Action;
 use crate::application::policy;
 use crate::application::service::engine::{self, Loaded};
-use crate::application::service::submit::employer;
+use crate::application::service::submit::{employer, not_eligible};
 use crate::application::service::work::{Target, Work, begin, end, reason};
 use crate::application::store;
 use crate::catalogue::model::bundle::vocabulary;
 use crate::catalogue::model::facts::Facts;
-use crate::catalogue::model::rule::Outcome;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
 use crate::kernel::fault::{Fault, Refused};
-use crate::kernel::ids::{ApplicationId, BodyId, DocumentVersionId, RequestedItemId, TypedId as _};
+use crate::kernel::ids::{ApplicationId, BodyId, DocumentVersionId, PersonId, RequestedItemId, TypedId as _};
 use crate::kernel::rejection::{Code, Rejection};
 use crate::kernel::seal::Place;
 use crate::material::service as material;
@@ -193,8 +192,8 @@ pub async fn answer_request(portal: &Portal, actor: &Actor, target: Target, give
             (AskedKind::Answer, Some(answer)) => changes.push((row.key.clone(), answer, format!("{path}.answer"))),
         }
     }
-    let answers = match changed(portal, &work, &changes).await {
-        Ok(answers) => answers,
+    let change = match changed(portal, &work, &identities, &changes).await {
+        Ok(change) => change,
         Err(Refused::Rejected(more)) => {
             wrong.extend(more);
             None
@@ -202,10 +201,7 @@ pub async fn answer_request(portal: &Portal, actor: &Actor, target: Target, give
         Err(fault) => return Err(fault),
     };
     refuse(wrong)?;
-    let facts = match &answers {
-        Some((answers, _)) => Some(judged(&work.loaded, known, answers)?),
-        None => None,
-    };
+    let facts = change.as_ref().map(|change| judged(&work.loaded, known, &change.after)).transpose()?;
     let (event, by) = (Event::RequestAnswered { items: closed.clone() }, engine::by(actor, work.role, &work.loaded));
     engine::advance(portal, &work.txn, &mut work.loaded, event, work.now, by).await?;
     let seq = work.loaded.case.seq;
@@ -217,8 +213,8 @@ pub async fn answer_request(portal: &Portal, actor: &Actor, target: Target, give
         }
         material::attach(&work.txn, portal, &identities, &documents, &path).await?;
     }
-    if let Some((answers, employer)) = answers {
-        replace(portal, &work, &answers, facts.as_ref(), employer).await?;
+    if let Some(change) = change {
+        replace(portal, &work, &change, facts.as_ref()).await?;
     }
     if work.loaded.case.open_request().is_none() {
         let version = &work.loaded.version;
@@ -238,13 +234,7 @@ async fn known_facts(portal: &Portal, id: ApplicationId) -> Result<Facts, Fault>
 
 /// Whether documents may stand for a material: the applicant's own, of its kind, not infected, each once and none that stood
 /// for it before.
-async fn usable(
-    txn: &DatabaseTransaction,
-    loaded: &Loaded,
-    identities: &[crate::kernel::ids::PersonId],
-    key: &str,
-    documents: &[DocumentVersionId],
-) -> Result<bool, Fault> {
+async fn usable(txn: &DatabaseTransaction, loaded: &Loaded, identities: &[PersonId], key: &str, documents: &[DocumentVersionId]) -> Result<bool, Fault> {
     let Some(wanted) = loaded.version.content.material(key) else { return Ok(false) };
     let found = material::usable_versions(txn, identities, documents).await?;
     let fit = |id: &DocumentVersionId| found.iter().any(|version| version.id == *id && version.kind == wanted.document_kind);
@@ -260,28 +250,36 @@ async fn usable(
     Ok(true)
 }
 
-/// The answers of the form with changes at these pointers, as the form wants them, and the employer whom they name for a
-/// confirmation; `None` where nothing changes. Rejections: FORM_INVALID at the field of the change, or at `input.items`.
-async fn changed(portal: &Portal, work: &Work, changes: &[(String, Value, String)]) -> Result<Option<(Value, Option<BodyId>)>, Refused> {
+/// Answers that others take the place of.
+struct Change {
+    before: Value,
+    after: Value,
+    /// Whom the new ones name for a confirmation.
+    employer: Option<BodyId>,
+}
+
+/// The answers of the form with changes at these pointers, as the form wants them; `None` where nothing changes. Rejections:
+/// FORM_INVALID at the field of the change, or at `input.items`.
+async fn changed(portal: &Portal, work: &Work, identities: &[PersonId], changes: &[(String, Value, String)]) -> Result<Option<Change>, Refused> {
     if changes.is_empty() {
         return Ok(None);
     }
     let loaded = &work.loaded;
     let version = &loaded.version;
-    let mut answers = engine::answers(portal, &loaded.row).await?;
+    let before = engine::answers(portal, &loaded.row).await?;
+    let mut answers = before.clone();
     for (pointer, answer, _) in changes {
         put(&mut answers, pointer, answer.clone());
     }
     let field = |pointer: &str| changes.iter().find(|(changed, ..)| changed == pointer).map_or("input.items", |(_, _, field)| field.as_str());
     let no = |pointer: String, keyword: &str| Rejection::at(Code::FormInvalid, field(&pointer)).text("keyword", keyword).pointer(pointer);
     let mut wrong: Vec<Rejection> = version.form.validate(&answers).into_iter().map(|error| no(error.pointer, &error.keyword)).collect();
-    let identities = persons::identities(&work.txn, loaded.row.applicant_person_id).await?;
     let named: Vec<DocumentVersionId> = changes
         .iter()
         .filter(|(pointer, ..)| version.form.names_document(pointer))
         .filter_map(|(_, answer, _)| DocumentVersionId::parse_global(answer.as_str()?))
         .collect();
-    let usable = material::usable_versions(&work.txn, &identities, &named).await?;
+    let usable = material::usable_versions(&work.txn, identities, &named).await?;
     let strange = version.form.strange_documents(&answers, |id| !named.contains(&id) || usable.iter().any(|version| version.id == id));
     wrong.extend(strange.into_iter().map(|error| no(error.pointer, &error.keyword)));
     let employer = match employer(&work.txn, version, &answers).await? {
@@ -291,7 +289,7 @@ async fn changed(portal: &Portal, work: &Work, changes: &[(String, Value, String
             None
         }
     };
-    if wrong.is_empty() { Ok(Some((answers, employer))) } else { Err(Refused::Rejected(wrong)) }
+    if wrong.is_empty() { Ok(Some(Change { before, after: answers, employer })) } else { Err(Refused::Rejected(wrong)) }
 }
 
 /// Puts a value at a JSON pointer, with the objects above it that are not there. A null takes the answer away.
@@ -323,21 +321,15 @@ fn judged(loaded: &Loaded, mut facts: Facts, answers: &Value) -> Result<Facts, R
         facts.set_today(judged_on);
     }
     let rules = loaded.version.rules.evaluate(&facts).map_err(Fault::internal)?;
-    if rules.outcome == Outcome::Fail {
-        let reasons = rules.reasons().into_iter().map(|(leaf, outcome)| {
-            let applies = if outcome == Outcome::Pass { "yes" } else { "no" };
-            Rejection::at(Code::NotEligible, "input.items").text("applies", applies).words("rule", &leaf.label)
-        });
-        return Err(Refused::Rejected(reasons.collect()));
-    }
+    refuse(not_eligible(&rules, "input.items"))?;
     Ok(facts)
 }
 
 /// Keeps the answers before and puts the new ones in their place, by the last event.
-async fn replace(portal: &Portal, work: &Work, answers: &Value, facts: Option<&Facts>, employer: Option<BodyId>) -> Result<(), Refused> {
+async fn replace(portal: &Portal, work: &Work, change: &Change, facts: Option<&Facts>) -> Result<(), Refused> {
     let row = &work.loaded.row;
     let key = keys::data_key(portal, row.key_owner_id).await?;
-    let before = serde_json::to_vec(&engine::answers(portal, row).await?).map_err(Fault::internal)?;
+    let before = serde_json::to_vec(&change.before).map_err(Fault::internal)?;
     let id = portal.env.uuid();
     let replaced = store::ReplacedRow {
         id,
@@ -348,9 +340,9 @@ async fn replace(portal: &Portal, work: &Work, answers: &Value, facts: Option<&F
         replaced_by: Some(work.person),
     };
     let seal = |column, plain: &[u8]| key.seal(&portal.env, Place::new("application", column, row.id.0), plain);
-    let form = seal("form_sealed", &serde_json::to_vec(answers).map_err(Fault::internal)?);
+    let form = seal("form_sealed", &serde_json::to_vec(&change.after).map_err(Fault::internal)?);
     let facts = facts.map(|facts| Ok::<_, Fault>(seal("facts_sealed", &serde_json::to_vec(facts).map_err(Fault::internal)?))).transpose()?;
-    store::replace_answers(&work.txn, replaced, form, facts, employer).await.map_err(Fault::from)?;
+    store::replace_answers(&work.txn, replaced, form, facts, change.employer).await.map_err(Fault::from)?;
     Ok(())
 }
 
@@ -372,10 +364,11 @@ pub async fn correct_answers(portal: &Portal, actor: &Actor, target: Target, cor
     let pointers = corrections.iter().map(|(pointer, _)| pointer.clone()).collect();
     let changes: Vec<_> =
         corrections.into_iter().enumerate().map(|(at, (pointer, answer))| (pointer, answer, format!("input.corrections.{at}.answer"))).collect();
-    let Some((answers, employer)) = changed(portal, &work, &changes).await? else { return Err(Rejection::at(Code::Required, "input.corrections").into()) };
+    let identities = persons::identities(&work.txn, work.loaded.row.applicant_person_id).await?;
+    let Some(change) = changed(portal, &work, &identities, &changes).await? else { return Err(Rejection::at(Code::Required, "input.corrections").into()) };
     let by = engine::by(actor, work.role, &work.loaded);
     engine::advance_with(portal, &work.txn, &mut work.loaded, (Event::AnswersCorrected { pointers }, Some(&why)), work.now, by).await?;
-    replace(portal, &work, &answers, None, employer).await?;
+    replace(portal, &work, &change, None).await?;
     end(portal, actor, work, Action::CorrectAnswers, &[]).await
 }
 

@@ -26,7 +26,7 @@ use crate::catalogue::model::bundle::vocabulary;
 use crate::catalogue::model::facts::{FactOrigin, FactValue, Facts};
 use crate::catalogue::model::item::CompiledVersion;
 use crate::catalogue::model::offering::{Channel, Offering, Route};
-use crate::catalogue::model::rule::Outcome;
+use crate::catalogue::model::rule::{Leaf, Outcome, RuleAnswer};
 use crate::catalogue::model::version::Necessity;
 use crate::catalogue::service as catalogue;
 use crate::kernel::actor::Actor;
@@ -356,16 +356,23 @@ async fn judge(
         }
     }
     let rules = version.rules.evaluate(&facts).map_err(Fault::internal)?;
-    if rules.outcome == Outcome::Fail {
-        for (leaf, outcome) in rules.reasons() {
-            let applies = if outcome == Outcome::Pass { "yes" } else { "no" };
-            wrong.push(Rejection::at(Code::NotEligible, path).text("applies", applies).words("rule", &leaf.label));
-        }
-    }
+    wrong.extend(not_eligible(&rules, path));
     match offering {
         Some(offering) if wrong.is_empty() => Ok((offering, Judged { facts, bound })),
         _ => Err(Refused::Rejected(wrong)),
     }
+}
+
+/// NOT_ELIGIBLE with each rule by which an answer of the rules fails, at `field`; nothing where it does not.
+pub(super) fn not_eligible(rules: &RuleAnswer, field: &str) -> Vec<Rejection> {
+    if rules.outcome != Outcome::Fail {
+        return Vec::new();
+    }
+    let reason = |(leaf, outcome): (&Leaf, Outcome)| {
+        let applies = if outcome == Outcome::Pass { "yes" } else { "no" };
+        Rejection::at(Code::NotEligible, field).text("applies", applies).words("rule", &leaf.label)
+    };
+    rules.reasons().into_iter().map(reason).collect()
 }
 
 async fn open_case(

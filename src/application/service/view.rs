@@ -242,12 +242,16 @@ pub struct RequestedItem {
     pub reason: Option<String>,
 }
 
-/// What was asked of the applicants of cases, in order, where their reader sees papers. Two statements and one for the keys.
-pub async fn requested(portal: &Portal, cases: &[(ApplicationId, Sight)]) -> Result<HashMap<ApplicationId, Vec<RequestedItem>>, Fault> {
-    let db = portal.db.read();
-    let rows = store::requested_of(db, &with_papers(cases)).await?;
-    let asked: Vec<ApplicationId> = rows.iter().map(|row| row.application_id).collect();
-    let owners: HashMap<ApplicationId, PersonId> = store::applications(db, &asked).await?.into_iter().map(|row| (row.id, row.key_owner_id)).collect();
+/// What was asked of the applicants of cases, as loaded for their reader, in order, where she sees papers. One statement, and
+/// one for the keys.
+pub async fn requested<S: BuildHasher>(
+    portal: &Portal,
+    cases: &[(ApplicationId, Sight)],
+    loaded: &HashMap<ApplicationId, Loaded, S>,
+) -> Result<HashMap<ApplicationId, Vec<RequestedItem>>, Fault> {
+    let rows = store::requested_of(portal.db.read(), &with_papers(cases)).await?;
+    let owners: HashMap<ApplicationId, PersonId> =
+        rows.iter().filter_map(|row| Some((row.application_id, loaded.get(&row.application_id)?.row.key_owner_id))).collect();
     let keys = keys::data_keys(portal, &owners.values().copied().collect::<Vec<_>>()).await?;
     let mut opened: HashMap<ApplicationId, Vec<RequestedItem>> = HashMap::new();
     for row in rows {

@@ -17,6 +17,7 @@ use crate::kernel::rejection::{Code, Conflict, Rejection};
 use crate::kernel::role::Role;
 use crate::kernel::seal::{Place, SecretKey};
 use crate::organisation::service as organisation;
+use crate::person::model::profile::Person;
 use crate::person::service::dealing::attended;
 use crate::person::service::{self as person, keys};
 use crate::portal::Portal;
@@ -79,16 +80,15 @@ pub async fn issued_cards(portal: &Portal, actor: &Actor, holder: Option<PersonI
         };
         before_her.insert(holder.id, attended);
         if attended || origin_of(portal, db, &card).await?.is_some_and(|origin| policy::decides_for(actor, &origin.unit_path)) {
-            seen.push(view_of(portal, card).await?);
+            seen.push(view_of(portal, card, &holder).await?);
         }
     }
     Ok(seen)
 }
 
 /// A card as staff sees it. The caller has decided who may.
-async fn view_of(portal: &Portal, card: Card) -> Result<IssuedView, Fault> {
+async fn view_of(portal: &Portal, card: Card, holder: &Person) -> Result<IssuedView, Fault> {
     let offer = view::offer_of(portal, portal.db.read(), card.product_version).await?;
-    let holder = person::person(portal, card.holder).await?;
     Ok(IssuedView { card, offer, holder: holder.id, holder_name: mask_name(holder.name.display()) })
 }
 
@@ -139,7 +139,7 @@ pub async fn report_card_lost(portal: &Portal, actor: &Actor, id: CardId, expect
     announce(&txn, portal, "CARD_REPORTED_LOST", id, holder.id).await?;
     portal.commit(txn).await?;
     let card = store::card(portal.db.read(), id).await?.ok_or(Fault::NotFound)?;
-    Ok(view_of(portal, card).await?)
+    Ok(view_of(portal, card, &holder).await?)
 }
 
 /// Announces what happened to a card, to whom it concerns.
@@ -287,7 +287,7 @@ pub async fn decide(portal: &Portal, actor: &Actor, command: Decide) -> Result<I
     announce(&txn, portal, told, id, holder.id).await?;
     portal.commit(txn).await?;
     let card = store::card(portal.db.read(), id).await?.ok_or(Fault::NotFound)?;
-    Ok(view_of(portal, card).await?)
+    Ok(view_of(portal, card, &holder).await?)
 }
 
 /// The decision as it is stored: signed, and sealed under the holder's key.
